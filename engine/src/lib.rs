@@ -1,0 +1,1 @@
+//! Everyhop engine.
