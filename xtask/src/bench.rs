@@ -1,0 +1,17 @@
+//! `cargo xtask bench`: datagrams per second, natively, in the browser, and by the kernel.
+
+use crate::process::{self, Result, timed};
+use crate::wasm;
+
+pub(crate) fn bench() -> Result {
+    timed("The engine, native", "3 minutes, most of it building", || binary("bench-native"))?;
+    timed("The engine, wasm in Chromium", "3 minutes, most of it building", || {
+        wasm::test("wasm_bench", &["--release"], &["--nocapture"])
+    })?;
+    timed("The kernel, the same topology", "1 minute", || binary("bench-kernel"))
+}
+
+fn binary(name: &str) -> Result {
+    let args = ["run", "--quiet", "--release", "--package", "everyhop-tests", "--bin", name];
+    process::run_program("cargo", &args)
+}
