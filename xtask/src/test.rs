@@ -149,6 +149,8 @@ fn clippy() -> Result<Passed> {
         // Code for the browser alone is not compiled natively.
         &["--package", "everyhop-frontend", "--target", WASM_TARGET],
         &["--package", "everyhop-tests", "--target", WASM_TARGET, "--test", "wasm"],
+        // Left out of a plain `cargo test`, and so of --all-targets.
+        &["--package", "everyhop-tests", "--test", "browser"],
     ] {
         run_program("cargo", &[&["clippy"], selection, &deny_warnings].concat())?;
     }
