@@ -1,1 +1,21 @@
-//! Everyhop engine.
+//! Everyhop's engine: moves real frames through real Linux tables and records why.
+//!
+//! Modules, lower first; a module names only itself and what stands before it (`tests/tests/tidy.rs` checks it):
+//!
+//! `base` ← `wire` ← `skb` ← `trace` ← `link` ← `stack` ← `world` ← `tool` ← `story` ← `snapshot` ← `kube` ← `lesson`
+//!
+//! No module knows a browser, a file system or a clock: bytes come in, a trace comes out. Nothing before `kube` knows
+//! Kubernetes.
+
+pub mod base;
+pub mod wire;
+
+pub mod skb;
+
+pub mod trace;
+
+pub mod link;
+
+pub mod stack;
+
+pub mod world;

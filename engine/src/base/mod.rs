@@ -1,0 +1,49 @@
+//! What every floor needs: virtual time, ids and arenas, MAC addresses, the seeded generator, limits.
+
+mod arena;
+mod mac;
+mod nanos;
+mod rng;
+
+pub use arena::{Arena, Id};
+pub use mac::{Mac, MacError};
+pub use nanos::Nanos;
+pub use rng::Rng;
+
+use rustc_hash::FxBuildHasher;
+
+/// A map that iterates in insertion order and hashes the same on every machine.
+pub type FxIndexMap<K, V> = indexmap::IndexMap<K, V, FxBuildHasher>;
+
+arena::id! {
+    /// A network namespace of a [`World`](crate::world::World).
+    NsId
+}
+arena::id! {
+    /// A network device of a [`World`](crate::world::World); unique over all namespaces, unlike an ifindex.
+    DevId
+}
+arena::id! {
+    /// One packet. A clone made by flooding is a packet of its own with the first as its parent.
+    PacketId
+}
+arena::id! {
+    /// A route within its namespace's [`Fib`](crate::stack::fib::Fib).
+    RouteId
+}
+arena::id! {
+    /// A socket within its namespace.
+    SocketId
+}
+arena::id! {
+    /// Who caused a configuration item, for example a Kubernetes object; see [`World::origin`](crate::world::World::origin).
+    OriginId
+}
+
+/// The limits that keep every run finite. Reaching one is reported, never silent.
+pub mod limits {
+    /// Events of one run before it stops with [`Stopped::EventBudget`](crate::world::Stopped::EventBudget).
+    pub const EVENTS: u64 = 200_000;
+    /// Bytes that may wait for one neighbour, `net.ipv4.neigh.*.unres_qlen_bytes`.
+    pub const NEIGH_QUEUE_BYTES: usize = 212_992;
+}

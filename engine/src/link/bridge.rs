@@ -1,0 +1,321 @@
+//! The learning bridge. Read net/bridge/br_input.c, br_forward.c and br_fdb.c first.
+//!
+//! Not modelled: VLAN filtering, STP, multicast snooping's group entries, neighbour suppression. Snapshots that use
+//! them are refused.
+
+use super::{Ctx, Device, DeviceKind, Devices, Port};
+use crate::base::{DevId, FxIndexMap, Mac, Nanos};
+use crate::skb::{PacketType, Skb};
+use crate::trace::{DropReason, Event, FdbAnswer, Learnt, Next, NotModelled, Skipped, Tracer};
+use crate::wire::eth;
+
+/// A bridge's own data.
+#[derive(Clone, Debug)]
+pub struct Bridge {
+    /// In the order the kernel floods them: the newest port first (`br_add_if` adds at the head).
+    pub ports: Vec<DevId>,
+    pub fdb: FxIndexMap<Mac, FdbEntry>,
+    /// A learnt entry unused for longer is forgotten; zero turns learning into flooding.
+    pub ageing: Nanos,
+}
+
+impl Bridge {
+    /// `ip link add type bridge`'s default ageing time.
+    pub const AGEING: Nanos = Nanos::from_secs(300);
+}
+
+impl Default for Bridge {
+    fn default() -> Self {
+        Self { ports: Vec::new(), fdb: FxIndexMap::default(), ageing: Self::AGEING }
+    }
+}
+
+/// A forwarding table entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FdbEntry {
+    /// An address of the bridge itself or of one of its ports (`BR_FDB_LOCAL`).
+    Local,
+    /// Set by hand; does not age (`BR_FDB_STATIC`).
+    Static { port: DevId },
+    /// Learnt from a frame's source address.
+    Learnt { port: DevId, updated: Nanos },
+}
+
+/// The flags of a port that decide about frames (`bridge -d link`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortFlags {
+    /// Frames may leave through the port they came from.
+    pub hairpin: bool,
+    /// No frames between this port and other isolated ones.
+    pub isolated: bool,
+    /// Source addresses are learnt.
+    pub learning: bool,
+    /// Unknown unicast is flooded here.
+    pub flood: bool,
+    /// Multicast is flooded here.
+    pub mcast_flood: bool,
+    /// Broadcast is flooded here.
+    pub bcast_flood: bool,
+}
+
+impl Default for PortFlags {
+    fn default() -> Self {
+        Self {
+            hairpin: false,
+            isolated: false,
+            learning: true,
+            flood: true,
+            mcast_flood: true,
+            bcast_flood: true,
+        }
+    }
+}
+
+/// Where a frame enters the bridge.
+#[derive(Clone, Copy)]
+enum Source {
+    Port {
+        dev: DevId,
+        isolated: bool,
+    },
+    /// The host's own stack sends through the bridge device.
+    Own,
+}
+
+#[derive(Clone, Copy)]
+enum Flooded {
+    Unicast,
+    Multicast,
+    Broadcast,
+}
+
+/// A frame arrived on a port (`br_handle_frame`, `br_handle_frame_finish`).
+pub(super) fn receive<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &mut Devices,
+    dev: DevId,
+    port: Port,
+    mut skb: Skb,
+) {
+    let (dst, src) = (eth::dst(&skb.frame), eth::src(&skb.frame));
+    if !src.is_valid_unicast() {
+        return ctx.drop(dev, skb, DropReason::MacInvalidSource);
+    }
+    if dst.is_link_local() && dst.0[5] != 0 {
+        let ns = devices[dev].ns;
+        ctx.event(skb.id, Event::NotModelled { ns, what: NotModelled::LinkLocalGroup });
+        return ctx.drop(dev, skb, DropReason::NotModelled);
+    }
+    let bridge = port.bridge;
+    ctx.event(skb.id, Event::BridgeIn { port: dev, bridge });
+    if dst == devices[bridge].mac {
+        skb.pkt_type = PacketType::Host;
+    }
+    learn(ctx, devices, dev, port, src, &skb);
+
+    let source = Source::Port { dev, isolated: port.flags.isolated };
+    if dst.is_multicast() {
+        ctx.event(skb.id, Event::FdbLookup { bridge, mac: dst, answer: FdbAnswer::Group });
+        flood(ctx, devices, bridge, source, group(dst), &skb);
+        return up(ctx, bridge, skb);
+    }
+    match lookup(ctx, devices, bridge, dst, &skb) {
+        FdbAnswer::Local => up(ctx, bridge, skb),
+        FdbAnswer::Port(to) => forward(ctx, devices, bridge, source, to, skb),
+        FdbAnswer::Miss | FdbAnswer::Group => {
+            let sent = flood(ctx, devices, bridge, source, Flooded::Unicast, &skb);
+            finish_flood(ctx, dev, sent, skb);
+        }
+    }
+}
+
+/// The host sends through the bridge device (`br_dev_xmit`).
+pub(super) fn transmit<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &mut Devices,
+    bridge: DevId,
+    skb: Skb,
+) {
+    let dst = eth::dst(&skb.frame);
+    if dst.is_multicast() {
+        ctx.event(skb.id, Event::FdbLookup { bridge, mac: dst, answer: FdbAnswer::Group });
+        let sent = flood(ctx, devices, bridge, Source::Own, group(dst), &skb);
+        return finish_flood(ctx, bridge, sent, skb);
+    }
+    match lookup(ctx, devices, bridge, dst, &skb) {
+        FdbAnswer::Local => ctx.drop(bridge, skb, DropReason::NoTxTarget),
+        FdbAnswer::Port(to) => forward(ctx, devices, bridge, Source::Own, to, skb),
+        FdbAnswer::Miss | FdbAnswer::Group => {
+            let sent = flood(ctx, devices, bridge, Source::Own, Flooded::Unicast, &skb);
+            finish_flood(ctx, bridge, sent, skb);
+        }
+    }
+}
+
+fn group(dst: Mac) -> Flooded {
+    if dst == Mac::BROADCAST { Flooded::Broadcast } else { Flooded::Multicast }
+}
+
+/// `br_fdb_update`: the source address is behind this port.
+fn learn<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &mut Devices,
+    dev: DevId,
+    port: Port,
+    mac: Mac,
+    skb: &Skb,
+) {
+    let now = ctx.now;
+    let bridge = bridge_mut(&mut devices[port.bridge]);
+    let learnt = if !port.flags.learning || bridge.ageing == Nanos::ZERO {
+        Learnt::LearningOff
+    } else {
+        match bridge.fdb.get_mut(&mac) {
+            Some(FdbEntry::Local) => Learnt::OwnAddress,
+            Some(FdbEntry::Static { port }) if *port == dev => Learnt::Refreshed,
+            Some(FdbEntry::Static { port }) => {
+                let from = std::mem::replace(port, dev);
+                Learnt::Moved { from }
+            }
+            Some(FdbEntry::Learnt { port, updated }) => {
+                *updated = now;
+                if *port == dev {
+                    Learnt::Refreshed
+                } else {
+                    let from = std::mem::replace(port, dev);
+                    Learnt::Moved { from }
+                }
+            }
+            None => {
+                bridge.fdb.insert(mac, FdbEntry::Learnt { port: dev, updated: now });
+                Learnt::New
+            }
+        }
+    };
+    ctx.event(skb.id, Event::FdbLearn { bridge: port.bridge, port: dev, mac, learnt });
+}
+
+/// `br_fdb_find_rcu`, with the ageing that `br_fdb_cleanup` does on a timer.
+fn lookup<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &mut Devices,
+    bridge: DevId,
+    mac: Mac,
+    skb: &Skb,
+) -> FdbAnswer {
+    let now = ctx.now;
+    let own = bridge_mut(&mut devices[bridge]);
+    let answer = match own.fdb.get(&mac).copied() {
+        None => FdbAnswer::Miss,
+        Some(FdbEntry::Local) => FdbAnswer::Local,
+        Some(FdbEntry::Static { port }) => FdbAnswer::Port(port),
+        Some(FdbEntry::Learnt { port, updated }) if now > updated + own.ageing => {
+            own.fdb.shift_remove(&mac);
+            ctx.event(skb.id, Event::FdbExpired { bridge, port, mac });
+            FdbAnswer::Miss
+        }
+        Some(FdbEntry::Learnt { port, .. }) => FdbAnswer::Port(port),
+    };
+    ctx.event(skb.id, Event::FdbLookup { bridge, mac, answer });
+    answer
+}
+
+/// `br_forward`: to the one port that the table names.
+fn forward<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &Devices,
+    bridge: DevId,
+    source: Source,
+    to: DevId,
+    skb: Skb,
+) {
+    match refusal(&devices[to], to, source, skb.frame.len()) {
+        None => {
+            ctx.event(skb.id, Event::BridgeOut { bridge, port: to });
+            ctx.out.push(Next::Transmit(to, skb));
+        }
+        Some(why) => {
+            ctx.event(skb.id, Event::PortSkipped { bridge, port: to, why });
+            ctx.drop(bridge, skb, DropReason::NoTxTarget);
+        }
+    }
+}
+
+/// `br_flood`: a copy through every port that may have it. Returns the number of copies.
+fn flood<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &Devices,
+    bridge: DevId,
+    source: Source,
+    kind: Flooded,
+    skb: &Skb,
+) -> usize {
+    let mut sent = 0;
+    let DeviceKind::Bridge(own) = &devices[bridge].kind else { return sent };
+    for &to in &own.ports {
+        let Some(port) = devices[to].port else { continue };
+        let takes_part = match (kind, source) {
+            (Flooded::Unicast, _) => port.flags.flood,
+            (Flooded::Multicast, Source::Port { .. }) => port.flags.mcast_flood,
+            (Flooded::Broadcast, Source::Port { .. }) => port.flags.bcast_flood,
+            (Flooded::Multicast | Flooded::Broadcast, Source::Own) => true,
+        };
+        let why = if takes_part {
+            refusal(&devices[to], to, source, skb.frame.len())
+        } else {
+            Some(Skipped::FloodOff)
+        };
+        if let Some(why) = why {
+            ctx.event(skb.id, Event::PortSkipped { bridge, port: to, why });
+            continue;
+        }
+        let copy = ctx.copy_of(skb);
+        ctx.event(copy.id, Event::BridgeOut { bridge, port: to });
+        ctx.out.push(Next::Transmit(to, copy));
+        sent += 1;
+    }
+    sent
+}
+
+/// After its copies left, the flooded frame itself is done.
+fn finish_flood<T: Tracer>(ctx: &mut Ctx<'_, T>, dev: DevId, sent: usize, skb: Skb) {
+    if sent == 0 {
+        ctx.drop(dev, skb, DropReason::NoTxTarget);
+    } else {
+        ctx.consume(skb);
+    }
+}
+
+/// `should_deliver` and `is_skb_forwardable`: why this port may not send the frame.
+fn refusal(device: &Device, to: DevId, source: Source, frame_len: usize) -> Option<Skipped> {
+    /// Room that `is_skb_forwardable` leaves for a VLAN tag.
+    const VLAN_TAG: usize = 4;
+    let flags = device.port?.flags;
+    match source {
+        Source::Port { dev, .. } if dev == to && !flags.hairpin => return Some(Skipped::Incoming),
+        Source::Port { isolated: true, .. } if flags.isolated => return Some(Skipped::Isolated),
+        Source::Port { .. } | Source::Own => {}
+    }
+    if !device.up {
+        Some(Skipped::Down)
+    } else if frame_len > device.mtu_bytes as usize + eth::LEN + VLAN_TAG {
+        Some(Skipped::TooBig)
+    } else {
+        None
+    }
+}
+
+/// `br_pass_frame_up`: the bridge device itself receives the frame.
+fn up<T: Tracer>(ctx: &mut Ctx<'_, T>, bridge: DevId, skb: Skb) {
+    ctx.event(skb.id, Event::BridgeUp { bridge });
+    ctx.out.push(Next::Receive(bridge, skb));
+}
+
+fn bridge_mut(device: &mut Device) -> &mut Bridge {
+    match &mut device.kind {
+        DeviceKind::Bridge(bridge) => bridge,
+        DeviceKind::Loopback | DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => {
+            unreachable!("a port's master is a bridge, which World::set_master checks")
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Network devices: what they do with a frame handed to them or arriving at them. Read net/core/dev.c first.
+//!
+//! A device never calls the stack: it reports a [`Next`]. Devices of all namespaces live in one arena, since a veth's
+//! peer is elsewhere.
+
+pub mod bridge;
+
+use std::net::Ipv4Addr;
+
+pub use bridge::{Bridge, PortFlags};
+
+use crate::base::{Arena, DevId, Mac, Nanos, NsId, OriginId, PacketId, Rng};
+use crate::skb::{BufPool, PacketType, Skb};
+use crate::trace::{Birth, Direction, DropReason, Event, Next, Tracer};
+use crate::wire::eth;
+
+/// All devices of a world.
+pub type Devices = Arena<DevId, Device>;
+
+/// A network device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub ns: NsId,
+    pub name: Box<str>,
+    /// Position in its namespace's device list, from 1 (`ip link`).
+    pub ifindex: u32,
+    pub mac: Mac,
+    pub mtu_bytes: u32,
+    pub up: bool,
+    pub kind: DeviceKind,
+    /// Set while the device is a port of a bridge.
+    pub port: Option<Port>,
+    pub origin: Option<OriginId>,
+}
+
+/// What a device is, with the data only that kind has.
+#[derive(Clone, Debug)]
+pub enum DeviceKind {
+    Loopback,
+    /// One end of a pair; the other may be in any namespace.
+    Veth {
+        peer: DevId,
+    },
+    /// A machine's network card; no peer means that the cable leads out of the model.
+    Ethernet {
+        peer: Option<DevId>,
+    },
+    Bridge(Bridge),
+}
+
+impl DeviceKind {
+    /// As `ip -d link` names it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Veth { .. } => "veth",
+            Self::Ethernet { .. } => "ethernet",
+            Self::Bridge(_) => "bridge",
+        }
+    }
+
+    /// The device at the other end of the wire.
+    pub const fn peer(&self) -> Option<DevId> {
+        match self {
+            Self::Veth { peer } | Self::Ethernet { peer: Some(peer) } => Some(*peer),
+            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) => None,
+        }
+    }
+}
+
+/// Membership in a bridge.
+#[derive(Clone, Copy, Debug)]
+pub struct Port {
+    pub bridge: DevId,
+    pub flags: PortFlags,
+}
+
+/// Virtual time that a frame needs through `lo`, a veth pair and an Ethernet cable. Real times vary; the order of
+/// events is what these keep apart.
+const LOOPBACK_TIME: Nanos = Nanos::from_micros(1);
+const VETH_TIME: Nanos = Nanos::from_micros(2);
+const CABLE_TIME: Nanos = Nanos::from_micros(10);
+
+/// What a layer may touch besides its own tables.
+pub struct Ctx<'a, T> {
+    pub now: Nanos,
+    pub rng: &'a mut Rng,
+    pub trace: &'a mut T,
+    pub bufs: &'a mut BufPool,
+    pub packets: &'a mut PacketIds,
+    /// Reports, acted on by the world in this order.
+    pub out: &'a mut Vec<Next>,
+}
+
+/// Hands out packet ids.
+#[derive(Clone, Debug, Default)]
+pub struct PacketIds(usize);
+
+impl PacketIds {
+    #[inline]
+    fn next(&mut self) -> PacketId {
+        let id = crate::base::Id::from_index(self.0);
+        self.0 = (self.0 + 1) & 0xffff_ffff;
+        id
+    }
+}
+
+impl<T: Tracer> Ctx<'_, T> {
+    #[inline]
+    pub fn event(&mut self, packet: impl Into<Option<PacketId>>, event: Event) {
+        self.trace.event(self.now, packet.into(), event);
+    }
+
+    /// A new packet's id, with its birth recorded.
+    #[inline]
+    pub fn born(&mut self, parent: Option<PacketId>, birth: Birth) -> PacketId {
+        let id = self.packets.next();
+        self.event(id, Event::Born { parent, birth });
+        id
+    }
+
+    #[inline]
+    fn tap(&mut self, dev: DevId, dir: Direction, skb: &Skb) {
+        if T::ON {
+            let frame = self.trace.frame(&skb.frame);
+            self.event(skb.id, Event::Tap { dev, dir, frame });
+        }
+    }
+
+    /// A copy of a packet, as a packet of its own.
+    fn copy_of(&mut self, skb: &Skb) -> Skb {
+        let id = self.born(Some(skb.id), Birth::Clone);
+        Skb { id, pkt_type: skb.pkt_type, frame: self.bufs.copy(&skb.frame) }
+    }
+
+    /// Ends a packet's life with a reason.
+    #[inline]
+    pub fn drop(&mut self, dev: DevId, skb: Skb, reason: DropReason) {
+        self.event(skb.id, Event::Dropped { dev, reason });
+        self.bufs.give(skb.frame);
+    }
+
+    /// Ends a packet's life because it was read.
+    #[inline]
+    pub fn consume(&mut self, skb: Skb) {
+        self.bufs.give(skb.frame);
+    }
+}
+
+/// Hands a frame to a device to transmit (`dev_queue_xmit`, then the driver's `ndo_start_xmit`).
+#[inline]
+pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: DevId, skb: Skb) {
+    if !devices[dev].up {
+        return ctx.drop(dev, skb, DropReason::DevReady);
+    }
+    ctx.tap(dev, Direction::Out, &skb);
+    let (to, after) = match &devices[dev].kind {
+        DeviceKind::Loopback => (dev, LOOPBACK_TIME),
+        DeviceKind::Veth { peer } => (*peer, VETH_TIME),
+        DeviceKind::Ethernet { peer: Some(peer) } => (*peer, CABLE_TIME),
+        DeviceKind::Ethernet { peer: None } => {
+            ctx.event(skb.id, Event::LeftModel { dev });
+            return ctx.consume(skb);
+        }
+        DeviceKind::Bridge(_) => return bridge::transmit(ctx, devices, dev, skb),
+    };
+    ctx.out.push(Next::Arrive { dev: to, from: dev, after, skb });
+}
+
+/// A frame reached a device over its wire (`eth_type_trans`, then `netif_receive_skb`).
+#[inline]
+pub fn arrive<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &mut Devices,
+    dev: DevId,
+    from: DevId,
+    mut skb: Skb,
+) {
+    if !devices[dev].up {
+        return ctx.drop(dev, skb, DropReason::DevReady);
+    }
+    ctx.event(skb.id, Event::Crossed { from, to: dev });
+    skb.pkt_type = packet_type(eth::dst(&skb.frame), devices[dev].mac);
+    receive(ctx, devices, dev, skb);
+}
+
+/// The receive side of a device (`__netif_receive_skb_core`): packet sockets, then the bridge, then the stack.
+#[inline]
+pub fn receive<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: DevId, skb: Skb) {
+    ctx.tap(dev, Direction::In, &skb);
+    match devices[dev].port {
+        Some(port) => bridge::receive(ctx, devices, dev, port, skb),
+        None => ctx.out.push(Next::Up(dev, skb)),
+    }
+}
+
+fn packet_type(dst: Mac, own: Mac) -> PacketType {
+    if dst == own {
+        PacketType::Host
+    } else if dst == Mac::BROADCAST {
+        PacketType::Broadcast
+    } else if dst.is_multicast() {
+        PacketType::Multicast
+    } else {
+        PacketType::OtherHost
+    }
+}
+
+/// A device's own IPv4 address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IfAddr {
+    pub dev: DevId,
+    pub local: Ipv4Addr,
+    pub prefix_len: u8,
+    pub scope: Scope,
+}
+
+/// How far an address or route reaches; a smaller number reaches further (`enum rt_scope_t`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Scope {
+    Universe,
+    Link,
+    Host,
+    Nowhere,
+}

@@ -1,0 +1,388 @@
+//! The neighbour table: who has which hardware address, and how sure that is. Read net/core/neighbour.c first.
+//!
+//! Every change of state is an event. Not modelled: garbage collection, proxy entries.
+
+use std::net::Ipv4Addr;
+
+use super::{Netns, arp, icmp};
+use crate::base::{DevId, FxIndexMap, Mac, Nanos, limits};
+use crate::link::{Ctx, Devices};
+use crate::skb::Skb;
+use crate::trace::{DropReason, Event, NeighCause, Next, Nud, Tracer};
+use crate::wire::{eth, icmp::Error};
+
+/// `base_reachable_time`; an entry stays reachable for a random half to three halves of it.
+const BASE_REACHABLE: Nanos = Nanos::from_secs(30);
+/// `delay_first_probe_time`.
+const DELAY_FIRST_PROBE: Nanos = Nanos::from_secs(5);
+/// `retrans_time_ms`.
+const RETRANS: Nanos = Nanos::from_secs(1);
+/// `mcast_solicit` and `ucast_solicit`.
+const PROBES: u8 = 3;
+/// `locktime`: an entry changed less than this ago keeps its address against unsolicited news.
+const LOCKTIME: Nanos = Nanos::from_secs(1);
+/// What a queued packet counts for, `skb->truesize` of a small one.
+const TRUESIZE: usize = 768;
+
+/// A neighbour: fields as in `struct neighbour`.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    pub state: Nud,
+    /// Right in the states after [`Nud::Incomplete`] but [`Nud::Failed`].
+    pub mac: Mac,
+    updated: Nanos,
+    confirmed: Nanos,
+    used: Nanos,
+    probes: u8,
+    /// Tells a timer that is out of date from the one that counts.
+    generation: u32,
+    queue: Vec<Skb>,
+}
+
+impl Neighbour {
+    fn new(state: Nud, mac: Mac, now: Nanos) -> Self {
+        Self {
+            state,
+            mac,
+            updated: now,
+            confirmed: now,
+            used: now,
+            probes: 0,
+            generation: 0,
+            queue: Vec::new(),
+        }
+    }
+
+    /// `NUD_VALID`: the hardware address may be used.
+    pub const fn is_valid(&self) -> bool {
+        match self.state {
+            Nud::Reachable | Nud::Stale | Nud::Delay | Nud::Probe | Nud::Noarp | Nud::Permanent => {
+                true
+            }
+            Nud::None | Nud::Incomplete | Nud::Failed => false,
+        }
+    }
+
+    /// `NUD_CONNECTED`: used without asking.
+    const fn is_connected(&self) -> bool {
+        matches!(self.state, Nud::Reachable | Nud::Noarp | Nud::Permanent)
+    }
+
+    /// Packets that wait for the address.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+/// A namespace's neighbours, by device and address.
+#[derive(Clone, Debug)]
+pub struct NeighTable {
+    entries: FxIndexMap<(DevId, Ipv4Addr), Neighbour>,
+    /// The span an entry stays reachable, drawn once as the kernel does per device and then every five minutes.
+    reachable_time: Option<Nanos>,
+}
+
+impl Default for NeighTable {
+    fn default() -> Self {
+        Self { entries: FxIndexMap::default(), reachable_time: None }
+    }
+}
+
+impl NeighTable {
+    /// Sets an entry as `ip neigh replace` does. A timer starts when it is first used.
+    pub fn set(&mut self, dev: DevId, ip: Ipv4Addr, mac: Mac, state: Nud, now: Nanos) {
+        self.entries.insert((dev, ip), Neighbour::new(state, mac, now));
+    }
+
+    /// The entry for an address on a device.
+    pub fn get(&self, dev: DevId, ip: Ipv4Addr) -> Option<&Neighbour> {
+        self.entries.get(&(dev, ip))
+    }
+
+    /// All entries in the order they were made.
+    pub fn iter(&self) -> impl Iterator<Item = ((DevId, Ipv4Addr), &Neighbour)> {
+        self.entries.iter().map(|(key, entry)| (*key, entry))
+    }
+}
+
+/// Sends a packet to its next hop: at once if its address is known, else it waits (`neigh_resolve_output`).
+#[inline]
+pub fn output<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    (dev, next_hop): (DevId, Ipv4Addr),
+    skb: Skb,
+) {
+    let now = ctx.now;
+    let entry = ns
+        .neigh
+        .entries
+        .entry((dev, next_hop))
+        .or_insert_with(|| Neighbour::new(Nud::None, Mac::ZERO, now));
+    if entry.is_connected() {
+        return transmit(ctx, devices, dev, next_hop, (entry.mac, entry.state), skb);
+    }
+    entry.used = now;
+    match entry.state {
+        Nud::Stale => {
+            entry.updated = now;
+            change(ctx, entry, (dev, next_hop), &skb, Nud::Delay, NeighCause::UsedWhileStale);
+            start_timer(ctx, entry, (dev, next_hop), DELAY_FIRST_PROBE);
+        }
+        Nud::None | Nud::Failed => {
+            entry.probes = PROBES; // counted past the unicast ones, as in __neigh_event_send
+            entry.updated = now;
+            change(ctx, entry, (dev, next_hop), &skb, Nud::Incomplete, NeighCause::Needed);
+            start_timer(ctx, entry, (dev, next_hop), RETRANS);
+            enqueue(ctx, entry, (dev, next_hop), skb);
+            return probe(ctx, ns, devices, (dev, next_hop));
+        }
+        Nud::Incomplete => return enqueue(ctx, entry, (dev, next_hop), skb),
+        Nud::Delay | Nud::Probe | Nud::Reachable | Nud::Noarp | Nud::Permanent => {}
+    }
+    let known = (entry.mac, entry.state);
+    transmit(ctx, devices, dev, next_hop, known, skb);
+}
+
+#[inline]
+fn transmit<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &Devices,
+    dev: DevId,
+    next_hop: Ipv4Addr,
+    (mac, state): (Mac, Nud),
+    mut skb: Skb,
+) {
+    ctx.event(skb.id, Event::NeighHit { dev, next_hop, mac, state });
+    eth::set_addresses(&mut skb.frame, mac, devices[dev].mac);
+    ctx.out.push(Next::Transmit(dev, skb));
+}
+
+fn enqueue<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    entry: &mut Neighbour,
+    (dev, next_hop): (DevId, Ipv4Addr),
+    skb: Skb,
+) {
+    if T::ON {
+        let frame = ctx.trace.frame(&skb.frame);
+        ctx.event(skb.id, Event::NeighWait { dev, next_hop, frame });
+    }
+    while (entry.queue.len() + 1) * TRUESIZE > limits::NEIGH_QUEUE_BYTES {
+        let oldest = entry.queue.remove(0);
+        ctx.drop(dev, oldest, DropReason::NeighQueueFull);
+    }
+    entry.queue.push(skb);
+}
+
+/// What an ARP packet says about its sender (`neigh_update`).
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    pub mac: Mac,
+    pub state: Nud,
+    /// `NEIGH_UPDATE_F_OVERRIDE`: replaces a known address even if it was changed lately.
+    pub override_lock: bool,
+    pub cause: NeighCause,
+    /// Make an entry if there is none.
+    pub create: bool,
+}
+
+/// Takes news about a neighbour; a resolved one gets the packets that waited for it.
+pub fn update<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    key: (DevId, Ipv4Addr),
+    news: News,
+    skb: &Skb,
+) {
+    let now = ctx.now;
+    if !ns.neigh.entries.contains_key(&key) {
+        if !news.create {
+            return;
+        }
+        ns.neigh.entries.insert(key, Neighbour::new(Nud::None, Mac::ZERO, now));
+    }
+    let reachable_time = reachable_time(ctx, &mut ns.neigh);
+    let Some(entry) = ns.neigh.entries.get_mut(&key) else { return };
+    if matches!(entry.state, Nud::Noarp | Nud::Permanent) {
+        return;
+    }
+    let was_valid = entry.is_valid();
+    let same_mac = was_valid && entry.mac == news.mac;
+    if news.state == Nud::Reachable {
+        entry.confirmed = now;
+    }
+    if was_valid && !same_mac && !news.override_lock && now < entry.updated + LOCKTIME {
+        return ctx.event(skb.id, Event::NeighLocked { dev: key.0, ip: key.1 });
+    }
+    let state = if same_mac && news.state == Nud::Stale { entry.state } else { news.state };
+    if state != entry.state || !same_mac {
+        entry.updated = now;
+    }
+    if !same_mac {
+        entry.mac = news.mac;
+        if state != Nud::Reachable {
+            entry.confirmed = Nanos(now.0.saturating_sub(2 * BASE_REACHABLE.0));
+        }
+    }
+    if state != entry.state || !same_mac {
+        change(ctx, entry, key, skb, state, news.cause);
+        match state {
+            Nud::Reachable => start_timer(ctx, entry, key, reachable_time),
+            _ => entry.generation += 1,
+        }
+    }
+    if !was_valid {
+        for waiting in std::mem::take(&mut entry.queue) {
+            ctx.event(waiting.id, Event::NeighRelease { dev: key.0, next_hop: key.1 });
+            output(ctx, ns, devices, key, waiting);
+        }
+    }
+}
+
+/// The entry's timer fires (`neigh_timer_handler`).
+pub fn timer<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    key: (DevId, Ipv4Addr),
+    generation: u32,
+) {
+    let now = ctx.now;
+    let reachable_time = reachable_time(ctx, &mut ns.neigh);
+    let Some(entry) = ns.neigh.entries.get_mut(&key).filter(|e| e.generation == generation) else {
+        return;
+    };
+    match entry.state {
+        Nud::Reachable => {
+            if now < entry.confirmed + reachable_time {
+                let left = (entry.confirmed + reachable_time).since(now);
+                start_timer(ctx, entry, key, left);
+            } else if now <= entry.used + DELAY_FIRST_PROBE {
+                entry.updated = now;
+                change_by_timer(ctx, entry, key, Nud::Delay);
+                start_timer(ctx, entry, key, DELAY_FIRST_PROBE);
+            } else {
+                entry.updated = now;
+                change_by_timer(ctx, entry, key, Nud::Stale);
+            }
+        }
+        Nud::Delay => {
+            entry.updated = now;
+            if now < entry.confirmed + DELAY_FIRST_PROBE {
+                change_by_timer(ctx, entry, key, Nud::Reachable);
+                let left = (entry.confirmed + reachable_time).since(now);
+                start_timer(ctx, entry, key, left);
+            } else {
+                entry.probes = 0;
+                change_by_timer(ctx, entry, key, Nud::Probe);
+                start_timer(ctx, entry, key, RETRANS);
+                probe(ctx, ns, devices, key);
+            }
+        }
+        Nud::Incomplete | Nud::Probe => {
+            let limit = if entry.state == Nud::Incomplete { 2 * PROBES } else { PROBES };
+            if entry.probes >= limit {
+                fail(ctx, ns, devices, key);
+            } else {
+                start_timer(ctx, entry, key, RETRANS);
+                probe(ctx, ns, devices, key);
+            }
+        }
+        Nud::None | Nud::Stale | Nud::Failed | Nud::Noarp | Nud::Permanent => {}
+    }
+}
+
+/// `neigh_invalidate`: everything that waited is lost, and whoever sent it hears so.
+fn fail<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    key: (DevId, Ipv4Addr),
+) {
+    let now = ctx.now;
+    let Some(entry) = ns.neigh.entries.get_mut(&key) else { return };
+    let from = entry.state;
+    entry.state = Nud::Failed;
+    entry.updated = now;
+    entry.generation += 1;
+    let waiting = std::mem::take(&mut entry.queue);
+    let (dev, ip) = key;
+    let changed = Event::NeighChange {
+        dev,
+        ip,
+        from,
+        to: Nud::Failed,
+        mac: None,
+        cause: NeighCause::ProbesExhausted,
+    };
+    match waiting.first() {
+        Some(first) => ctx.event(first.id, changed),
+        None => ctx.event(None, changed),
+    }
+    for skb in waiting {
+        icmp::send_error(ctx, ns, devices, Error::HostUnreachable, &skb);
+        ctx.drop(key.0, skb, DropReason::NeighFailed);
+    }
+}
+
+/// `neigh_probe`, `arp_solicit`: asks for the address; the first packet in the queue lends its source.
+fn probe<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    (dev, ip): (DevId, Ipv4Addr),
+) {
+    let Some(entry) = ns.neigh.entries.get_mut(&(dev, ip)) else { return };
+    let unicast = entry.probes < PROBES && entry.is_valid();
+    entry.probes += 1;
+    let to = if unicast { entry.mac } else { Mac::BROADCAST };
+    let asked_for = entry.queue.last().map(|skb| {
+        let p = skb.payload();
+        (skb.id, Ipv4Addr::new(p[12], p[13], p[14], p[15]))
+    });
+    arp::solicit(ctx, ns, devices, (dev, ip), to, asked_for);
+}
+
+fn reachable_time<T>(ctx: &mut Ctx<'_, T>, table: &mut NeighTable) -> Nanos {
+    *table.reachable_time.get_or_insert_with(|| {
+        let half = u32::try_from(BASE_REACHABLE.0 / 2_000_000).expect("15,000 ms");
+        Nanos::from_millis(u64::from(half + ctx.rng.below(2 * half)))
+    })
+}
+
+fn change<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    entry: &mut Neighbour,
+    (dev, ip): (DevId, Ipv4Addr),
+    skb: &Skb,
+    to: Nud,
+    cause: NeighCause,
+) {
+    let from = std::mem::replace(&mut entry.state, to);
+    let mac = entry.is_valid().then_some(entry.mac);
+    ctx.event(skb.id, Event::NeighChange { dev, ip, from, to, mac, cause });
+}
+
+fn change_by_timer<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    entry: &mut Neighbour,
+    (dev, ip): (DevId, Ipv4Addr),
+    to: Nud,
+) {
+    let from = std::mem::replace(&mut entry.state, to);
+    let mac = entry.is_valid().then_some(entry.mac);
+    ctx.event(None, Event::NeighChange { dev, ip, from, to, mac, cause: NeighCause::Timer });
+}
+
+fn start_timer<T>(
+    ctx: &mut Ctx<'_, T>,
+    entry: &mut Neighbour,
+    (dev, ip): (DevId, Ipv4Addr),
+    after: Nanos,
+) {
+    entry.generation += 1;
+    ctx.out.push(Next::NeighTimer { at: ctx.now + after, dev, ip, generation: entry.generation });
+}

@@ -1,0 +1,124 @@
+//! The sockets of a namespace: who listens where, and what a program behind it does.
+
+use std::net::Ipv4Addr;
+
+use crate::base::{Arena, FxIndexMap, SocketId};
+
+/// What a socket is bound to, besides an address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Bound {
+    Udp {
+        port: u16,
+    },
+    /// An ICMP echo socket with its identifier.
+    Ping {
+        id: u16,
+    },
+}
+
+/// What the program behind a socket does with a datagram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Program {
+    /// Reads only.
+    Reads,
+    /// Sends these bytes back to whoever sent.
+    Answers(Vec<u8>),
+}
+
+/// A socket.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    pub bound: Bound,
+    /// None: any of the namespace's addresses (0.0.0.0).
+    pub addr: Option<Ipv4Addr>,
+    pub program: Program,
+    /// Who runs the program, in words: a container's name.
+    pub owner: Box<str>,
+    /// Datagrams, echo replies and errors read so far.
+    pub heard: u64,
+}
+
+/// The address and port are taken (`EADDRINUSE`); this socket has them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AddrInUse(pub SocketId);
+
+/// All sockets of a namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Sockets {
+    sockets: Arena<SocketId, Socket>,
+    by_port: FxIndexMap<Bound, Vec<SocketId>>,
+}
+
+impl Sockets {
+    /// Binds a socket. A wildcard address and a specific one clash on the same port, as without `SO_REUSEADDR`.
+    pub fn bind(&mut self, socket: Socket) -> Result<SocketId, AddrInUse> {
+        let taken = self.by_port.entry(socket.bound).or_default();
+        let sockets = &self.sockets;
+        if let Some(&other) = taken.iter().find(|&&other| {
+            let theirs = sockets[other].addr;
+            theirs.is_none() || socket.addr.is_none() || theirs == socket.addr
+        }) {
+            return Err(AddrInUse(other));
+        }
+        let bound = socket.bound;
+        let id = self.sockets.push(socket);
+        self.by_port.entry(bound).or_default().push(id);
+        Ok(id)
+    }
+
+    /// The socket that a packet to `dst` is for: one bound to that address, else one bound to any.
+    #[inline]
+    pub fn find(&self, bound: Bound, dst: Ipv4Addr) -> Option<SocketId> {
+        let candidates = self.by_port.get(&bound)?;
+        let with = |addr| candidates.iter().copied().find(|&id| self.sockets[id].addr == addr);
+        with(Some(dst)).or_else(|| with(None))
+    }
+
+    /// A socket by its id.
+    #[inline]
+    pub fn get(&self, id: SocketId) -> &Socket {
+        &self.sockets[id]
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: SocketId) -> &mut Socket {
+        &mut self.sockets[id]
+    }
+
+    /// All sockets in the order they were bound.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketId, &Socket)> {
+        self.sockets.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(addr: Option<[u8; 4]>) -> Socket {
+        Socket {
+            bound: Bound::Udp { port: 53 },
+            addr: addr.map(Into::into),
+            program: Program::Reads,
+            owner: "dns".into(),
+            heard: 0,
+        }
+    }
+
+    #[test]
+    fn a_second_listener_on_a_taken_port_fails_and_on_another_address_does_not() {
+        let mut sockets = Sockets::default();
+        let first = sockets.bind(socket(Some([127, 0, 0, 1]))).expect("nothing is bound yet");
+        assert_eq!(sockets.bind(socket(Some([127, 0, 0, 1]))), Err(AddrInUse(first)));
+        assert_eq!(sockets.bind(socket(None)), Err(AddrInUse(first)));
+        assert!(sockets.bind(socket(Some([10, 0, 0, 1]))).is_ok());
+    }
+
+    #[test]
+    fn a_listener_on_localhost_does_not_hear_what_comes_to_another_address() {
+        let mut sockets = Sockets::default();
+        let id = sockets.bind(socket(Some([127, 0, 0, 1]))).expect("nothing is bound yet");
+        let to = |dst: [u8; 4]| sockets.find(Bound::Udp { port: 53 }, dst.into());
+        assert_eq!((to([127, 0, 0, 1]), to([10, 0, 0, 1])), (Some(id), None));
+    }
+}

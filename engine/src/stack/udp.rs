@@ -1,0 +1,153 @@
+//! UDP and echo sockets: sending and receiving. Read net/ipv4/udp.c and ping.c first.
+
+use std::net::Ipv4Addr;
+
+use super::ip::{self, Delivered, OutputRoute};
+use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program};
+use crate::base::{DevId, NsId, PacketId, SocketId};
+use crate::link::{Ctx, Devices};
+use crate::skb::{PacketType, Skb};
+use crate::trace::{
+    Birth, DropReason, Event, Heard, LookupFor, Next, RouteAnswer, SendError, Tracer,
+};
+use crate::wire::ipv4::{self, Header, Protocol};
+use crate::wire::{Malformed, icmp, icmp::Error, udp};
+
+/// A datagram arrived (`__udp4_lib_rcv`).
+#[inline]
+pub(super) fn receive<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    dev: DevId,
+    header: &Header,
+    how: Delivered,
+    skb: Skb,
+) {
+    let datagram =
+        match udp::Datagram::parse(&skb.payload()[header.header_len..], header.src, header.dst) {
+            Ok(datagram) => datagram,
+            Err(Malformed::Checksum) => return ctx.drop(dev, skb, DropReason::UdpCsum),
+            Err(Malformed::Truncated { .. } | Malformed::Field(_)) => {
+                return ctx.drop(dev, skb, DropReason::PktTooSmall);
+            }
+        };
+    let Some(socket) = ns.sockets.find(Bound::Udp { port: datagram.dst_port }, header.dst) else {
+        if how == Delivered::Unicast {
+            stack_icmp::send_error(ctx, ns, devices, Error::PortUnreachable, &skb);
+        }
+        return ctx.drop(dev, skb, DropReason::NoSocket);
+    };
+    stack_icmp::hear(ctx, ns, devices, dev, socket, Heard::Data, &skb);
+    if let Program::Answers(_) = ns.sockets.get(socket).program {
+        ctx.out.push(Next::Answer {
+            ns: devices[dev].ns,
+            socket,
+            to: (header.src, datagram.src_port),
+            parent: skb.id,
+        });
+    }
+    ctx.consume(skb);
+}
+
+/// Where a payload goes.
+#[derive(Clone, Copy, Debug)]
+pub enum To {
+    Udp { dst: Ipv4Addr, port: u16 },
+    Echo { dst: Ipv4Addr, seq: u16, ttl_hops: Option<u8> },
+}
+
+impl To {
+    const fn dst(self) -> Ipv4Addr {
+        match self {
+            Self::Udp { dst, .. } | Self::Echo { dst, .. } => dst,
+        }
+    }
+}
+
+/// A program sends (`udp_sendmsg`, `ping_v4_sendmsg`). `src` is None where the route chooses it, as for an unbound
+/// socket.
+#[inline]
+pub fn send<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    socket: SocketId,
+    (to, src): (To, Option<Ipv4Addr>),
+    payload: &[u8],
+    parent: Option<PacketId>,
+) -> Result<(), SendError> {
+    let ns_id = devices[ns.lo].ns;
+    let dst = to.dst();
+    let birth = if parent.is_some() { Birth::Answer } else { Birth::Sent };
+    let id = ctx.born(parent, birth);
+    let bound = ns.sockets.get(socket).bound;
+    let dst_port = if let To::Udp { port, .. } = to { port } else { 0 };
+    ctx.event(id, Event::SocketSend { ns: ns_id, socket, dst, dst_port });
+
+    let route = route(ctx, ns, ns_id, id, dst, src.or(ns.sockets.get(socket).addr))?;
+    let len = payload.len() + udp::LEN; // an echo header has as many bytes
+    let mtu_bytes = devices[route.dev].mtu_bytes;
+    if ipv4::LEN + len > (mtu_bytes as usize).min(usize::from(u16::MAX)) {
+        let error = SendError::MessageSize { mtu_bytes };
+        ctx.event(id, Event::SendFailed { ns: ns_id, dst, error });
+        return Err(error);
+    }
+    let mut header = ipv4::Emit {
+        tos: 0,
+        identification: 0, // an unconnected socket that forbids fragments (ip_select_ident_segs)
+        dont_fragment: true,
+        ttl_hops: ns.sysctl.default_ttl_hops,
+        protocol: Protocol::Udp,
+        src: route.src,
+        dst,
+    };
+    let mut frame = ip::new_frame(ctx, devices, route.dev);
+    match (to, bound) {
+        (To::Udp { port: dst_port, .. }, Bound::Udp { port }) => {
+            header.emit(&mut frame, len);
+            udp::emit(&mut frame, (route.src, port), (dst, dst_port), payload);
+        }
+        (To::Echo { seq, ttl_hops, .. }, Bound::Ping { id }) => {
+            header.protocol = Protocol::Icmp;
+            header.ttl_hops = ttl_hops.unwrap_or(header.ttl_hops);
+            header.emit(&mut frame, len);
+            icmp::emit_echo(&mut frame, false, id, seq, payload);
+        }
+        (To::Udp { .. }, Bound::Ping { .. }) | (To::Echo { .. }, Bound::Udp { .. }) => {
+            unreachable!("World sends datagrams on UDP sockets and echoes on ping sockets")
+        }
+    }
+    ip::output(ctx, ns, devices, route, Skb { id, pkt_type: PacketType::Host, frame });
+    Ok(())
+}
+
+fn route<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &Netns,
+    ns_id: NsId,
+    packet: PacketId,
+    dst: Ipv4Addr,
+    src: Option<Ipv4Addr>,
+) -> Result<OutputRoute, SendError> {
+    match ip::route_output(ns, dst, src, false) {
+        Ok(route) => {
+            let answer = RouteAnswer::Route(route.id);
+            ctx.event(
+                packet,
+                Event::RouteLookup { ns: ns_id, dst, purpose: LookupFor::Output, answer },
+            );
+            if src.is_none() {
+                ctx.event(
+                    packet,
+                    Event::SourceChosen { ns: ns_id, src: route.src, route: route.id },
+                );
+            }
+            Ok(route)
+        }
+        Err(error) => {
+            ctx.event(packet, Event::SendFailed { ns: ns_id, dst, error });
+            Err(error)
+        }
+    }
+}

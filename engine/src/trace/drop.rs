@@ -1,0 +1,116 @@
+//! Why a packet is gone, with the kernel's name for it (`enum skb_drop_reason`, include/net/dropreason-core.h).
+
+/// A reason to drop. Each documents where the kernel decides it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DropReason {
+    /// The bridge refuses a source address that is a group or zero (`br_handle_frame`).
+    MacInvalidSource,
+    /// No port of the bridge may send it (`br_forward`, `br_flood`).
+    NoTxTarget,
+    /// The frame is for another station (`ip_rcv_core`).
+    OtherHost,
+    /// Too short to be what it says (`ip_rcv_core`).
+    PktTooSmall,
+    /// A header field is impossible (`ip_rcv_core`).
+    IpInHdr,
+    /// The IPv4 header checksum is wrong (`ip_rcv_core`).
+    IpCsum,
+    /// An address that cannot be a source (`ip_route_input_slow`).
+    IpInvalidSource,
+    /// An address that cannot be a destination (`ip_route_input_slow`).
+    IpInvalidDest,
+    /// A loopback address arrived on another device and `route_localnet` is off (`ip_route_input_slow`).
+    IpLocalnet,
+    /// This host's own address arrived from outside and `accept_local` is off (`fib_validate_source`).
+    IpLocalSource,
+    /// This host does not forward (`ip_error`).
+    IpInAddrErrors,
+    /// No route to the destination (`ip_error`).
+    IpInNoRoutes,
+    /// The TTL ran out (`ip_forward`).
+    IpTtlExceeded,
+    /// Nothing understands the protocol (`ip_protocol_deliver_rcu`, `__netif_receive_skb_core`).
+    UnhandledProto,
+    /// The UDP checksum is wrong (`__udp4_lib_rcv`).
+    UdpCsum,
+    /// No socket listens there (`__udp4_lib_rcv`, `ping_rcv`).
+    NoSocket,
+    /// The ICMP checksum is wrong (`icmp_rcv`).
+    IcmpCsum,
+    /// Echo requests to a broadcast address are ignored (`icmp_echo_ignore_broadcasts`).
+    InvalidProto,
+    /// The next hop did not answer ARP (`neigh_invalidate`).
+    NeighFailed,
+    /// Too much waits for this neighbour (`__neigh_event_send`).
+    NeighQueueFull,
+    /// The ARP packet is not about IPv4 over Ethernet, or nonsense (`arp_process`).
+    ArpMalformed,
+    /// The device is down.
+    DevReady,
+    /// Longer than the device may carry (`is_skb_forwardable`).
+    PktTooBig,
+    /// This engine cannot go on; the event before says what is not modelled.
+    NotModelled,
+}
+
+impl DropReason {
+    /// The kernel's name. [`DropReason::NotModelled`] has none and says so.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MacInvalidSource => "SKB_DROP_REASON_MAC_INVALID_SOURCE",
+            Self::NoTxTarget => "SKB_DROP_REASON_NO_TX_TARGET",
+            Self::OtherHost => "SKB_DROP_REASON_OTHERHOST",
+            Self::PktTooSmall => "SKB_DROP_REASON_PKT_TOO_SMALL",
+            Self::IpInHdr => "SKB_DROP_REASON_IP_INHDR",
+            Self::IpCsum => "SKB_DROP_REASON_IP_CSUM",
+            Self::IpInvalidSource => "SKB_DROP_REASON_IP_INVALID_SOURCE",
+            Self::IpInvalidDest => "SKB_DROP_REASON_IP_INVALID_DEST",
+            Self::IpLocalnet => "SKB_DROP_REASON_IP_LOCALNET",
+            Self::IpLocalSource => "SKB_DROP_REASON_IP_LOCAL_SOURCE",
+            Self::IpInAddrErrors => "SKB_DROP_REASON_IP_INADDRERRORS",
+            Self::IpInNoRoutes => "SKB_DROP_REASON_IP_INNOROUTES",
+            Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
+            Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
+            Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
+            Self::NoSocket => "SKB_DROP_REASON_NO_SOCKET",
+            Self::IcmpCsum => "SKB_DROP_REASON_ICMP_CSUM",
+            Self::InvalidProto => "SKB_DROP_REASON_INVALID_PROTO",
+            Self::NeighFailed => "SKB_DROP_REASON_NEIGH_FAILED",
+            Self::NeighQueueFull => "SKB_DROP_REASON_NEIGH_QUEUEFULL",
+            Self::ArpMalformed => "SKB_DROP_REASON_NOT_SPECIFIED (arp_process)",
+            Self::DevReady => "SKB_DROP_REASON_DEV_READY",
+            Self::PktTooBig => "SKB_DROP_REASON_PKT_TOO_BIG",
+            Self::NotModelled => "not modelled",
+        }
+    }
+
+    /// In a few words: `nothing listens on that port`.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::MacInvalidSource => "its source address is no station's address",
+            Self::NoTxTarget => "the bridge has no port that may send it",
+            Self::OtherHost => "the frame is for another station",
+            Self::PktTooSmall => "it is shorter than its own header says",
+            Self::IpInHdr => "its IPv4 header is impossible",
+            Self::IpCsum => "its IPv4 header checksum is wrong",
+            Self::IpInvalidSource => "its source address cannot be a source",
+            Self::IpInvalidDest => "its destination cannot be reached this way",
+            Self::IpLocalnet => "a loopback address arrived from outside",
+            Self::IpLocalSource => "this host's own address arrived from outside",
+            Self::IpInAddrErrors => "this host does not forward packets (ip_forward is 0)",
+            Self::IpInNoRoutes => "this host has no route to the destination",
+            Self::IpTtlExceeded => "its time to live ran out",
+            Self::UnhandledProto => "nothing here understands its protocol",
+            Self::UdpCsum => "its UDP checksum is wrong",
+            Self::NoSocket => "nothing listens there",
+            Self::IcmpCsum => "its ICMP checksum is wrong",
+            Self::InvalidProto => "echo requests to a broadcast address are ignored",
+            Self::NeighFailed => "the next hop did not answer ARP",
+            Self::NeighQueueFull => "too much already waits for this neighbour",
+            Self::ArpMalformed => "it is no ARP packet for IPv4 over Ethernet",
+            Self::DevReady => "the device is down",
+            Self::PktTooBig => "it is longer than the device may carry",
+            Self::NotModelled => "what Linux does next is not modelled",
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! What happened, as data: every decision of a run with the table entry or setting that made it.
+//!
+//! Events hold ids and numbers only, so recording one costs a copy; words are made in `story`. A layer records through
+//! [`Tracer`], which is compiled away when tracing is [`Off`].
+
+mod drop;
+mod recorder;
+
+use std::net::Ipv4Addr;
+
+pub use drop::DropReason;
+pub use recorder::{Capture, FrameId, Recorder};
+
+use crate::base::{DevId, Mac, Nanos, NsId, PacketId, RouteId, SocketId};
+use crate::skb::Skb;
+use crate::wire::icmp;
+
+/// Direction of a frame as a packet socket on the device reports it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// Before the bridge or the IP stack takes it.
+    In,
+    /// As the device is handed it to transmit.
+    Out,
+}
+
+/// Where trace events go. Layers are generic over it, so that [`Off`] costs nothing.
+pub trait Tracer {
+    /// Whether anything is recorded at all.
+    const ON: bool;
+    /// Records one event at virtual time `at`; a timer's event is no packet's.
+    fn event(&mut self, at: Nanos, packet: Option<PacketId>, event: Event);
+    /// Keeps a copy of a frame's bytes.
+    fn frame(&mut self, bytes: &[u8]) -> FrameId;
+}
+
+/// Records nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Off;
+
+impl Tracer for Off {
+    const ON: bool = false;
+    #[inline(always)]
+    fn event(&mut self, _: Nanos, _: Option<PacketId>, _: Event) {}
+    #[inline(always)]
+    fn frame(&mut self, _: &[u8]) -> FrameId {
+        FrameId::NONE
+    }
+}
+
+/// One recorded event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    pub at: Nanos,
+    /// None for what a timer did.
+    pub packet: Option<PacketId>,
+    pub event: Event,
+}
+
+/// Why a packet came to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Birth {
+    /// A program sent it through its own namespace's stack.
+    Sent,
+    /// It was put on a device as it stands, below the stack.
+    Injected,
+    /// The neighbour table asks for an address.
+    ArpRequest,
+    /// The stack answers an ARP request; the parent is the request.
+    ArpReply,
+    /// The stack answers an echo request; the parent is the request.
+    EchoReply,
+    /// A program answers a datagram; the parent is the question.
+    Answer,
+    /// The stack reports an error about its parent.
+    IcmpError(icmp::Error),
+    /// A bridge sends its parent through one more port, or also up its own stack.
+    Clone,
+}
+
+/// How a bridge's forwarding table took a source address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Learnt {
+    New,
+    /// Was known behind another port.
+    Moved {
+        from: DevId,
+    },
+    Refreshed,
+    /// The port has learning off.
+    LearningOff,
+    /// The bridge's own address arrived from outside; the entry stays.
+    OwnAddress,
+}
+
+/// What a bridge's forwarding table says about a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FdbAnswer {
+    /// Behind this port.
+    Port(DevId),
+    /// The bridge's or a port's own address: for this host.
+    Local,
+    /// No entry: flood.
+    Miss,
+    /// Broadcast or multicast: flood, and hand to this host too.
+    Group,
+}
+
+/// Why a bridge does not send a frame through a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Skipped {
+    /// It came from there and the port's hairpin flag is off.
+    Incoming,
+    /// Both ports are isolated.
+    Isolated,
+    /// The port does not take part in this kind of flooding.
+    FloodOff,
+    /// The port's device is down.
+    Down,
+    /// The frame is longer than the port's MTU allows.
+    TooBig,
+}
+
+/// What a route look-up found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RouteAnswer {
+    Route(RouteId),
+    /// Loopback traffic keeps the route it was sent with.
+    Kept,
+    /// No table has a matching prefix.
+    None,
+}
+
+/// Why a route is looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LookupFor {
+    /// A packet that arrived.
+    Input,
+    /// A packet that this host sends.
+    Output,
+}
+
+/// State of a neighbour entry (`NUD_*`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Nud {
+    None,
+    Incomplete,
+    Reachable,
+    Stale,
+    Delay,
+    Probe,
+    Failed,
+    Noarp,
+    Permanent,
+}
+
+impl Nud {
+    /// As `ip neigh` prints it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Incomplete => "INCOMPLETE",
+            Self::Reachable => "REACHABLE",
+            Self::Stale => "STALE",
+            Self::Delay => "DELAY",
+            Self::Probe => "PROBE",
+            Self::Failed => "FAILED",
+            Self::Noarp => "NOARP",
+            Self::Permanent => "PERMANENT",
+        }
+    }
+}
+
+/// What changed a neighbour entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NeighCause {
+    /// A packet needs the address and nothing is known.
+    Needed,
+    /// A packet uses an address that was not confirmed lately.
+    UsedWhileStale,
+    /// An ARP reply to this host.
+    Reply,
+    /// The sender fields of an ARP request for one of this host's addresses.
+    RequestSeen,
+    /// A gratuitous or other ARP packet about a known address.
+    Announced,
+    /// The time for this state is over.
+    Timer,
+    /// All probes went unanswered.
+    ProbesExhausted,
+}
+
+/// What a program gets to hear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// The payload of a datagram or echo reply.
+    Data,
+    /// An ICMP error about a packet it sent.
+    Error(icmp::Error),
+}
+
+/// Why a send failed before any packet existed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SendError {
+    /// `ENETUNREACH`: no route.
+    NetUnreachable,
+    /// `EACCES`: a broadcast address without `SO_BROADCAST`.
+    Access,
+    /// `EMSGSIZE`: longer than the MTU; fragmentation is not modelled.
+    MessageSize { mtu_bytes: u32 },
+    /// `EINVAL`: no address to send from.
+    NoSource,
+    /// `ENETDOWN`: the device of a raw frame is down.
+    DeviceDown,
+    /// `EINVAL`: a raw frame without a whole Ethernet header.
+    FrameTooShort,
+}
+
+/// One decision or movement. The closed set of things a trace can hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The packet exists from here on.
+    Born { parent: Option<PacketId>, birth: Birth },
+    /// A packet socket on `dev` sees the frame.
+    Tap { dev: DevId, dir: Direction, frame: FrameId },
+    /// The frame went over the wire from one device to the other.
+    Crossed { from: DevId, to: DevId },
+
+    /// A bridge takes the frame from its port (`br_handle_frame`).
+    BridgeIn { port: DevId, bridge: DevId },
+    /// The bridge looks at the source address (`br_fdb_update`).
+    FdbLearn { bridge: DevId, port: DevId, mac: Mac, learnt: Learnt },
+    /// The entry was older than the bridge's ageing time (`br_fdb_cleanup`).
+    FdbExpired { bridge: DevId, port: DevId, mac: Mac },
+    /// The bridge looks up the destination (`br_fdb_find_rcu`).
+    FdbLookup { bridge: DevId, mac: Mac, answer: FdbAnswer },
+    /// The bridge does not use this port (`should_deliver`, `br_flood`).
+    PortSkipped { bridge: DevId, port: DevId, why: Skipped },
+    /// The bridge sends the frame through this port (`__br_forward`).
+    BridgeOut { bridge: DevId, port: DevId },
+    /// The bridge hands the frame to its own host (`br_pass_frame_up`).
+    BridgeUp { bridge: DevId },
+
+    /// A program hands the stack a payload.
+    SocketSend { ns: NsId, socket: SocketId, dst: Ipv4Addr, dst_port: u16 },
+    /// The send came to nothing.
+    SendFailed { ns: NsId, dst: Ipv4Addr, error: SendError },
+    /// A route look-up (`fib_lookup`).
+    RouteLookup { ns: NsId, dst: Ipv4Addr, purpose: LookupFor, answer: RouteAnswer },
+    /// The source address was chosen by the route (`fib_result_prefsrc`, `inet_select_addr`).
+    SourceChosen { ns: NsId, src: Ipv4Addr, route: RouteId },
+    /// The packet goes through this host: TTL is taken down (`ip_forward`).
+    Forward { ns: NsId, from: DevId, to: DevId, ttl_hops: u8 },
+    /// The next hop's hardware address is known (`ip_finish_output2`).
+    NeighHit { dev: DevId, next_hop: Ipv4Addr, mac: Mac, state: Nud },
+    /// The packet waits for the next hop's hardware address (`__neigh_event_send`). `frame` has no destination yet.
+    NeighWait { dev: DevId, next_hop: Ipv4Addr, frame: FrameId },
+    /// The packet waited and goes on.
+    NeighRelease { dev: DevId, next_hop: Ipv4Addr },
+    /// A neighbour entry changed state.
+    NeighChange {
+        dev: DevId,
+        ip: Ipv4Addr,
+        from: Nud,
+        to: Nud,
+        mac: Option<Mac>,
+        cause: NeighCause,
+    },
+    /// An ARP packet about a known neighbour changed nothing: too soon after the last change (`LOCKTIME`).
+    NeighLocked { dev: DevId, ip: Ipv4Addr },
+    /// The packet is for one of this host's addresses (`ip_local_deliver`).
+    LocalDeliver { ns: NsId, dev: DevId },
+    /// A program reads what arrived (`udp_queue_rcv_skb`, `ping_rcv`).
+    SocketReceive { ns: NsId, socket: SocketId, heard: Heard },
+    /// The stack read an ARP packet and it needs no answer.
+    ArpNoted { ns: NsId, dev: DevId },
+    /// An ICMP error is not sent: this packet may not be answered with one (`icmp_send`, RFC 1122 section 3.2.2).
+    NoErrorForThis { ns: NsId, error: icmp::Error },
+    /// Linux would do something here that this engine does not model.
+    NotModelled { ns: NsId, what: NotModelled },
+
+    /// The frame leaves through a device whose other end is not in the model.
+    LeftModel { dev: DevId },
+    /// The packet is gone.
+    Dropped { dev: DevId, reason: DropReason },
+}
+
+/// What Linux does and this engine does not: the trace says so where it would matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotModelled {
+    /// A router that forwards out of the device it received from sends a redirect (`ip_rt_send_redirect`).
+    IcmpRedirect,
+    /// A packet longer than the outgoing device's MTU.
+    Fragmentation,
+    /// Pieces of a packet that must be put together (`ip_defrag`).
+    Reassembly,
+    /// A protocol without an endpoint here, for example TCP.
+    Protocol(u8),
+    /// IPv6.
+    Ipv6,
+    /// IPv4 options.
+    IpOptions,
+    /// Frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports.
+    LinkLocalGroup,
+}
+
+/// What a layer reports. Only [`World`](crate::world::World) acts on it; every frame taken in leaves as at least one
+/// of these or as a [`Event::Dropped`], a wait or a delivery.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Hand the frame to the device (`dev_queue_xmit`).
+    Transmit(DevId, Skb),
+    /// The frame reaches the device's receive side after `after`.
+    Arrive { dev: DevId, from: DevId, after: Nanos, skb: Skb },
+    /// The device received the frame just now (`netif_receive_skb`).
+    Receive(DevId, Skb),
+    /// The frame is for the namespace's own stack.
+    Up(DevId, Skb),
+    /// Call the neighbour table back at this time.
+    NeighTimer { at: Nanos, dev: DevId, ip: Ipv4Addr, generation: u32 },
+    /// A program answers a datagram.
+    Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
+}

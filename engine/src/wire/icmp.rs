@@ -1,0 +1,186 @@
+//! ICMP messages (RFC 792).
+
+use std::net::Ipv4Addr;
+
+use super::{Malformed, checksum, ipv4};
+
+/// Bytes of the header: type, code, checksum and four bytes that depend on the type.
+pub const LEN: usize = 8;
+
+/// What an ICMP error says.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Error {
+    NetUnreachable,
+    HostUnreachable,
+    PortUnreachable,
+    TtlExceeded,
+}
+
+impl Error {
+    /// Type and code on the wire.
+    pub const fn type_and_code(self) -> (u8, u8) {
+        match self {
+            Self::NetUnreachable => (3, 0),
+            Self::HostUnreachable => (3, 1),
+            Self::PortUnreachable => (3, 3),
+            Self::TtlExceeded => (11, 0),
+        }
+    }
+
+    /// The kernel's constants, as `icmp_send` is called with them.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetUnreachable => "ICMP_DEST_UNREACH/ICMP_NET_UNREACH",
+            Self::HostUnreachable => "ICMP_DEST_UNREACH/ICMP_HOST_UNREACH",
+            Self::PortUnreachable => "ICMP_DEST_UNREACH/ICMP_PORT_UNREACH",
+            Self::TtlExceeded => "ICMP_TIME_EXCEEDED/ICMP_EXC_TTL",
+        }
+    }
+
+    /// In words: `port unreachable`.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NetUnreachable => "network unreachable",
+            Self::HostUnreachable => "host unreachable",
+            Self::PortUnreachable => "port unreachable",
+            Self::TtlExceeded => "time exceeded",
+        }
+    }
+}
+
+/// The packet that an ICMP error quotes, as far as it can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quote {
+    pub protocol: ipv4::Protocol,
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    /// The first bytes behind the quoted header: ports, or ICMP type and id.
+    pub start: [u8; 8],
+}
+
+/// A parsed message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Message<'a> {
+    EchoRequest {
+        id: u16,
+        seq: u16,
+        payload: &'a [u8],
+    },
+    EchoReply {
+        id: u16,
+        seq: u16,
+        payload: &'a [u8],
+    },
+    Error {
+        error: Error,
+        quote: Quote,
+    },
+    /// Any other type and code.
+    Other {
+        kind: u8,
+        code: u8,
+    },
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message with the checks of `icmp_rcv`: length and checksum.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        if bytes.len() < LEN {
+            return Err(Malformed::Truncated { need: LEN, have: bytes.len() });
+        }
+        if checksum::of(bytes) != 0 {
+            return Err(Malformed::Checksum);
+        }
+        let (id, seq) =
+            (u16::from_be_bytes([bytes[4], bytes[5]]), u16::from_be_bytes([bytes[6], bytes[7]]));
+        let payload = &bytes[LEN..];
+        Ok(match (bytes[0], bytes[1]) {
+            (8, 0) => Self::EchoRequest { id, seq, payload },
+            (0, 0) => Self::EchoReply { id, seq, payload },
+            (3, 0) => Self::error(Error::NetUnreachable, payload)?,
+            (3, 1) => Self::error(Error::HostUnreachable, payload)?,
+            (3, 3) => Self::error(Error::PortUnreachable, payload)?,
+            (11, 0) => Self::error(Error::TtlExceeded, payload)?,
+            (kind, code) => Self::Other { kind, code },
+        })
+    }
+
+    fn error(error: Error, quoted: &[u8]) -> Result<Self, Malformed> {
+        let slice = etherparse::Ipv4HeaderSlice::from_slice(quoted)
+            .map_err(|_| Malformed::Truncated { need: ipv4::LEN, have: quoted.len() })?;
+        let behind = &quoted[slice.slice().len()..];
+        let start = behind
+            .get(..8)
+            .and_then(|b| b.try_into().ok())
+            .ok_or(Malformed::Truncated { need: 8, have: behind.len() })?;
+        let quote = Quote {
+            protocol: ipv4::Protocol::from_u8(slice.protocol().0),
+            src: slice.source_addr(),
+            dst: slice.destination_addr(),
+            start,
+        };
+        Ok(Self::Error { error, quote })
+    }
+}
+
+/// Whether a packet with this ICMP type may not be answered with an ICMP error (RFC 1122 section 3.2.2).
+pub fn is_error_type(kind: u8) -> bool {
+    !matches!(kind, 0 | 8..=10 | 13..=18)
+}
+
+/// Appends an echo request or reply to a frame that ends with its IPv4 header.
+pub fn emit_echo(frame: &mut Vec<u8>, reply: bool, id: u16, seq: u16, payload: &[u8]) {
+    let [a, b] = id.to_be_bytes();
+    let [c, d] = seq.to_be_bytes();
+    emit(frame, if reply { 0 } else { 8 }, 0, [a, b, c, d], payload);
+}
+
+/// Appends an error that quotes `packet` (from its IPv4 header on), cut so that the whole stays within 576 bytes
+/// (`icmp_send`, RFC 1812 section 4.3.2.3).
+pub fn emit_error(frame: &mut Vec<u8>, error: Error, packet: &[u8]) {
+    let (kind, code) = error.type_and_code();
+    emit(frame, kind, code, [0; 4], &packet[..quoted_len(packet.len())]);
+}
+
+/// Bytes of a packet of `len` bytes that an error quotes.
+pub fn quoted_len(len: usize) -> usize {
+    len.min(576 - ipv4::LEN - LEN)
+}
+
+fn emit(frame: &mut Vec<u8>, kind: u8, code: u8, rest: [u8; 4], payload: &[u8]) {
+    let start = frame.len();
+    frame.extend_from_slice(&[kind, code, 0, 0]);
+    frame.extend_from_slice(&rest);
+    frame.extend_from_slice(payload);
+    let sum = checksum::of(&frame[start..]);
+    frame[start + 2..start + 4].copy_from_slice(&sum.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emitted_echo_parses_to_itself() {
+        let mut bytes = Vec::new();
+        emit_echo(&mut bytes, false, 7, 1, b"abcdefgh");
+        assert_eq!(
+            Message::parse(&bytes),
+            Ok(Message::EchoRequest { id: 7, seq: 1, payload: b"abcdefgh" })
+        );
+        bytes[9] ^= 1;
+        assert_eq!(Message::parse(&bytes), Err(Malformed::Checksum));
+    }
+
+    #[test]
+    fn an_error_quotes_no_more_than_fits_into_576_bytes() {
+        assert_eq!((quoted_len(36), quoted_len(1500)), (36, 548));
+    }
+
+    #[test]
+    fn an_error_about_nothing_readable_is_malformed() {
+        let mut bytes = Vec::new();
+        emit_error(&mut bytes, Error::PortUnreachable, &[0x45; 12]);
+        assert_eq!(Message::parse(&bytes), Err(Malformed::Truncated { need: 20, have: 12 }));
+    }
+}

@@ -1,0 +1,307 @@
+//! Building a world: what `ip`, `bridge` and `sysctl` do, with the routes and entries that the kernel adds by itself.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::World;
+use crate::base::{DevId, Id, Mac, NsId, OriginId, RouteId, SocketId};
+use crate::link::bridge::FdbEntry;
+use crate::link::{Bridge, Device, DeviceKind, IfAddr, Port, PortFlags, Scope};
+use crate::stack::fib::{Fib, Route, RouteKind, TableId};
+use crate::stack::neigh::NeighTable;
+use crate::stack::socket::{AddrInUse, Socket, Sockets};
+use crate::stack::{Netns, Sysctl};
+
+/// Why a world cannot be built so. Each names what is in the way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConfigError {
+    NameTaken { what: &'static str, name: String },
+    BadName { name: String, why: &'static str },
+    NotABridge { name: String },
+    AlreadyAPort { name: String },
+    AddressTaken { addr: Ipv4Addr, dev: String },
+    GatewayUnreachable { via: Ipv4Addr },
+    PortTaken { owner: String },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameTaken { what, name } => write!(f, "there is a {what} named {name} already"),
+            Self::BadName { name, why } => write!(f, "{name:?} cannot be a device's name: {why}"),
+            Self::NotABridge { name } => write!(f, "{name} is not a bridge"),
+            Self::AlreadyAPort { name } => write!(f, "{name} is a port of a bridge already"),
+            Self::AddressTaken { addr, dev } => write!(f, "{addr} is on {dev} already"),
+            Self::GatewayUnreachable { via } => {
+                write!(f, "the gateway {via} is on none of this namespace's links")
+            }
+            Self::PortTaken { owner } => write!(f, "{owner} listens there already (EADDRINUSE)"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One end of a new wire.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkEnd<'a> {
+    pub ns: NsId,
+    pub name: &'a str,
+    pub mac: Mac,
+}
+
+/// Where a new route leads.
+#[derive(Clone, Copy, Debug)]
+pub enum Hop {
+    /// `via IP`: by the device on whose link the gateway is.
+    Gateway(Ipv4Addr),
+    /// `via IP dev DEV onlink`.
+    GatewayOn(Ipv4Addr, DevId),
+    /// `dev DEV`: the destination is on the link itself.
+    Link(DevId),
+}
+
+/// A route to add, in `ip route add`'s terms.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRoute {
+    pub table: TableId,
+    pub dst: Ipv4Net,
+    pub hop: Hop,
+    pub prefsrc: Option<Ipv4Addr>,
+    pub metric: u32,
+    pub origin: Option<OriginId>,
+}
+
+const MTU_BYTES: u32 = 1500;
+const LOOPBACK_MTU_BYTES: u32 = 65536;
+/// Bytes of a device name without the final NUL (`IFNAMSIZ`).
+const NAME_LEN: usize = 15;
+
+impl World {
+    /// Remembers who causes the configuration items that carry the returned id.
+    pub fn add_origin(&mut self, text: &str) -> OriginId {
+        let index = self.origins.iter().position(|o| &**o == text).unwrap_or_else(|| {
+            self.origins.push(text.into());
+            self.origins.len() - 1
+        });
+        OriginId::from_index(index)
+    }
+
+    /// `ip netns add NAME; ip -n NAME link set lo up`, which gives `lo` 127.0.0.1/8.
+    pub fn add_netns(&mut self, name: &str) -> Result<NsId, ConfigError> {
+        let ns = self.add_bare_netns(name)?;
+        let lo = self.netns[ns].lo;
+        self.add_addr(lo, Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8), None)?;
+        Ok(ns)
+    }
+
+    /// A namespace whose `lo` has no address yet, for loading one as it was.
+    pub fn add_bare_netns(&mut self, name: &str) -> Result<NsId, ConfigError> {
+        if self.find_netns(name).is_some() {
+            return Err(ConfigError::NameTaken { what: "network namespace", name: name.into() });
+        }
+        let ns = NsId::from_index(self.netns.len());
+        let lo = self.devices.push(Device {
+            ns,
+            name: "lo".into(),
+            ifindex: 1,
+            mac: Mac::ZERO,
+            mtu_bytes: LOOPBACK_MTU_BYTES,
+            up: true,
+            kind: DeviceKind::Loopback,
+            port: None,
+            origin: None,
+        });
+        self.netns.push(Netns {
+            name: name.into(),
+            lo,
+            devs: vec![lo],
+            addrs: Vec::new(),
+            fib: Fib::default(),
+            neigh: NeighTable::default(),
+            sockets: Sockets::default(),
+            sysctl: Sysctl::default(),
+            origin: None,
+        });
+        Ok(ns)
+    }
+
+    /// Adds a device of any kind but a bridge port; wires are joined by [`Self::add_veth`] and [`Self::add_cable`].
+    pub fn add_device(&mut self, end: LinkEnd<'_>, kind: DeviceKind) -> Result<DevId, ConfigError> {
+        let why = if end.name.is_empty() || end.name == "." || end.name == ".." {
+            Some("it is empty or only dots")
+        } else if end.name.len() > NAME_LEN {
+            Some("it has more than 15 bytes")
+        } else if end.name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace()) {
+            Some("it has a slash, a colon or white space")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            return Err(ConfigError::BadName { name: end.name.into(), why });
+        }
+        if self.find_device(end.ns, end.name).is_some() {
+            let name = format!("{}/{}", self.netns[end.ns].name, end.name);
+            return Err(ConfigError::NameTaken { what: "device", name });
+        }
+        let ifindex =
+            u32::try_from(self.netns[end.ns].devs.len() + 1).expect("fewer than 2^32 devices");
+        let is_bridge = matches!(kind, DeviceKind::Bridge(_));
+        let dev = self.devices.push(Device {
+            ns: end.ns,
+            name: end.name.into(),
+            ifindex,
+            mac: end.mac,
+            mtu_bytes: MTU_BYTES,
+            up: true,
+            kind,
+            port: None,
+            origin: None,
+        });
+        if is_bridge {
+            self.bridge_mut(dev)?.fdb.insert(end.mac, FdbEntry::Local);
+        }
+        self.netns[end.ns].devs.push(dev);
+        Ok(dev)
+    }
+
+    /// `ip link add NAME type bridge`, up.
+    pub fn add_bridge(&mut self, end: LinkEnd<'_>) -> Result<DevId, ConfigError> {
+        self.add_device(end, DeviceKind::Bridge(Bridge::default()))
+    }
+
+    /// `ip link add A type veth peer name B`, both up.
+    pub fn add_veth(
+        &mut self,
+        a: LinkEnd<'_>,
+        b: LinkEnd<'_>,
+    ) -> Result<(DevId, DevId), ConfigError> {
+        let peer_of_a = DevId::from_index(self.devices.len() + 1);
+        let first = self.add_device(a, DeviceKind::Veth { peer: peer_of_a })?;
+        let second = self.add_device(b, DeviceKind::Veth { peer: first })?;
+        Ok((first, second))
+    }
+
+    /// Two network cards and the cable between them.
+    pub fn add_cable(
+        &mut self,
+        a: LinkEnd<'_>,
+        b: LinkEnd<'_>,
+    ) -> Result<(DevId, DevId), ConfigError> {
+        let peer_of_a = DevId::from_index(self.devices.len() + 1);
+        let first = self.add_device(a, DeviceKind::Ethernet { peer: Some(peer_of_a) })?;
+        let second = self.add_device(b, DeviceKind::Ethernet { peer: Some(first) })?;
+        Ok((first, second))
+    }
+
+    /// `ip link set PORT master BRIDGE`: the port's own address becomes a local entry of the forwarding table.
+    pub fn set_master(
+        &mut self,
+        port: DevId,
+        bridge: DevId,
+        flags: PortFlags,
+    ) -> Result<(), ConfigError> {
+        if self.devices[port].port.is_some() {
+            return Err(ConfigError::AlreadyAPort { name: self.device_name(port) });
+        }
+        let mac = self.devices[port].mac;
+        let own = self.bridge_mut(bridge)?;
+        own.ports.insert(0, port);
+        own.fdb.insert(mac, FdbEntry::Local);
+        self.devices[port].port = Some(Port { bridge, flags });
+        Ok(())
+    }
+
+    /// The bridge behind a device id.
+    pub fn bridge_mut(&mut self, dev: DevId) -> Result<&mut Bridge, ConfigError> {
+        let name = self.device_name(dev);
+        match &mut self.devices[dev].kind {
+            DeviceKind::Bridge(bridge) => Ok(bridge),
+            DeviceKind::Loopback | DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => {
+                Err(ConfigError::NotABridge { name })
+            }
+        }
+    }
+
+    /// `ip addr add ADDR dev DEV`, with the connected, local and broadcast routes that follow (`fib_add_ifaddr`).
+    pub fn add_addr(
+        &mut self,
+        dev: DevId,
+        addr: Ipv4Net,
+        origin: Option<OriginId>,
+    ) -> Result<(), ConfigError> {
+        let ns = self.devices[dev].ns;
+        let local = addr.addr();
+        if let Some(taken) = self.netns[ns].addrs.iter().find(|a| a.local == local) {
+            return Err(ConfigError::AddressTaken {
+                addr: local,
+                dev: self.device_name(taken.dev),
+            });
+        }
+        let loopback = matches!(self.devices[dev].kind, DeviceKind::Loopback);
+        let scope = if loopback { Scope::Host } else { Scope::Universe };
+        let netns = &mut self.netns[ns];
+        netns.addrs.push(IfAddr { dev, local, prefix_len: addr.prefix_len(), scope });
+
+        let mut add = |table, dst: Ipv4Net, kind, scope| {
+            netns.fib.add(Route {
+                table,
+                dst,
+                kind,
+                dev,
+                prefsrc: Some(local),
+                scope,
+                metric: 0,
+                origin,
+            });
+        };
+        let host = Ipv4Net::new_assert(local, 32);
+        add(TableId::LOCAL, host, RouteKind::Local, Scope::Host);
+        if loopback {
+            add(TableId::LOCAL, addr.trunc(), RouteKind::Local, Scope::Host);
+        } else if addr.prefix_len() < 32 {
+            add(TableId::MAIN, addr.trunc(), RouteKind::Unicast { via: None }, Scope::Link);
+        }
+        if addr.prefix_len() < 31 {
+            let broadcast = Ipv4Net::new_assert(addr.broadcast(), 32);
+            add(TableId::LOCAL, broadcast, RouteKind::Broadcast, Scope::Link);
+        }
+        Ok(())
+    }
+
+    /// `ip route add`: the gateway must be on a link of the namespace (`fib_check_nh`).
+    pub fn add_route(&mut self, ns: NsId, new: NewRoute) -> Result<RouteId, ConfigError> {
+        let netns = &mut self.netns[ns];
+        let (via, dev) = match new.hop {
+            Hop::Link(dev) => (None, dev),
+            Hop::GatewayOn(via, dev) => (Some(via), dev),
+            Hop::Gateway(via) => {
+                let link = netns.fib.lookup(via).map(|id| *netns.fib.route(id));
+                let on_link = link.filter(|r| r.kind == RouteKind::Unicast { via: None });
+                (Some(via), on_link.ok_or(ConfigError::GatewayUnreachable { via })?.dev)
+            }
+        };
+        let scope = if via.is_some() { Scope::Universe } else { Scope::Link };
+        let kind = RouteKind::Unicast { via };
+        Ok(netns.fib.add(Route {
+            table: new.table,
+            dst: new.dst.trunc(),
+            kind,
+            dev,
+            prefsrc: new.prefsrc,
+            scope,
+            metric: new.metric,
+            origin: new.origin,
+        }))
+    }
+
+    /// A program binds a socket.
+    pub fn bind(&mut self, ns: NsId, socket: Socket) -> Result<SocketId, ConfigError> {
+        let sockets = &mut self.netns[ns].sockets;
+        sockets.bind(socket).map_err(|AddrInUse(other)| ConfigError::PortTaken {
+            owner: sockets.get(other).owner.to_string(),
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Namespaces, devices and cables, and the one loop that moves frames between them.
+//!
+//! [`World`] is plain data: a clone is a snapshot, and the world at any moment is the start state run to it.
+
+mod build;
+mod queue;
+mod topology;
+
+use std::net::Ipv4Addr;
+
+pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
+pub use topology::{Topology, Wire, WireKind};
+
+use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
+use crate::link::{self, Ctx, Devices, PacketIds};
+use crate::skb::{BufPool, PacketType, Skb};
+use crate::stack::socket::Program;
+use crate::stack::{self, Netns, neigh, udp};
+use crate::trace::{Birth, Next, SendError, Tracer};
+use queue::{Due, Queue};
+
+/// Everything a packet's path depends on, at one moment of virtual time.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub netns: Arena<NsId, Netns>,
+    pub devices: Devices,
+    origins: Vec<Box<str>>,
+    now: Nanos,
+    rng: Rng,
+    queue: Queue,
+    packets: PacketIds,
+    bufs: BufPool,
+    work: Vec<Next>,
+    out: Vec<Next>,
+    events_left: u64,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stopped {
+    /// No frame is in flight and nothing is due before the given time.
+    Quiet,
+    /// More than [`limits::EVENTS`] happened: frames go round in a loop, or the lab is too large for one run.
+    EventBudget,
+}
+
+impl World {
+    /// An empty world. All chance in it is drawn from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            netns: Arena::default(),
+            devices: Arena::default(),
+            origins: Vec::new(),
+            now: Nanos::ZERO,
+            rng: Rng::new(seed),
+            queue: Queue::default(),
+            packets: PacketIds::default(),
+            bufs: BufPool::default(),
+            work: Vec::new(),
+            out: Vec::new(),
+            events_left: limits::EVENTS,
+        }
+    }
+
+    /// Virtual time.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// The text of an origin: who caused a configuration item.
+    pub fn origin(&self, id: OriginId) -> &str {
+        &self.origins[crate::base::Id::index(id)]
+    }
+
+    /// `node-1/veth0`: namespace and device, the name of a device everywhere.
+    pub fn device_name(&self, dev: DevId) -> String {
+        let device = &self.devices[dev];
+        format!("{}/{}", self.netns[device.ns].name, device.name)
+    }
+
+    /// A namespace by its name.
+    pub fn find_netns(&self, name: &str) -> Option<NsId> {
+        self.netns.iter().find(|(_, ns)| &*ns.name == name).map(|(id, _)| id)
+    }
+
+    /// A device by its name within a namespace.
+    pub fn find_device(&self, ns: NsId, name: &str) -> Option<DevId> {
+        self.netns[ns].devs.iter().copied().find(|&dev| &*self.devices[dev].name == name)
+    }
+
+    /// Gives the next run a full event budget; each action of a lab begins so.
+    pub fn refill_event_budget(&mut self) {
+        self.events_left = limits::EVENTS;
+    }
+
+    /// A program sends a datagram from `socket`.
+    pub fn send_udp<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        (ns, socket): (NsId, SocketId),
+        (dst, port): (Ipv4Addr, u16),
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        self.send(trace, ns, |ctx, netns, devices| {
+            udp::send(
+                ctx,
+                netns,
+                devices,
+                socket,
+                (udp::To::Udp { dst, port }, None),
+                payload,
+                None,
+            )
+        })
+    }
+
+    /// A program sends an echo request from a ping socket. `ttl_hops` None: the namespace's default.
+    pub fn send_echo<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        (ns, socket): (NsId, SocketId),
+        (dst, seq, ttl_hops): (Ipv4Addr, u16, Option<u8>),
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        self.send(trace, ns, |ctx, netns, devices| {
+            udp::send(
+                ctx,
+                netns,
+                devices,
+                socket,
+                (udp::To::Echo { dst, seq, ttl_hops }, None),
+                payload,
+                None,
+            )
+        })
+    }
+
+    fn send<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        ns: NsId,
+        act: impl FnOnce(&mut Ctx<'_, T>, &mut Netns, &Devices) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        let (mut ctx, netns, devices) = self.split(trace);
+        let sent = act(&mut ctx, &mut netns[ns], devices);
+        self.settle(trace);
+        sent
+    }
+
+    /// Transmits a complete frame on a device, below the namespace's own stack. A frame without a whole Ethernet
+    /// header is refused.
+    pub fn send_frame<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        dev: DevId,
+        frame: &[u8],
+    ) -> Result<(), SendError> {
+        if frame.len() < crate::wire::eth::LEN {
+            return Err(SendError::FrameTooShort);
+        }
+        if !self.devices[dev].up {
+            return Err(SendError::DeviceDown);
+        }
+        let frame = self.bufs.copy(frame);
+        let (mut ctx, _, _) = self.split(trace);
+        let id = ctx.born(None, Birth::Injected);
+        ctx.out.push(Next::Transmit(dev, Skb { id, pkt_type: PacketType::Host, frame }));
+        self.settle(trace);
+        Ok(())
+    }
+
+    /// Runs until no frame is in flight and no timer is due before `now + wait`, then moves the clock there.
+    pub fn run_until_quiet<T: Tracer>(&mut self, trace: &mut T, wait: Nanos) -> Stopped {
+        let deadline = self.now + wait;
+        while let Some((at, due)) =
+            self.queue.pop_if(|at, in_flight| in_flight > 0 || at <= deadline)
+        {
+            if self.events_left == 0 {
+                return Stopped::EventBudget;
+            }
+            self.events_left -= 1;
+            self.now = at;
+            self.handle(trace, due);
+        }
+        self.now = self.now.max(deadline);
+        Stopped::Quiet
+    }
+
+    /// Runs what is due up to and including `until`, for looking at the world as it was then.
+    pub fn run_until<T: Tracer>(&mut self, trace: &mut T, until: Nanos) {
+        while let Some((at, due)) = self.queue.pop_if(|at, _| at <= until) {
+            self.now = at;
+            self.handle(trace, due);
+        }
+        self.now = self.now.max(until);
+    }
+
+    #[inline]
+    fn handle<T: Tracer>(&mut self, trace: &mut T, due: Due) {
+        let (mut ctx, netns, devices) = self.split(trace);
+        match due {
+            Due::Arrive { dev, from, skb } => link::arrive(&mut ctx, devices, dev, from, skb),
+            Due::NeighTimer { dev, ip, generation } => {
+                let ns = devices[dev].ns;
+                neigh::timer(&mut ctx, &mut netns[ns], devices, (dev, ip), generation);
+            }
+        }
+        self.settle(trace);
+    }
+
+    /// Acts on reports until none is left: children of one before its siblings, as the kernel's calls nest.
+    #[inline]
+    fn settle<T: Tracer>(&mut self, trace: &mut T) {
+        loop {
+            while let Some(next) = self.out.pop() {
+                self.work.push(next);
+            }
+            let Some(next) = self.work.pop() else { return };
+            match next {
+                Next::Arrive { dev, from, after, skb } => {
+                    self.queue.push(self.now + after, Due::Arrive { dev, from, skb });
+                }
+                Next::NeighTimer { at, dev, ip, generation } => {
+                    self.queue.push(at, Due::NeighTimer { dev, ip, generation });
+                }
+                Next::Transmit(dev, skb) => {
+                    let (mut ctx, _, devices) = self.split(trace);
+                    link::transmit(&mut ctx, devices, dev, skb);
+                }
+                Next::Receive(dev, skb) => {
+                    let (mut ctx, _, devices) = self.split(trace);
+                    link::receive(&mut ctx, devices, dev, skb);
+                }
+                Next::Up(dev, skb) => {
+                    let (mut ctx, netns, devices) = self.split(trace);
+                    let ns = devices[dev].ns;
+                    stack::receive(&mut ctx, &mut netns[ns], devices, dev, skb);
+                }
+                Next::Answer { ns, socket, to: (dst, port), parent } => {
+                    let (mut ctx, netns, devices) = self.split(trace);
+                    let netns = &mut netns[ns];
+                    let program = std::mem::replace(
+                        &mut netns.sockets.get_mut(socket).program,
+                        Program::Reads,
+                    );
+                    if let Program::Answers(reply) = &program {
+                        let to = (udp::To::Udp { dst, port }, None);
+                        // A failed answer is in the trace; the program has nobody to tell.
+                        let _ =
+                            udp::send(&mut ctx, netns, devices, socket, to, reply, Some(parent));
+                    }
+                    netns.sockets.get_mut(socket).program = program;
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn split<'a, T>(
+        &'a mut self,
+        trace: &'a mut T,
+    ) -> (Ctx<'a, T>, &'a mut Arena<NsId, Netns>, &'a mut Devices) {
+        let ctx = Ctx {
+            now: self.now,
+            rng: &mut self.rng,
+            trace,
+            bufs: &mut self.bufs,
+            packets: &mut self.packets,
+            out: &mut self.out,
+        };
+        (ctx, &mut self.netns, &mut self.devices)
+    }
+}
+
+#[cfg(test)]
+mod tests;
