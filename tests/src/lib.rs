@@ -1,1 +1,14 @@
-//! Fixtures.
+//! Conformance with the kernel: labs recorded from Linux, replayed by the engine, compared field by field.
+//!
+//! The engine is called in [`replay`] alone. Everything else here knows only the formats, so that a mistake of the engine cannot hide
+//! in the code that looks for it; frames are decoded by our own [`frame`] for the same reason.
+
+pub mod capture;
+pub mod check;
+pub mod compare;
+pub mod frame;
+#[cfg(target_os = "linux")]
+pub mod kernel;
+pub mod lab;
+pub mod problem;
+pub mod replay;

@@ -1,0 +1,7 @@
+. ../../net.sh
+space a b
+wire a eth0 02:00:0a:00:00:01 b eth0 02:00:0a:00:00:02
+wire a eth1 02:00:0a:00:01:01 b eth1 02:00:0a:00:01:02
+address a eth0 10.0.0.1/24
+address a eth1 10.0.1.1/24
+address b eth0 10.0.0.2/24

@@ -1,0 +1,3 @@
+. ../../net.sh
+segment a b c
+knows a eth0 10.0.0.2 02:00:0a:00:00:02

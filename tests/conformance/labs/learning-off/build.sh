@@ -1,0 +1,3 @@
+. ../../net.sh
+segment a b c
+bridge -n sw link set dev a learning off

@@ -1,0 +1,3 @@
+. ../../net.sh
+chain a r b
+ip -n r route del default

@@ -1,0 +1,182 @@
+//! Plays stimuli into the kernel by ordinary sockets inside the namespaces, answers for the listeners, and waits for the network to
+//! be quiet between them.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto,
+    setsockopt, socket, sockopt,
+};
+
+use super::netns;
+use super::sniff::Sniffer;
+use crate::capture::Capture;
+use crate::lab::{self, Action, Stimulus};
+use crate::problem::{Outcome, Problem};
+
+/// The network is quiet when nothing has passed for this long. Frames pass in microseconds; the rest is for a busy machine.
+const QUIET: Duration = Duration::from_millis(100);
+/// A network that is not quiet this long after its time is in a loop.
+const MAX_NOISE: Duration = Duration::from_secs(10);
+const MAX_DATAGRAM_LEN: usize = 65_536;
+
+/// A socket that waits for datagrams.
+pub(super) struct Listening {
+    socket: UdpSocket,
+    reply: Vec<u8>,
+}
+
+/// Opens the listeners' sockets.
+pub(super) fn listen(listeners: &[lab::Listener]) -> Outcome<Vec<Listening>> {
+    let open = |it: &lab::Listener| {
+        let socket = netns::within(&it.netns, || bind(it.port))?;
+        Ok(Listening { socket, reply: it.reply.clone() })
+    };
+    listeners.iter().map(open).collect()
+}
+
+/// Plays all, one after the other, and gives what the devices saw.
+pub(super) fn play(
+    stimuli: &[Stimulus],
+    listeners: &[Listening],
+    sniffer: &mut Sniffer,
+) -> Outcome<Vec<Capture>> {
+    if sniffer.drain()? > 0 {
+        return Err(Problem::new(
+            "frames passed before the first stimulus, so the snapshot is not the state it started from",
+        ));
+    }
+    // They stay open, so that replies find them.
+    let mut senders = BTreeMap::new();
+    for it in stimuli {
+        send(it, &mut senders)?;
+        wait(it.wait, listeners, sniffer)?;
+    }
+    Ok(sniffer.captures())
+}
+
+fn send(it: &Stimulus, senders: &mut BTreeMap<(String, u16), UdpSocket>) -> Outcome<()> {
+    match &it.action {
+        Action::SendFrame { dev, frame } => netns::within(&it.netns, || send_frame(dev, frame)),
+        Action::Ping { dst, id, seq, payload, ttl } => {
+            netns::within(&it.netns, || send_ping(*dst, &echo_request(*id, *seq, payload), *ttl))
+        }
+        Action::Udp { sport, dst, payload } => {
+            let key = (it.netns.clone(), *sport);
+            if !senders.contains_key(&key) {
+                senders.insert(key.clone(), netns::within(&it.netns, || bind(*sport))?);
+            }
+            unless_unreachable(senders[&key].send_to(payload, dst))
+                .map_err(|e| Problem::at(format!("udp to {dst}"), e))
+        }
+        Action::Foreign(kind) => {
+            Err(Problem::new(format!("stimuli of kind {kind} (TCP, IPv6) are not played yet")))
+        }
+    }
+}
+
+fn bind(port: u16) -> Outcome<UdpSocket> {
+    let made = UdpSocket::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)).and_then(|it| {
+        it.set_nonblocking(true)?;
+        it.set_broadcast(true)?;
+        Ok(it)
+    });
+    made.map_err(|e| Problem::at(format!("udp port {port}"), e))
+}
+
+fn send_frame(dev: &str, frame: &[u8]) -> Outcome<()> {
+    let problem = |e: Errno| Problem::at(format!("sending a frame on {dev}"), e);
+    let mut all = getifaddrs().map_err(problem)?;
+    let address: Option<LinkAddr> = all.find_map(|it| {
+        if it.interface_name == dev { it.address?.as_link_addr().copied() } else { None }
+    });
+    let address = address.ok_or_else(|| Problem::at(dev, "no such device"))?;
+    // No protocol: this socket only sends.
+    let fd =
+        socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), None).map_err(problem)?;
+    sendto(fd.as_raw_fd(), frame, &address, MsgFlags::empty()).map_err(problem)?;
+    Ok(())
+}
+
+fn send_ping(dst: Ipv4Addr, message: &[u8], ttl: Option<u8>) -> Outcome<()> {
+    let sent = || -> nix::Result<usize> {
+        let fd = socket(AddressFamily::Inet, SockType::Raw, SockFlag::empty(), SockProtocol::Icmp)?;
+        setsockopt(&fd, sockopt::Broadcast, &true)?;
+        if let Some(ttl) = ttl {
+            setsockopt(&fd, sockopt::Ipv4Ttl, &i32::from(ttl))?;
+        }
+        sendto(
+            fd.as_raw_fd(),
+            message,
+            &SockaddrIn::from(SocketAddrV4::new(dst, 0)),
+            MsgFlags::empty(),
+        )
+    };
+    unless_unreachable(sent().map_err(io::Error::from))
+        .map_err(|e| Problem::at(format!("ping to {dst}"), e))
+}
+
+fn echo_request(id: u16, seq: u16, payload: &[u8]) -> Vec<u8> {
+    let mut message = [&[8, 0, 0, 0], &id.to_be_bytes()[..], &seq.to_be_bytes(), payload].concat();
+    let sum = crate::frame::checksum(&[&message]).to_be_bytes();
+    message[2..4].copy_from_slice(&sum);
+    message
+}
+
+/// Where there is no route the sender is told at once; that is a thing to record, not a fault of ours.
+fn unless_unreachable(sent: io::Result<usize>) -> io::Result<()> {
+    match sent {
+        Err(e)
+            if !matches!(e.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) =>
+        {
+            Err(e)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits until `time` has passed and the network is quiet.
+fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer) -> Outcome<()> {
+    let start = Instant::now();
+    loop {
+        let left = time.saturating_sub(start.elapsed()).max(QUIET);
+        let timeout =
+            PollTimeout::try_from(left).map_err(|_| Problem::new("wait_ms is too long"))?;
+        let sockets = listeners.iter().map(|it| it.socket.as_fd());
+        let mut fds: Vec<_> =
+            sniffer.fds().chain(sockets).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let n_ready = poll(&mut fds, timeout).map_err(|e| Problem::at("poll", e))?;
+        drop(fds);
+        for it in listeners {
+            it.answer()?;
+        }
+        sniffer.drain()?;
+        if n_ready == 0 && start.elapsed() >= time {
+            return Ok(());
+        }
+        if start.elapsed() > time + MAX_NOISE {
+            return Err(Problem::new("the network never became quiet"));
+        }
+    }
+}
+
+impl Listening {
+    fn answer(&self) -> Outcome<()> {
+        let mut buffer = vec![0; MAX_DATAGRAM_LEN];
+        loop {
+            match self.socket.recv_from(&mut buffer) {
+                Ok((_, from)) => unless_unreachable(self.socket.send_to(&self.reply, from))
+                    .map_err(|e| Problem::at("a listener", e))?,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(Problem::at("a listener", e)),
+            }
+        }
+    }
+}
