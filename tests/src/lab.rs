@@ -26,6 +26,8 @@ pub struct Lab {
     pub dir: PathBuf,
     pub title: String,
     pub why: String,
+    /// Why the engine does not do what the kernel did here, where that is known; from `lab.json`.
+    pub known_gap: Option<String>,
     /// `stimuli.json` and `sockets.json` as they stand, for the engine.
     pub stimuli_json: Vec<u8>,
     pub sockets_json: Vec<u8>,
@@ -99,6 +101,7 @@ impl Lab {
             title: about["title"].as_str().unwrap_or_default().to_owned(),
             why: about["why"].as_str().unwrap_or_default().to_owned(),
             stimuli: stimuli.map_err(Problem::in_file(&dir.join("stimuli.json")))?,
+            known_gap: about["known_gap"].as_str().map(str::to_owned),
             // A TCP listener belongs to labs with TCP stimuli, which are not played either.
             listeners: sockets.iter().filter_map(listener).collect(),
             name,

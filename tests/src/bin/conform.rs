@@ -175,6 +175,7 @@ impl Report {
             Ok(Verdict::Equal { n_streams, n_frames }) => {
                 format!("{what} equal ({n_streams} streams, {n_frames} frames)")
             }
+            Ok(Verdict::KnownGap(why)) => format!("{what} differs, as is known ({why})"),
             Ok(Verdict::Refused(why)) => format!("refused, as it should be ({why})"),
             Ok(Verdict::Differs(_)) | Err(_) => format!("{what} DIFFERS"),
         };
@@ -200,7 +201,7 @@ fn record(lab: &Lab) -> Outcome<usize> {
             "two recordings disagree",
             format!("\n       {}", lines.join("\n       ")),
         )),
-        Verdict::Equal { .. } | Verdict::Refused(_) => {
+        Verdict::Equal { .. } | Verdict::Refused(_) | Verdict::KnownGap(_) => {
             first.save(&lab.dir)?;
             Ok(first.captures.len())
         }

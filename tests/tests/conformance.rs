@@ -1,0 +1,83 @@
+//! The engine does what the kernel did in every recorded lab. Needs neither root nor Linux: it reads recordings.
+
+use everyhop_tests::check::{self, Expected, Verdict};
+use everyhop_tests::lab::{self, Lab};
+
+fn own_labs() -> Vec<Lab> {
+    lab::all_in(&check::own_labs()).expect("the labs are readable")
+}
+
+fn complaints(labs: &[Lab], expected: impl Fn(&Lab) -> Expected) -> Vec<String> {
+    let mut found = Vec::new();
+    for lab in labs {
+        let verdict =
+            lab.recording().map(|recording| check::engine(lab, &recording, expected(lab)));
+        found.extend(
+            check::complaints(verdict).into_iter().map(|line| format!("{}: {line}", lab.name)),
+        );
+    }
+    found
+}
+
+#[test]
+fn every_lab_replays_as_the_kernel_did_it() {
+    let labs = own_labs();
+    assert!(labs.len() >= 50, "only {} labs were found", labs.len());
+    let found = complaints(&labs, |_| Expected::Equal);
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn labs_beside_the_checkout_are_equal_or_refused_aloud() {
+    let Some(dir) = check::labs_beside() else {
+        eprintln!("SKIPPED: there are no labs beside the checkout");
+        return;
+    };
+    let found =
+        complaints(&lab::all_in(&dir).expect("the labs are readable"), check::expected_beside);
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// A comparison that cannot fail is worth nothing: one wrong bit in any frame of any recording must be seen.
+#[test]
+fn a_wrong_bit_in_any_frame_is_a_difference() {
+    for lab in own_labs() {
+        let recording = lab.recording().expect("the recording is readable");
+        for idx in 0..recording.captures.len() {
+            let mut wrong = recording.clone();
+            let frame = &mut wrong.captures[idx].frame;
+            // The last byte: of the payload, of an address in ARP, of padding.
+            *frame.last_mut().expect("no frame is empty") ^= 1;
+            let found = check::kernel(&lab, &recording, &wrong);
+            assert!(
+                matches!(&found, Verdict::Differs(lines) if !lines.is_empty()),
+                "{} frame {idx}: {found:?}",
+                lab.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_lab_says_what_it_claims() {
+    for lab in own_labs() {
+        assert!(
+            !lab.title.is_empty() && !lab.why.is_empty(),
+            "{} has no title or no why",
+            lab.name
+        );
+        assert!(!lab.stimuli.is_empty(), "{} has no stimuli", lab.name);
+    }
+}
+
+#[test]
+fn the_fidelity_page_lists_every_lab_in_its_own_words() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/fidelity.md");
+    let page = std::fs::read_to_string(page).expect("docs/fidelity.md is readable");
+    let rows: Vec<&str> = page.lines().filter(|it| it.starts_with("| `")).collect();
+    let expected = |lab: &Lab| format!("| `{}` | {} | {} |", lab.name, lab.title, lab.why);
+    let missing: Vec<String> =
+        own_labs().iter().map(expected).filter(|row| !rows.contains(&row.as_str())).collect();
+    assert!(missing.is_empty(), "docs/fidelity.md lacks, word for word:\n{}", missing.join("\n"));
+    assert_eq!(rows.len(), own_labs().len(), "docs/fidelity.md lists a lab that is not there");
+}
