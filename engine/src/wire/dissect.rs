@@ -58,12 +58,12 @@ pub fn dissect(frame: &[u8]) -> Vec<Layer> {
 struct Fields<'a> {
     frame: &'a [u8],
     at: usize,
-    fields: Vec<Field>,
+    done: Vec<Field>,
 }
 
 impl<'a> Fields<'a> {
     fn new(frame: &'a [u8], at: usize) -> Self {
-        Self { frame, at, fields: Vec::new() }
+        Self { frame, at, done: Vec::new() }
     }
 
     /// The next `N` bytes as a field; the caller has checked that the header is whole.
@@ -75,7 +75,7 @@ impl<'a> Fields<'a> {
         let mut raw = [0; N];
         raw.copy_from_slice(&self.frame[self.at..self.at + N]);
         let (value, note) = render(raw);
-        self.fields.push(Field { name, value, bytes: self.at..self.at + N, note });
+        self.done.push(Field { name, value, bytes: self.at..self.at + N, note });
         self.at += N;
     }
 
@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
     }
 
     fn layer(self, name: &'static str, start: usize, summary: String) -> Layer {
-        Layer { name, summary, bytes: start..self.at, fields: self.fields }
+        Layer { name, summary, bytes: start..self.at, fields: self.done }
     }
 }
 
@@ -205,7 +205,8 @@ fn internet(layers: &mut Vec<Layer>, frame: &[u8], start: usize, depth: u8) {
     let whole = (header_len..=bytes.len()).contains(&total_len);
     let end = if whole { start + total_len } else { frame.len() };
     let inner = &frame[..end];
-    let first = u16::from_be_bytes([bytes[6], bytes[7]]) & 0x1fff == 0;
+    let fragment_offset = u16::from_be_bytes([bytes[6], bytes[7]]) & 0x1fff;
+    let first = fragment_offset == 0;
     match protocol {
         Protocol::Icmp if first => message(layers, inner, body, depth),
         Protocol::Udp if first => datagram(layers, inner, body, (src, dst), depth),
@@ -221,7 +222,7 @@ fn ipv4_header(frame: &[u8], start: usize, header_len: usize, depth: u8) -> Laye
     let mut fields = Fields::new(frame, start);
     let first = start..start + 1;
     let mut nibble = |name, value: String, note| {
-        fields.fields.push(Field { name, value, bytes: first.clone(), note });
+        fields.done.push(Field { name, value, bytes: first.clone(), note });
     };
     nibble("Version", (bytes[0] >> 4).to_string(), None);
     nibble("Header length", header_len.to_string(), Some("bytes".into()));
@@ -246,13 +247,13 @@ fn ipv4_header(frame: &[u8], start: usize, header_len: usize, depth: u8) -> Laye
         (false, true) => Some("more fragments"),
         (false, false) => None,
     };
-    fields.fields.push(Field {
+    fields.done.push(Field {
         name: "Flags",
         value: format!("{:03b}", flags >> 13),
         bytes: word.clone(),
         note: flag_names.map(Into::into),
     });
-    fields.fields.push(Field {
+    fields.done.push(Field {
         name: "Fragment offset",
         value: ((flags & 0x1fff) * 8).to_string(),
         bytes: word,
@@ -268,7 +269,7 @@ fn ipv4_header(frame: &[u8], start: usize, header_len: usize, depth: u8) -> Laye
     let options = start + ipv4::LEN..start + header_len;
     if !options.is_empty() {
         let value = hex(&frame[options.clone()]);
-        fields.fields.push(Field { name: "Options", value, bytes: options.clone(), note: None });
+        fields.done.push(Field { name: "Options", value, bytes: options.clone(), note: None });
         fields.at = options.end;
     }
     let ends = format!(
