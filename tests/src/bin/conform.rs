@@ -167,10 +167,8 @@ fn compare(job: &Job, can_record: bool) -> Report {
 }
 
 impl Report {
+    /// One check more: in the same line while all is well, else with its complaints below.
     fn add(&mut self, what: &str, verdict: Outcome<Verdict>) {
-        if !self.text.is_empty() {
-            self.text.push_str("; ");
-        }
         let said = match &verdict {
             Ok(Verdict::Equal { n_streams, n_frames }) => {
                 format!("{what} equal ({n_streams} streams, {n_frames} frames)")
@@ -179,8 +177,14 @@ impl Report {
             Ok(Verdict::Refused(why)) => format!("refused, as it should be ({why})"),
             Ok(Verdict::Differs(_)) | Err(_) => format!("{what} DIFFERS"),
         };
-        self.text.push_str(&said);
         let lines = check::complaints(verdict);
+        let separator = match (self.text.is_empty(), self.is_good) {
+            (true, _) => "",
+            (false, true) => "; ",
+            (false, false) => "\n     ",
+        };
+        self.text.push_str(separator);
+        self.text.push_str(&said);
         self.is_good &= lines.is_empty();
         for line in lines.iter().take(MAX_LINES) {
             // Writing to a string cannot fail.

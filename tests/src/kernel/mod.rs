@@ -50,27 +50,9 @@ pub fn unavailable() -> Option<String> {
 /// Builds and plays `lab` in namespaces of its own. Writes to `scratch`, which it makes and removes.
 pub fn record(lab: &Lab, scratch: &Path) -> Outcome<Recording> {
     fs::create_dir_all(scratch).map_err(Problem::in_file(scratch))?;
-    let this = env::current_exe().map_err(|e| Problem::at("this program", e))?;
-    let ran = Command::new("timeout")
-        .args([LAB_LIMIT_S, "unshare", "-n", "-m", "--propagation", "private"])
-        .arg(this)
-        .arg("--inside")
-        .args([&lab.dir, scratch])
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| Problem::at("unshare", e))?;
-    if !ran.status.success() {
-        let said = String::from_utf8_lossy(&ran.stderr);
-        let said = if ran.status.code() == Some(124) {
-            format!("took more than {LAB_LIMIT_S} s\n{said}")
-        } else {
-            said.into_owned()
-        };
-        return Err(Problem::at(&lab.name, said.trim()));
-    }
-    let recording = Recording::load(scratch)?;
+    let recording = record_in_child(lab, scratch).and_then(|()| Recording::load(scratch));
     fs::remove_dir_all(scratch).map_err(Problem::in_file(scratch))?;
-    Ok(recording)
+    recording
 }
 
 /// The part of [`record`] that runs inside the fresh namespaces.
@@ -92,6 +74,26 @@ pub fn record_inside(dir: &Path, out: &Path) -> Outcome<()> {
     let files = snapshot::take(&names)?;
     let captures = play::play(&lab.stimuli, &listeners, &mut sniffer)?;
     Recording { files, captures }.save(out)
+}
+
+fn record_in_child(lab: &Lab, scratch: &Path) -> Outcome<()> {
+    let this = env::current_exe().map_err(|e| Problem::at("this program", e))?;
+    let ran = Command::new("timeout")
+        .args([LAB_LIMIT_S, "unshare", "-n", "-m", "--propagation", "private"])
+        .arg(this)
+        .arg("--inside")
+        .args([&lab.dir, scratch])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| Problem::at("unshare", e))?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&ran.stderr);
+    let timed_out = ran.status.code() == Some(124);
+    let why =
+        if timed_out { format!("not done in {LAB_LIMIT_S} s") } else { said.trim().to_owned() };
+    Err(Problem::at(&lab.name, why))
 }
 
 fn is_installed(tool: &str) -> bool {
