@@ -2,7 +2,7 @@
 //!
 //! Modules, lower first; a module names only itself and what stands before it (`tests/tests/tidy.rs` checks it):
 //!
-//! `base` ← `wire` ← `skb` ← `trace` ← `link` ← `stack` ← `world` ← `tool` ← `story` ← `snapshot` ← `kube` ← `lesson`
+//! `base` ← `wire` ← `skb` ← `trace` ← `link` ← `stack` ← `world` ← `tool` ← `story` ← `yaml` ← `snapshot` ← `kube` ← `lesson`
 //!
 //! No module knows a browser, a file system or a clock: bytes come in, a trace comes out. Nothing before `kube` knows
 //! Kubernetes.
@@ -19,3 +19,7 @@ pub mod link;
 pub mod stack;
 
 pub mod world;
+
+pub mod story;
+
+pub mod yaml;

@@ -62,8 +62,9 @@ pub(super) fn receive<T: Tracer>(
                 cause: if confirmed { NeighCause::Reply } else { NeighCause::Announced },
                 create: false,
             };
-            let ns_id = devices[dev].ns;
-            ctx.event(skb.id, Event::ArpNoted { ns: ns_id, dev });
+            if ns.neigh.get(dev, arp.sender_ip).is_none() {
+                ctx.event(skb.id, Event::ArpNoted { ns: devices[dev].ns, dev });
+            }
             neigh::update(ctx, ns, devices, (dev, arp.sender_ip), news, &skb);
         }
     }

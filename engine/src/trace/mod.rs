@@ -272,7 +272,7 @@ pub enum Event {
     LocalDeliver { ns: NsId, dev: DevId },
     /// A program reads what arrived (`udp_queue_rcv_skb`, `ping_rcv`).
     SocketReceive { ns: NsId, socket: SocketId, heard: Heard },
-    /// The stack read an ARP packet and it needs no answer.
+    /// The stack read an ARP packet that neither asks for it nor speaks of a neighbour it knows.
     ArpNoted { ns: NsId, dev: DevId },
     /// An ICMP error is not sent: this packet may not be answered with one (`icmp_send`, RFC 1122 section 3.2.2).
     NoErrorForThis { ns: NsId, error: icmp::Error },

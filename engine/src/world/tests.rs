@@ -10,14 +10,19 @@ use crate::trace::{Direction, Recorder};
 use crate::wire::{arp::Arp, eth, eth::EtherType, ipv4};
 
 /// Two namespaces on one bridge, as on a Kubernetes node.
-fn two_pods() -> (World, [NsId; 2]) {
+pub(crate) fn two_pods() -> (World, [NsId; 2]) {
+    pods([2, 3])
+}
+
+/// As many namespaces as `hosts` on one bridge, 10.244.1.HOST each.
+pub(crate) fn pods<const N: usize>(hosts: [u8; N]) -> (World, [NsId; N]) {
     let mut world = World::new(1);
     let node = world.add_netns("node").expect("fresh");
     let vbr0 = world
         .add_bridge(LinkEnd { ns: node, name: "vbr0", mac: Mac([2, 0, 0, 0, 0, 1]) })
         .expect("fresh");
     world.add_addr(vbr0, "10.244.1.1/24".parse().expect("a prefix"), None).expect("fresh");
-    let pods = [2u8, 3].map(|host| {
+    let pods = hosts.map(|host| {
         let ns = world.add_netns(&format!("pod-{host}")).expect("fresh");
         let mac = Mac::from_ipv4(Ipv4Addr::new(10, 244, 1, host));
         let veth = format!("veth{host}");
@@ -35,7 +40,7 @@ fn two_pods() -> (World, [NsId; 2]) {
     (world, pods)
 }
 
-fn ping_socket(world: &mut World, ns: NsId) -> SocketId {
+pub(crate) fn ping_socket(world: &mut World, ns: NsId) -> SocketId {
     let socket = Socket {
         bound: Bound::Ping { id: 7 },
         addr: None,

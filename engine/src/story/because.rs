@@ -1,0 +1,296 @@
+//! The reasons of a step: one sentence a decision, naming the table entry or setting and the kernel function.
+
+use super::words::Names;
+use super::{Because, Step};
+use crate::base::OriginId;
+use crate::trace::{
+    Event, FdbAnswer, Heard, Learnt, LookupFor, NeighCause, NotModelled, Nud, Recorder,
+    RouteAnswer, SendError, Skipped,
+};
+use crate::world::World;
+
+/// The reasons that a step's events give, in their order.
+pub(super) fn of_step(world: &World, trace: &Recorder, step: &Step) -> Vec<Because> {
+    step.events
+        .iter()
+        .filter_map(|&event| {
+            let (text, kernel, origin) = reason(world, trace.entries[event].event)?;
+            Some(Because {
+                text,
+                kernel,
+                origin: origin.map(|id| world.origin(id).to_owned()),
+                event,
+            })
+        })
+        .collect()
+}
+
+type Reason = (String, &'static str, Option<OriginId>);
+
+fn reason(world: &World, event: Event) -> Option<Reason> {
+    let names = Names(world);
+    Some(match event {
+        Event::Born { .. } | Event::Tap { .. } | Event::Crossed { .. } | Event::BridgeIn { .. } => {
+            return None;
+        }
+        Event::SocketSend { .. } | Event::BridgeOut { .. } => return None,
+        Event::FdbLearn { bridge, port, mac, learnt } => {
+            let (br, at) = (names.short(bridge), names.short(port));
+            let text = match learnt {
+                Learnt::New => format!("{br} learns from the source address: {mac} is behind {at}"),
+                Learnt::Refreshed => {
+                    format!("{br} knew already that {mac} is behind {at}; its entry is fresh again")
+                }
+                Learnt::Moved { from } => {
+                    format!("{br} had {mac} behind {}; now it is behind {at}", names.short(from))
+                }
+                Learnt::LearningOff => format!("{br} learns nothing from {at}: learning is off"),
+                Learnt::OwnAddress => {
+                    format!("{br} does not learn {mac}: it is an address of its own")
+                }
+            };
+            (text, "br_fdb_update", world.devices[port].origin)
+        }
+        Event::FdbExpired { bridge, port, mac } => (
+            format!(
+                "{} forgot {mac} behind {}: unused for too long",
+                names.short(bridge),
+                names.short(port)
+            ),
+            "br_fdb_cleanup",
+            None,
+        ),
+        Event::FdbLookup { bridge, mac, answer } => {
+            let br = names.short(bridge);
+            let (text, origin) = match answer {
+                FdbAnswer::Port(to) => (
+                    format!(
+                        "the forwarding table of {br} says: {mac} is behind {}",
+                        names.short(to)
+                    ),
+                    world.devices[to].origin,
+                ),
+                FdbAnswer::Local => {
+                    (format!("{mac} is an address of {br} itself: for this host"), None)
+                }
+                FdbAnswer::Miss => (format!("{br} has no entry for {mac}: it floods"), None),
+                FdbAnswer::Group => (
+                    format!(
+                        "{mac} is for everybody: {br} sends it through every port and takes it up itself"
+                    ),
+                    None,
+                ),
+            };
+            (text, "br_fdb_find_rcu", origin)
+        }
+        Event::PortSkipped { port, why, .. } => {
+            let at = names.short(port);
+            let (text, kernel) = match why {
+                Skipped::Incoming => (
+                    format!("not through {at}: it came from there, and hairpin is off"),
+                    "should_deliver",
+                ),
+                Skipped::Isolated => {
+                    (format!("not through {at}: both ports are isolated"), "br_skb_isolated")
+                }
+                Skipped::FloodOff => {
+                    (format!("not through {at}: flooding is off there"), "br_flood")
+                }
+                Skipped::Down => (format!("not through {at}: it is down"), "should_deliver"),
+                Skipped::TooBig => {
+                    (format!("not through {at}: longer than its MTU"), "is_skb_forwardable")
+                }
+            };
+            (text, kernel, world.devices[port].origin)
+        }
+        Event::BridgeUp { bridge } => (
+            format!("{} hands it to {}'s own stack", names.short(bridge), names.ns_of(bridge)),
+            "br_pass_frame_up",
+            None,
+        ),
+        Event::SendFailed { ns, dst, error } => return Some(send_failed(&names, ns, dst, error)),
+        Event::RouteLookup { ns, dst, purpose, answer } => {
+            let host = names.ns(ns);
+            let kernel = match purpose {
+                LookupFor::Input => "ip_route_input_slow",
+                LookupFor::Output => "ip_route_output_key_hash",
+            };
+            match answer {
+                RouteAnswer::Route(id) => {
+                    let route = world.netns[ns].fib.route(id);
+                    let text = format!(
+                        "for {dst}, the longest matching route of {host} is `{}` (table {})",
+                        names.route(ns, id),
+                        route.table.name()
+                    );
+                    (text, kernel, route.origin)
+                }
+                RouteAnswer::Kept => (
+                    "what comes back by lo keeps the route it was sent with".into(),
+                    "skb_dst",
+                    None,
+                ),
+                RouteAnswer::None => (format!("{host} has no route to {dst}"), kernel, None),
+            }
+        }
+        Event::SourceChosen { ns, src, route } => (
+            format!("the source address is {src}: the route names it, or it is the device's own"),
+            "fib_result_prefsrc",
+            world.netns[ns].fib.route(route).origin,
+        ),
+        Event::Forward { ns, ttl_hops, .. } => (
+            format!("{} forwards (ip_forward is 1): the TTL falls to {ttl_hops}", names.ns(ns)),
+            "ip_forward",
+            world.netns[ns].origin,
+        ),
+        Event::NeighHit { dev, next_hop, mac, state } => (
+            format!("the next hop {next_hop} on {} is {mac} ({})", names.short(dev), state.name()),
+            "ip_finish_output2",
+            None,
+        ),
+        Event::NeighWait { dev, next_hop, .. } => (
+            format!(
+                "nobody knows the hardware address of {next_hop} on {} yet: the packet waits",
+                names.short(dev)
+            ),
+            "__neigh_event_send",
+            None,
+        ),
+        Event::NeighRelease { next_hop, .. } => {
+            (format!("{next_hop} answered: what waited for it goes on"), "neigh_update", None)
+        }
+        Event::NeighChange { dev, ip, from, to, mac, cause } => {
+            let mac = mac.map_or(String::new(), |m| format!(", {m}"));
+            let text = format!(
+                "neighbour {ip} on {}: {} → {}{mac}, because {}",
+                names.full(dev),
+                from.name(),
+                to.name(),
+                neigh_cause(cause)
+            );
+            (text, neigh_function(to, cause), None)
+        }
+        Event::NeighLocked { dev, ip } => (
+            format!(
+                "neighbour {ip} on {} changed less than a second ago: this news is ignored",
+                names.full(dev)
+            ),
+            "arp_process",
+            None,
+        ),
+        Event::LocalDeliver { ns, .. } => (
+            format!("the destination is an address of {}: delivered here", names.ns(ns)),
+            "ip_local_deliver",
+            None,
+        ),
+        Event::SocketReceive { ns, socket, heard } => {
+            let owner = &world.netns[ns].sockets.get(socket).owner;
+            let text = match heard {
+                Heard::Data => format!("{owner} in {} reads it", names.ns(ns)),
+                Heard::Error(error) => {
+                    format!(
+                        "the error is about a packet of {owner} in {}: {}",
+                        names.ns(ns),
+                        error.words()
+                    )
+                }
+            };
+            let kernel = match heard {
+                Heard::Data => "__skb_recv_datagram",
+                Heard::Error(_) => "icmp_socket_deliver",
+            };
+            (text, kernel, None)
+        }
+        Event::ArpNoted { ns, .. } => (
+            format!("{} is not asked and does not know the sender: nothing changes", names.ns(ns)),
+            "arp_process",
+            None,
+        ),
+        Event::NoErrorForThis { error, .. } => (
+            format!(
+                "no ICMP {} is sent: this packet may not be answered with an error",
+                error.words()
+            ),
+            "icmp_send",
+            None,
+        ),
+        Event::NotModelled { what, .. } => {
+            (format!("not modelled: {}", not_modelled(what)), "-", None)
+        }
+        Event::LeftModel { dev } => (
+            format!(
+                "insufficient information: the other end of {} is not in the model",
+                names.full(dev)
+            ),
+            "-",
+            None,
+        ),
+        Event::Dropped { dev, reason } => {
+            (format!("dropped at {}: {}", names.full(dev), reason.words()), reason.name(), None)
+        }
+    })
+}
+
+fn send_failed(
+    names: &Names<'_>,
+    ns: crate::base::NsId,
+    dst: std::net::Ipv4Addr,
+    error: SendError,
+) -> Reason {
+    let host = names.ns(ns);
+    let (text, kernel) = match error {
+        SendError::NetUnreachable => (
+            format!("{host} has no route to {dst}: the send fails with ENETUNREACH"),
+            "ip_route_output_key_hash",
+        ),
+        SendError::Access => {
+            (format!("{dst} is a broadcast address: the send fails with EACCES"), "udp_sendmsg")
+        }
+        SendError::MessageSize { mtu_bytes } => (
+            format!("longer than the MTU of {mtu_bytes}; fragmentation is not modelled"),
+            "ip_append_data",
+        ),
+        SendError::NoSource => (format!("{host} has no address to send from"), "inet_select_addr"),
+        SendError::DeviceDown => ("the device is down: ENETDOWN".into(), "packet_sendmsg"),
+        SendError::FrameTooShort => {
+            ("there is no whole Ethernet header: EINVAL".into(), "packet_sendmsg")
+        }
+    };
+    (text, kernel, None)
+}
+
+const fn neigh_cause(cause: NeighCause) -> &'static str {
+    match cause {
+        NeighCause::Needed => "a packet needs it",
+        NeighCause::UsedWhileStale => "it is used without having been confirmed lately",
+        NeighCause::Reply => "it answered",
+        NeighCause::RequestSeen => "it asked, and a question names its sender",
+        NeighCause::Announced => "an ARP packet announced it",
+        NeighCause::Timer => "its time in that state is over",
+        NeighCause::ProbesExhausted => "three questions went unanswered",
+    }
+}
+
+const fn neigh_function(to: Nud, cause: NeighCause) -> &'static str {
+    match (to, cause) {
+        (_, NeighCause::Needed | NeighCause::UsedWhileStale) => "__neigh_event_send",
+        (_, NeighCause::Timer) => "neigh_timer_handler",
+        (_, NeighCause::ProbesExhausted) => "neigh_invalidate",
+        (_, NeighCause::Reply | NeighCause::RequestSeen | NeighCause::Announced) => "neigh_update",
+    }
+}
+
+fn not_modelled(what: NotModelled) -> String {
+    match what {
+        NotModelled::IcmpRedirect => {
+            "Linux would also send an ICMP redirect, since the packet leaves by the device it came from".into()
+        }
+        NotModelled::Fragmentation => "the packet is longer than the MTU of the next link".into(),
+        NotModelled::Reassembly => "a fragment must be put together with its other pieces".into(),
+        NotModelled::Protocol(6) => "TCP endpoints".into(),
+        NotModelled::Protocol(other) => format!("an endpoint for IP protocol {other}"),
+        NotModelled::Ipv6 => "IPv6".into(),
+        NotModelled::IpOptions => "IPv4 options".into(),
+        NotModelled::LinkLocalGroup => "frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports".into(),
+    }
+}

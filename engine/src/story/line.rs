@@ -1,0 +1,118 @@
+//! A trace as text, one line an event: for goldens, for comparing targets, for reading.
+
+use std::fmt::Write as _;
+
+use super::words;
+use crate::base::{DevId, PacketId};
+use crate::trace::{Direction, Entry, Event, Recorder};
+use crate::world::World;
+
+/// The whole trace, one line an event. Equal traces give equal text, byte for byte.
+pub fn trace_text(world: &World, trace: &Recorder) -> String {
+    let mut text = String::new();
+    for entry in &trace.entries {
+        text.push_str(&event_line(world, trace, entry));
+        text.push('\n');
+    }
+    text
+}
+
+/// One event: `000000002000 #0 node-1/veth0 in 42 bytes 0a:58…`.
+pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
+    let mut line = format!("{:012} ", entry.at.0);
+    match entry.packet {
+        Some(packet) => line.push_str(&packet_name(packet)),
+        None => line.push_str("timer"),
+    }
+    line.push(' ');
+    let dev = |d: DevId| world.device_name(d);
+    let ns = |n| &world.netns[n].name;
+    let written = match entry.event {
+        Event::Born { parent, birth } => match parent {
+            Some(parent) => write!(line, "born {birth:?} of {}", packet_name(parent)),
+            None => write!(line, "born {birth:?}"),
+        },
+        Event::Tap { dev: d, dir, frame } => {
+            let dir = if dir == Direction::In { "in" } else { "out" };
+            let bytes = trace.bytes(frame);
+            write!(line, "{} {dir} {} | {}", dev(d), words::message(bytes).summary(), hex(bytes))
+        }
+        Event::Crossed { from, to } => write!(line, "{} wire to {}", dev(from), dev(to)),
+        Event::BridgeIn { port, bridge } => {
+            write!(line, "{} enters bridge by {}", dev(bridge), dev(port))
+        }
+        Event::FdbLearn { bridge, port, mac, learnt } => {
+            write!(line, "{} learns {mac} at {}: {learnt:?}", dev(bridge), dev(port))
+        }
+        Event::FdbExpired { bridge, port, mac } => {
+            write!(line, "{} forgets {mac} at {}", dev(bridge), dev(port))
+        }
+        Event::FdbLookup { bridge, mac, answer } => {
+            write!(line, "{} looks up {mac}: {answer:?}", dev(bridge))
+        }
+        Event::PortSkipped { bridge, port, why } => {
+            write!(line, "{} skips {}: {why:?}", dev(bridge), dev(port))
+        }
+        Event::BridgeOut { bridge, port } => {
+            write!(line, "{} leaves bridge by {}", dev(bridge), dev(port))
+        }
+        Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
+        Event::SocketSend { ns: n, dst, dst_port, .. } => {
+            write!(line, "{} sends to {dst}:{dst_port}", ns(n))
+        }
+        Event::SendFailed { ns: n, dst, error } => {
+            write!(line, "{} cannot send to {dst}: {error:?}", ns(n))
+        }
+        Event::RouteLookup { ns: n, dst, purpose, answer } => {
+            write!(line, "{} {purpose:?} route to {dst}: {answer:?}", ns(n))
+        }
+        Event::SourceChosen { ns: n, src, .. } => write!(line, "{} source {src}", ns(n)),
+        Event::Forward { from, to, ttl_hops, .. } => {
+            write!(line, "{} forward to {} ttl {ttl_hops}", dev(from), dev(to))
+        }
+        Event::NeighHit { dev: d, next_hop, mac, state } => {
+            write!(line, "{} neighbour {next_hop} is {mac} {}", dev(d), state.name())
+        }
+        Event::NeighWait { dev: d, next_hop, .. } => {
+            write!(line, "{} waits for neighbour {next_hop}", dev(d))
+        }
+        Event::NeighRelease { dev: d, next_hop } => {
+            write!(line, "{} waited for neighbour {next_hop}", dev(d))
+        }
+        Event::NeighChange { dev: d, ip, from, to, mac, cause } => {
+            let mac = mac.map(|m| format!(" {m}")).unwrap_or_default();
+            write!(
+                line,
+                "{} neighbour {ip} {} to {}{mac}: {cause:?}",
+                dev(d),
+                from.name(),
+                to.name()
+            )
+        }
+        Event::NeighLocked { dev: d, ip } => write!(line, "{} neighbour {ip} is locked", dev(d)),
+        Event::LocalDeliver { dev: d, .. } => write!(line, "{} local delivery", dev(d)),
+        Event::SocketReceive { ns: n, socket, heard } => {
+            write!(line, "{} {} reads {heard:?}", ns(n), world.netns[n].sockets.get(socket).owner)
+        }
+        Event::ArpNoted { dev: d, .. } => write!(line, "{} notes ARP", dev(d)),
+        Event::NoErrorForThis { ns: n, error } => {
+            write!(line, "{} may not send {}", ns(n), error.name())
+        }
+        Event::NotModelled { ns: n, what } => write!(line, "{} not modelled: {what:?}", ns(n)),
+        Event::LeftModel { dev: d } => write!(line, "{} leaves the model", dev(d)),
+        Event::Dropped { dev: d, reason } => write!(line, "{} drop {}", dev(d), reason.name()),
+    };
+    written.expect("writing to a String cannot fail");
+    line
+}
+
+fn packet_name(packet: PacketId) -> String {
+    format!("#{}", crate::base::Id::index(packet))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,224 @@
+//! What became of one exchange, from what its sender heard.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use crate::base::{FxIndexMap, NsId, PacketId, SocketId};
+use crate::trace::{Birth, DropReason, Event, Heard, Recorder, SendError};
+use crate::wire::{eth, icmp::Error, ipv4};
+use crate::world::World;
+
+/// How an exchange ends. A closed set: nothing ends in silence without one of these saying so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The destination's stack or program read it.
+    Delivered,
+    /// Gone on the way, and the sender was not told.
+    Dropped,
+    /// A host on the way said no.
+    Rejected,
+    /// The destination said that nothing listens there.
+    Refused,
+    /// Nobody answers at the next hop, or at all.
+    Timeout,
+    /// Decided by something this engine does not model, or beyond the model's edge.
+    Unmodelled,
+}
+
+impl Verdict {
+    /// One word, stable for scripts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Dropped => "dropped",
+            Self::Rejected => "rejected",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Unmodelled => "unmodelled",
+        }
+    }
+}
+
+/// A verdict with its reason.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told {
+    pub verdict: Verdict,
+    /// One sentence.
+    pub because: String,
+    /// The namespace whose stack or program read the request.
+    pub served_by: Option<NsId>,
+    /// The source address that it saw.
+    pub seen_source: Option<Ipv4Addr>,
+}
+
+/// The verdict of the exchange that `sender` began, told by the trace's entries in `range`.
+pub fn verdict_of(
+    world: &World,
+    trace: &Recorder,
+    range: Range<usize>,
+    sender: (NsId, SocketId),
+) -> Told {
+    let mut exchange = Exchange::default();
+    for entry in &trace.entries[range] {
+        let Some(packet) = entry.packet else { continue };
+        match entry.event {
+            Event::Born { parent, birth } => exchange.born(packet, parent, birth),
+            Event::Tap { frame, .. } => {
+                exchange.frames.insert(packet, trace.bytes(frame));
+            }
+            Event::LocalDeliver { ns, .. } if exchange.part_of(packet) == Some(Part::Request) => {
+                exchange.arrived = Some((ns, exchange.source_of(packet)));
+            }
+            Event::SocketReceive { ns, socket, heard } if (ns, socket) == sender => {
+                exchange.heard = exchange.heard.or(Some((heard, exchange.source_of(packet))));
+            }
+            Event::SocketReceive { .. } if exchange.part_of(packet) == Some(Part::Request) => {
+                exchange.read = true
+            }
+            Event::SendFailed { error, dst, .. }
+                if exchange.part_of(packet) == Some(Part::Request) =>
+            {
+                exchange.failed = Some((error, dst));
+            }
+            Event::NotModelled { what, .. } if what != crate::trace::NotModelled::IcmpRedirect => {
+                exchange.unmodelled = true;
+            }
+            Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
+            Event::Dropped { dev, reason } => {
+                if exchange.part_of(packet).is_some() && !exchange.copies.contains_key(&packet) {
+                    exchange.dropped = Some((reason, world.device_name(dev)));
+                }
+            }
+            _ => {}
+        }
+    }
+    exchange.told(world)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Request,
+    Reply,
+}
+
+#[derive(Default)]
+struct Exchange<'a> {
+    parts: FxIndexMap<PacketId, Part>,
+    /// Copies that a flood made: one that is dropped says nothing about the exchange.
+    copies: FxIndexMap<PacketId, ()>,
+    frames: FxIndexMap<PacketId, &'a [u8]>,
+    arrived: Option<(NsId, Option<Ipv4Addr>)>,
+    read: bool,
+    heard: Option<(Heard, Option<Ipv4Addr>)>,
+    failed: Option<(SendError, Ipv4Addr)>,
+    unmodelled: bool,
+    left: Option<String>,
+    dropped: Option<(DropReason, String)>,
+}
+
+impl Exchange<'_> {
+    fn born(&mut self, packet: PacketId, parent: Option<PacketId>, birth: Birth) {
+        let part = match birth {
+            Birth::Sent | Birth::Injected => Some(Part::Request),
+            Birth::Clone => {
+                self.copies.insert(packet, ());
+                parent.and_then(|p| self.part_of(p))
+            }
+            Birth::EchoReply | Birth::Answer | Birth::IcmpError(_) => Some(Part::Reply),
+            Birth::ArpRequest | Birth::ArpReply => None,
+        };
+        if let Some(part) = part {
+            self.parts.insert(packet, part);
+        }
+    }
+
+    fn part_of(&self, packet: PacketId) -> Option<Part> {
+        self.parts.get(&packet).copied()
+    }
+
+    fn source_of(&self, packet: PacketId) -> Option<Ipv4Addr> {
+        let frame = self.frames.get(&packet)?;
+        ipv4::Header::parse(frame.get(eth::LEN..)?).ok().map(|h| h.src)
+    }
+
+    fn told(&self, world: &World) -> Told {
+        let (served_by, seen_source) = match self.arrived {
+            Some((ns, source)) => (Some(ns), source),
+            None => (None, None),
+        };
+        let speaker = |source: Option<Ipv4Addr>| {
+            source.map_or_else(|| "a host".to_owned(), |ip| ip.to_string())
+        };
+        let (verdict, because) = match (&self.heard, &self.failed) {
+            (Some((Heard::Data, source)), _) => {
+                (Verdict::Delivered, format!("{} answered", speaker(*source)))
+            }
+            (Some((Heard::Error(Error::PortUnreachable), source)), _) => (
+                Verdict::Refused,
+                format!("{} says port unreachable: nothing listens there", speaker(*source)),
+            ),
+            (Some((Heard::Error(Error::HostUnreachable), source)), _) => (
+                Verdict::Timeout,
+                format!(
+                    "nobody answered ARP for the next hop, so {} says host unreachable",
+                    speaker(*source)
+                ),
+            ),
+            (Some((Heard::Error(error @ Error::NetUnreachable), source)), _) => (
+                Verdict::Rejected,
+                format!("{} says {}: it has no route", speaker(*source), error.words()),
+            ),
+            (Some((Heard::Error(error @ Error::TtlExceeded), source)), _) => (
+                Verdict::Dropped,
+                format!("its time to live ran out at {} ({})", speaker(*source), error.words()),
+            ),
+            (None, Some((error, dst))) => not_sent(*error, *dst),
+            (None, None) => self.silence(world),
+        };
+        Told { verdict, because, served_by, seen_source }
+    }
+
+    /// The sender heard nothing: the reason is on the way.
+    fn silence(&self, world: &World) -> (Verdict, String) {
+        if self.unmodelled {
+            return (Verdict::Unmodelled, "what Linux does next on the way is not modelled".into());
+        }
+        if let Some(dev) = &self.left {
+            let because = format!(
+                "insufficient information: it left by {dev}, whose other end is not in the model"
+            );
+            return (Verdict::Unmodelled, because);
+        }
+        if let (true, Some((ns, _))) = (self.read, self.arrived) {
+            return (
+                Verdict::Delivered,
+                format!("a program in {} read it and sent no answer", world.netns[ns].name),
+            );
+        }
+        match &self.dropped {
+            Some((reason, dev)) => (
+                Verdict::Dropped,
+                format!("dropped at {dev}: {} ({})", reason.words(), reason.name()),
+            ),
+            None => (Verdict::Timeout, "no answer came".into()),
+        }
+    }
+}
+
+fn not_sent(error: SendError, dst: Ipv4Addr) -> (Verdict, String) {
+    match error {
+        SendError::NetUnreachable => {
+            (Verdict::Dropped, format!("the sender has no route to {dst} (ENETUNREACH)"))
+        }
+        SendError::Access => (Verdict::Dropped, format!("{dst} is a broadcast address (EACCES)")),
+        SendError::MessageSize { mtu_bytes } => (
+            Verdict::Unmodelled,
+            format!("it is longer than the MTU of {mtu_bytes}, and fragmentation is not modelled"),
+        ),
+        SendError::NoSource => (Verdict::Dropped, "the sender has no address to send from".into()),
+        SendError::DeviceDown => (Verdict::Dropped, "the sending device is down (ENETDOWN)".into()),
+        SendError::FrameTooShort => {
+            (Verdict::Dropped, "the frame has no whole Ethernet header".into())
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Frames, routes and devices in a few words.
+
+use std::net::Ipv4Addr;
+
+use crate::base::{DevId, NsId, RouteId};
+use crate::stack::fib::{Route, RouteKind};
+use crate::wire::arp::{Arp, Operation};
+use crate::wire::eth::{self, EtherType};
+use crate::wire::icmp::Message as Icmp;
+use crate::wire::{ipv4, udp};
+use crate::world::World;
+
+/// A frame's message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Message<'a> {
+    Arp(Arp),
+    Udp { src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16), payload_len: usize },
+    Icmp { src: Ipv4Addr, dst: Ipv4Addr, message: Icmp<'a> },
+    OtherIp { src: Ipv4Addr, dst: Ipv4Addr, protocol: u8 },
+    Other(EtherType),
+    Unreadable,
+}
+
+/// Reads a frame as far as it can be read.
+pub fn message(frame: &[u8]) -> Message<'_> {
+    if frame.len() < eth::LEN {
+        return Message::Unreadable;
+    }
+    let payload = &frame[eth::LEN..];
+    match eth::ether_type(frame) {
+        EtherType::Arp => Arp::parse(payload).map_or(Message::Unreadable, Message::Arp),
+        EtherType::Ipv4 => ip_message(payload).unwrap_or(Message::Unreadable),
+        other => Message::Other(other),
+    }
+}
+
+fn ip_message(packet: &[u8]) -> Option<Message<'_>> {
+    let header = ipv4::Header::parse(packet).ok()?;
+    let (src, dst) = (header.src, header.dst);
+    let segment = packet.get(header.header_len..header.total_len)?;
+    Some(match header.protocol {
+        ipv4::Protocol::Udp => {
+            let (src_port, dst_port) = udp::ports(segment).ok()?;
+            Message::Udp {
+                src: (src, src_port),
+                dst: (dst, dst_port),
+                payload_len: segment.len() - udp::LEN,
+            }
+        }
+        ipv4::Protocol::Icmp => Message::Icmp { src, dst, message: Icmp::parse(segment).ok()? },
+        other => Message::OtherIp { src, dst, protocol: other.to_u8() },
+    })
+}
+
+impl Message<'_> {
+    /// What it is: `ARP request`, `UDP datagram`, `echo reply`.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Arp(Arp { operation: Operation::Request, .. }) => "ARP request".into(),
+            Self::Arp(Arp { operation: Operation::Reply, .. }) => "ARP reply".into(),
+            Self::Udp { .. } => "UDP datagram".into(),
+            Self::Icmp { message: Icmp::EchoRequest { .. }, .. } => "echo request".into(),
+            Self::Icmp { message: Icmp::EchoReply { .. }, .. } => "echo reply".into(),
+            Self::Icmp { message: Icmp::Error { error, .. }, .. } => {
+                format!("ICMP {}", error.words())
+            }
+            Self::Icmp { message: Icmp::Other { kind, code }, .. } => {
+                format!("ICMP type {kind} code {code}")
+            }
+            Self::OtherIp { protocol: 6, .. } => "TCP segment".into(),
+            Self::OtherIp { protocol, .. } => format!("packet of IP protocol {protocol}"),
+            Self::Other(EtherType::Ipv6) => "IPv6 packet".into(),
+            Self::Other(kind) => format!("frame of type 0x{:04x}", kind.to_u16()),
+            Self::Unreadable => "frame that cannot be read".into(),
+        }
+    }
+
+    /// The same with addresses: `UDP 10.244.1.2:40000 → 10.244.1.3:8080`, `ARP who has 10.244.1.3? tell 10.244.1.2`.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Arp(Arp { operation: Operation::Request, target_ip, sender_ip, .. }) => {
+                format!("ARP who has {target_ip}? tell {sender_ip}")
+            }
+            Self::Arp(Arp { operation: Operation::Reply, sender_ip, sender_mac, .. }) => {
+                format!("ARP {sender_ip} is at {sender_mac}")
+            }
+            Self::Udp { src, dst, .. } => format!("UDP {}:{} → {}:{}", src.0, src.1, dst.0, dst.1),
+            Self::Icmp { src, dst, .. } => format!("{} {src} → {dst}", self.kind()),
+            Self::OtherIp { src, dst, .. } => format!("{} {src} → {dst}", self.kind()),
+            Self::Other(_) | Self::Unreadable => self.kind(),
+        }
+    }
+
+    /// A tag for the moving packet: at most some twenty characters.
+    pub fn tag(&self) -> String {
+        match self {
+            Self::Arp(Arp { operation: Operation::Request, target_ip, .. }) => {
+                format!("who has {target_ip}?")
+            }
+            Self::Arp(Arp { operation: Operation::Reply, sender_ip, .. }) => {
+                format!("I have {sender_ip}")
+            }
+            Self::Udp { dst, .. } => format!("UDP → {}:{}", dst.0, dst.1),
+            Self::Icmp { message: Icmp::Error { error, .. }, .. } => error.words().into(),
+            Self::Icmp { dst, .. } => format!("{} → {dst}", self.kind()),
+            Self::OtherIp { .. } | Self::Other(_) | Self::Unreadable => self.kind(),
+        }
+    }
+}
+
+/// `a` or `an`, before `word`.
+pub fn a(word: &str) -> String {
+    let vowel =
+        word.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) && !word.starts_with("UDP");
+    format!("{} {word}", if vowel { "an" } else { "a" })
+}
+
+/// Device names as a reader of one step wants them.
+pub struct Names<'a>(pub &'a World);
+
+impl Names<'_> {
+    /// `veth0`.
+    pub fn short(&self, dev: DevId) -> &str {
+        &self.0.devices[dev].name
+    }
+
+    /// `node-1/veth0`.
+    pub fn full(&self, dev: DevId) -> String {
+        self.0.device_name(dev)
+    }
+
+    /// `veth0`, or `pod-1 eth0` where other namespaces have a device of that name.
+    pub fn unique(&self, dev: DevId) -> String {
+        let name = self.short(dev);
+        let shared = self.0.devices.iter().filter(|(_, d)| &*d.name == name).count() > 1;
+        if shared { format!("{} {name}", self.ns_of(dev)) } else { name.to_owned() }
+    }
+
+    /// `node-1`, where a device is.
+    pub fn ns_of(&self, dev: DevId) -> &str {
+        self.ns(self.0.devices[dev].ns)
+    }
+
+    pub fn ns(&self, ns: NsId) -> &str {
+        &self.0.netns[ns].name
+    }
+
+    /// A route as `ip route` prints it, with its table if that is not main.
+    pub fn route(&self, ns: NsId, id: RouteId) -> String {
+        let route = self.0.netns[ns].fib.route(id);
+        let mut text = match route.kind {
+            RouteKind::Unicast { via: Some(via) } => format!("{} via {via}", prefix(route)),
+            RouteKind::Unicast { via: None } => prefix(route),
+            RouteKind::Local => format!("local {}", prefix(route)),
+            RouteKind::Broadcast => format!("broadcast {}", prefix(route)),
+        };
+        text.push_str(" dev ");
+        text.push_str(self.short(route.dev));
+        text
+    }
+}
+
+fn prefix(route: &Route) -> String {
+    match (route.dst.prefix_len(), route.dst.addr()) {
+        (0, _) => "default".into(),
+        (32, host) => host.to_string(),
+        _ => route.dst.to_string(),
+    }
+}
