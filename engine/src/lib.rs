@@ -20,6 +20,8 @@ pub mod stack;
 
 pub mod world;
 
+pub mod tool;
+
 pub mod story;
 
 pub mod yaml;

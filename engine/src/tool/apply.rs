@@ -1,0 +1,139 @@
+//! Operations into a world, with the origin of each kept beside what it made.
+
+use std::fmt;
+
+use super::{Configured, End, Op, Setting};
+use crate::base::{DevId, FxIndexMap, NsId, OriginId};
+use crate::link::PortFlags;
+use crate::stack::fib::TableId;
+use crate::stack::socket::{Bound, Program, Socket};
+use crate::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
+
+/// Why an operation cannot be applied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// No namespace has this name yet.
+    NoNetns(String),
+    /// No device has this name (`NETNS/DEV`) yet.
+    NoDevice(String),
+    /// The world refuses it.
+    Config(ConfigError),
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoNetns(name) => write!(f, "there is no network namespace named {name}"),
+            Self::NoDevice(name) => write!(f, "there is no device {name}"),
+            Self::Config(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Applies all operations in order. The error names the index of the one that failed; those before it are applied.
+pub fn apply(world: &mut World, items: &[Configured]) -> Result<(), (usize, Error)> {
+    let mut applier =
+        Applier { names: FxIndexMap::default(), origins: FxIndexMap::default(), world };
+    for (id, ns) in applier.world.netns.iter() {
+        applier.names.insert(ns.name.to_string(), id);
+    }
+    for (index, item) in items.iter().enumerate() {
+        let origin = item.origin.as_deref().map(|text| applier.origin(text));
+        applier.apply(&item.op, origin).map_err(|error| (index, error))?;
+    }
+    Ok(())
+}
+
+/// A world with its namespaces and origins by name: a cluster has too many to search each time.
+struct Applier<'w, 'i> {
+    world: &'w mut World,
+    names: FxIndexMap<String, NsId>,
+    origins: FxIndexMap<&'i str, OriginId>,
+}
+
+impl<'i> Applier<'_, 'i> {
+    fn origin(&mut self, text: &'i str) -> OriginId {
+        let world = &mut *self.world;
+        *self.origins.entry(text).or_insert_with(|| world.add_origin(text))
+    }
+
+    fn netns(&self, name: &str) -> Result<NsId, Error> {
+        self.names.get(name).copied().ok_or_else(|| Error::NoNetns(name.into()))
+    }
+
+    fn dev(&self, netns: &str, dev: &str) -> Result<DevId, Error> {
+        let ns = self.netns(netns)?;
+        let found = self.world.find_device(ns, dev);
+        found.ok_or_else(|| Error::NoDevice(format!("{netns}/{dev}")))
+    }
+
+    fn end<'e>(&self, end: &'e End) -> Result<LinkEnd<'e>, Error> {
+        Ok(LinkEnd { ns: self.netns(&end.netns)?, name: &end.dev, mac: end.mac })
+    }
+
+    fn apply(&mut self, op: &Op, origin: Option<OriginId>) -> Result<(), Error> {
+        match op {
+            Op::AddNetns { netns } => {
+                let id = self.world.add_netns(netns)?;
+                self.world.netns[id].origin = origin;
+                self.names.insert(netns.clone(), id);
+            }
+            Op::AddVeth { ends: [a, b] } => {
+                let (a, b) = self.world.add_veth(self.end(a)?, self.end(b)?)?;
+                self.world.devices[a].origin = origin;
+                self.world.devices[b].origin = origin;
+            }
+            Op::AddCable { ends: [a, b] } => {
+                let (a, b) = self.world.add_cable(self.end(a)?, self.end(b)?)?;
+                self.world.devices[a].origin = origin;
+                self.world.devices[b].origin = origin;
+            }
+            Op::AddBridge { bridge } => {
+                let id = self.world.add_bridge(self.end(bridge)?)?;
+                self.world.devices[id].origin = origin;
+            }
+            Op::SetMaster { netns, port, bridge } => {
+                let (port, bridge) = (self.dev(netns, port)?, self.dev(netns, bridge)?);
+                self.world.set_master(port, bridge, PortFlags::default())?;
+            }
+            Op::AddAddr { netns, dev, addr } => {
+                let dev = self.dev(netns, dev)?;
+                self.world.add_addr(dev, *addr, origin)?;
+            }
+            Op::AddRoute { netns, dst, via } => {
+                let route = NewRoute {
+                    table: TableId::MAIN,
+                    dst: *dst,
+                    hop: Hop::Gateway(*via),
+                    prefsrc: None,
+                    metric: 0,
+                    origin,
+                };
+                self.world.add_route(self.netns(netns)?, route)?;
+            }
+            Op::Sysctl { netns, setting: Setting::IpForward(on) } => {
+                let ns = self.netns(netns)?;
+                self.world.netns[ns].sysctl.ip_forward = *on;
+            }
+            Op::Serve { netns, udp, answer, owner } => {
+                let socket = Socket {
+                    bound: Bound::Udp { port: *udp },
+                    addr: None,
+                    program: Program::Answers(answer.clone()),
+                    owner: owner.as_str().into(),
+                    heard: 0,
+                };
+                self.world.bind(self.netns(netns)?, socket)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! The operations that build a world, as data: each applies to a [`World`] and prints as the shell commands that do
+//! the same on a real machine.
+//!
+//! Knows no Kubernetes: who caused an operation is an origin in words, kept with what it made.
+
+mod apply;
+mod show;
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+pub use apply::{Error, apply};
+
+use crate::base::Mac;
+
+/// One operation. Namespaces and devices are named; they must have been made before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// A namespace with `lo` up, and without IPv6, which is not modelled.
+    AddNetns {
+        netns: String,
+    },
+    /// A pair of virtual devices, both up.
+    AddVeth {
+        ends: [End; 2],
+    },
+    /// Two network cards with a cable between them, both up. The commands make a veth pair, which carries the same frames.
+    AddCable {
+        ends: [End; 2],
+    },
+    /// A bridge, up.
+    AddBridge {
+        bridge: End,
+    },
+    /// Makes `port` a port of `bridge`.
+    SetMaster {
+        netns: String,
+        port: String,
+        bridge: String,
+    },
+    AddAddr {
+        netns: String,
+        dev: String,
+        addr: Ipv4Net,
+    },
+    /// A route in the main table; the gateway must be on a link of the namespace.
+    AddRoute {
+        netns: String,
+        dst: Ipv4Net,
+        via: Ipv4Addr,
+    },
+    Sysctl {
+        netns: String,
+        setting: Setting,
+    },
+    /// A program that answers every datagram to a UDP port, on all addresses, with the same bytes.
+    Serve {
+        netns: String,
+        udp: u16,
+        answer: Vec<u8>,
+        owner: String,
+    },
+}
+
+/// A device to make.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct End {
+    pub netns: String,
+    pub dev: String,
+    pub mac: Mac,
+}
+
+/// A kernel setting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setting {
+    /// `net.ipv4.ip_forward`.
+    IpForward(bool),
+}
+
+/// An operation and who caused it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Configured {
+    pub op: Op,
+    /// For example `Pod default/pod-1`; None for what belongs to nobody in particular, as an underlay switch.
+    pub origin: Option<String>,
+}
+
+#[cfg(test)]
+mod tests;

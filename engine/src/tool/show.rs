@@ -1,0 +1,72 @@
+//! Operations as shell commands, one a line, in the order to run them as root.
+
+use std::fmt;
+
+use super::{End, Op, Setting};
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddNetns { netns } => {
+                writeln!(f, "ip netns add {netns}")?;
+                writeln!(
+                    f,
+                    "ip netns exec {netns} sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
+                )?;
+                write!(f, "ip -n {netns} link set lo up")
+            }
+            Self::AddVeth { ends: [a, b] } | Self::AddCable { ends: [a, b] } => {
+                writeln!(
+                    f,
+                    "ip -n {} link add {} address {} type veth peer name {} address {} netns {}",
+                    a.netns, a.dev, a.mac, b.dev, b.mac, b.netns
+                )?;
+                writeln!(f, "{}", Up(a))?;
+                write!(f, "{}", Up(b))
+            }
+            Self::AddBridge { bridge } => {
+                let End { netns, dev, mac } = bridge;
+                writeln!(f, "ip -n {netns} link add {dev} address {mac} type bridge")?;
+                write!(f, "{}", Up(bridge))
+            }
+            Self::SetMaster { netns, port, bridge } => {
+                write!(f, "ip -n {netns} link set {port} master {bridge}")
+            }
+            Self::AddAddr { netns, dev, addr } => {
+                write!(f, "ip -n {netns} addr add {addr} dev {dev}")
+            }
+            Self::AddRoute { netns, dst, via } if dst.prefix_len() == 0 => {
+                write!(f, "ip -n {netns} route add default via {via}")
+            }
+            Self::AddRoute { netns, dst, via } => {
+                write!(f, "ip -n {netns} route add {dst} via {via}")
+            }
+            Self::Sysctl { netns, setting: Setting::IpForward(on) } => {
+                let value = u8::from(*on);
+                write!(f, "ip netns exec {netns} sysctl -qw net.ipv4.ip_forward={value}")
+            }
+            Self::Serve { netns, udp, answer, owner: _ } => {
+                write!(f, "ip netns exec {netns} socat UDP4-RECVFROM:{udp},fork")?;
+                write!(f, r#" "SYSTEM:printf \\'"#)?;
+                for &byte in answer {
+                    match byte {
+                        b' ' | b'-' | b'.' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                            write!(f, "{}", char::from(byte))?;
+                        }
+                        // A shell's double quotes and socat each take half of the backslashes; printf gets one.
+                        _ => write!(f, r"\\\\{byte:03o}")?,
+                    }
+                }
+                f.write_str(r#"\\'" &"#)
+            }
+        }
+    }
+}
+
+struct Up<'a>(&'a End);
+
+impl fmt::Display for Up<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ip -n {} link set {} up", self.0.netns, self.0.dev)
+    }
+}

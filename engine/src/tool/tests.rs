@@ -1,0 +1,105 @@
+//! Claims about operations: what they print, and what they make.
+
+use super::*;
+use crate::world::World;
+
+fn end(netns: &str, dev: &str, mac: [u8; 6]) -> End {
+    End { netns: netns.into(), dev: dev.into(), mac: Mac(mac) }
+}
+
+fn op(op: Op) -> Configured {
+    Configured { op, origin: Some("Pod default/pod-1".into()) }
+}
+
+fn pod() -> Vec<Configured> {
+    let netns = String::from("pod-1");
+    vec![
+        op(Op::AddNetns { netns: "node-1".into() }),
+        op(Op::AddNetns { netns: netns.clone() }),
+        op(Op::AddBridge { bridge: end("node-1", "vbr0", [2, 0, 0, 0, 0, 1]) }),
+        op(Op::AddVeth {
+            ends: [
+                end("pod-1", "eth0", [2, 0, 0, 0, 0, 2]),
+                end("node-1", "veth0", [2, 0, 0, 0, 0, 3]),
+            ],
+        }),
+        op(Op::SetMaster { netns: "node-1".into(), port: "veth0".into(), bridge: "vbr0".into() }),
+        op(Op::AddAddr {
+            netns: netns.clone(),
+            dev: "eth0".into(),
+            addr: "10.244.1.2/24".parse().expect("a prefix"),
+        }),
+        op(Op::AddRoute {
+            netns: netns.clone(),
+            dst: Ipv4Net::default(),
+            via: Ipv4Addr::new(10, 244, 1, 1),
+        }),
+        op(Op::Sysctl { netns: "node-1".into(), setting: Setting::IpForward(true) }),
+        op(Op::Serve {
+            netns,
+            udp: 8080,
+            answer: b"hello, you".to_vec(),
+            owner: "container web".into(),
+        }),
+    ]
+}
+
+#[test]
+fn every_operation_prints_the_commands_that_do_the_same() {
+    let text: Vec<String> = pod().iter().map(|item| item.op.to_string()).collect();
+    assert_eq!(
+        text[1..].join("\n"),
+        r#"ip netns add pod-1
+ip netns exec pod-1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+ip -n pod-1 link set lo up
+ip -n node-1 link add vbr0 address 02:00:00:00:00:01 type bridge
+ip -n node-1 link set vbr0 up
+ip -n pod-1 link add eth0 address 02:00:00:00:00:02 type veth peer name veth0 address 02:00:00:00:00:03 netns node-1
+ip -n pod-1 link set eth0 up
+ip -n node-1 link set veth0 up
+ip -n node-1 link set veth0 master vbr0
+ip -n pod-1 addr add 10.244.1.2/24 dev eth0
+ip -n pod-1 route add default via 10.244.1.1
+ip netns exec node-1 sysctl -qw net.ipv4.ip_forward=1
+ip netns exec pod-1 socat UDP4-RECVFROM:8080,fork "SYSTEM:printf \\'hello\\\\054 you\\'" &"#
+    );
+}
+
+#[test]
+fn what_an_operation_makes_remembers_who_caused_it() {
+    let mut world = World::new(1);
+    assert_eq!(apply(&mut world, &pod()), Ok(()));
+    let ns = world.find_netns("pod-1").expect("made");
+    let eth0 = world.find_device(ns, "eth0").expect("made");
+    let (_, route) =
+        world.netns[ns].fib.iter().find(|(_, r)| r.dst.prefix_len() == 0).expect("a default route");
+    let origins = [world.netns[ns].origin, world.devices[eth0].origin, route.origin];
+    for origin in origins {
+        assert_eq!(origin.map(|id| world.origin(id)), Some("Pod default/pod-1"));
+    }
+    let node = world.find_netns("node-1").expect("made");
+    assert!(world.netns[node].sysctl.ip_forward && !world.netns[ns].sysctl.ip_forward);
+}
+
+#[test]
+fn an_operation_that_cannot_be_done_is_named_by_its_index() {
+    let refused = |remove: usize| {
+        let mut items = pod();
+        items.remove(remove);
+        let (index, error) = apply(&mut World::new(1), &items).expect_err("a part is missing");
+        (index, error.to_string())
+    };
+    assert_eq!(refused(1), (2, "there is no network namespace named pod-1".into()));
+    assert_eq!(refused(3), (3, "there is no device node-1/veth0".into()));
+    assert_eq!(
+        refused(5),
+        (5, "the gateway 10.244.1.1 is on none of this namespace's links".into())
+    );
+    let mut twice = pod();
+    twice.extend_from_within(1..2);
+    let (index, error) = apply(&mut World::new(1), &twice).expect_err("the name is taken");
+    assert_eq!(
+        (index, error.to_string().as_str()),
+        (9, "there is a network namespace named pod-1 already")
+    );
+}
