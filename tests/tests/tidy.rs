@@ -82,11 +82,11 @@ fn modules_of_the_engine_name_only_what_stands_below_them() {
 }
 
 #[test]
-fn the_engine_knows_no_browser_and_no_serde() {
+fn the_engine_knows_no_browser() {
     let manifest =
         fs::read_to_string(root().join("engine/Cargo.toml")).expect("the manifest is readable");
     let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
-    let unwanted = ["web-sys", "js-sys", "wasm-bindgen", "yew", "gloo", "serde "];
+    let unwanted = ["web-sys", "js-sys", "wasm-bindgen", "yew", "gloo"];
     for name in unwanted {
         assert!(
             !dependencies.lines().any(|it| it.starts_with(name)),
