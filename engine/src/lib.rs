@@ -25,3 +25,7 @@ pub mod tool;
 pub mod story;
 
 pub mod yaml;
+
+pub mod snapshot;
+
+pub mod kube;

@@ -89,9 +89,28 @@ impl Default for NeighTable {
 }
 
 impl NeighTable {
-    /// Sets an entry as `ip neigh replace` does. A timer starts when it is first used.
-    pub fn set(&mut self, dev: DevId, ip: Ipv4Addr, mac: Mac, state: Nud, now: Nanos) {
-        self.entries.insert((dev, ip), Neighbour::new(state, mac, now));
+    /// Sets an entry as `ip neigh replace` does. Returns after what time its timer is due, in a state that has one.
+    pub(crate) fn set(
+        &mut self,
+        dev: DevId,
+        ip: Ipv4Addr,
+        mac: Mac,
+        state: Nud,
+        now: Nanos,
+    ) -> Option<Nanos> {
+        let mut entry = Neighbour::new(state, mac, now);
+        let due = match state {
+            Nud::Reachable => Some(Nanos(BASE_REACHABLE.0 / 2)), // the shortest; the timer draws the real one
+            Nud::Delay => Some(DELAY_FIRST_PROBE),
+            Nud::Probe => Some(RETRANS),
+            Nud::Incomplete => {
+                entry.probes = PROBES; // counted past the unicast ones, as in __neigh_event_send
+                Some(RETRANS)
+            }
+            Nud::None | Nud::Stale | Nud::Failed | Nud::Noarp | Nud::Permanent => None,
+        };
+        self.entries.insert((dev, ip), entry);
+        due
     }
 
     /// The entry for an address on a device.

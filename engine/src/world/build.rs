@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::World;
+use super::queue::Due;
 use crate::base::{DevId, Id, Mac, NsId, OriginId, RouteId, SocketId};
 use crate::link::bridge::FdbEntry;
 use crate::link::{Bridge, Device, DeviceKind, IfAddr, Port, PortFlags, Scope};
@@ -13,6 +14,7 @@ use crate::stack::fib::{Fib, Route, RouteKind, TableId};
 use crate::stack::neigh::NeighTable;
 use crate::stack::socket::{AddrInUse, Socket, Sockets};
 use crate::stack::{Netns, Sysctl};
+use crate::trace::Nud;
 
 /// Why a world cannot be built so. Each names what is in the way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -295,6 +297,14 @@ impl World {
             metric: new.metric,
             origin: new.origin,
         }))
+    }
+
+    /// `ip neigh replace IP lladdr MAC dev DEV nud STATE`. A state that lasts for some time lasts from now on.
+    pub fn set_neigh(&mut self, dev: DevId, ip: Ipv4Addr, mac: Mac, state: Nud) {
+        let ns = self.devices[dev].ns;
+        if let Some(after) = self.netns[ns].neigh.set(dev, ip, mac, state, self.now) {
+            self.queue.push(self.now + after, Due::NeighTimer { dev, ip, generation: 0 });
+        }
     }
 
     /// A program binds a socket.

@@ -1,0 +1,128 @@
+//! Rules, sets and translations are not modelled yet: a snapshot that has any is refused with the place of the first.
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+use super::Files;
+use super::read::{Line, Text};
+use crate::yaml::Problem;
+
+const ADVICE: &str = "so this snapshot cannot be replayed truly; take it without them";
+
+/// Refuses whatever netfilter would do in the namespace `name`.
+pub(super) fn refuse(files: &Files, name: &str) -> Result<(), Problem> {
+    for file in ["iptables.txt", "ip6tables.txt"] {
+        if let Some(text) = Text::find(files, &format!("{name}/{file}"))? {
+            text.lines().try_for_each(iptables)?;
+        }
+    }
+    if let Some(text) = Text::find(files, &format!("{name}/nft.json"))? {
+        nft(text)?;
+    }
+    if let Some(text) = Text::find(files, &format!("{name}/ipset.txt"))? {
+        let is_set = |line: &Line<'_>| !line.words.starts_with('#');
+        if let Some(line) = text.lines().find(is_set) {
+            let message = format!("sets of addresses are not modelled yet, {ADVICE}");
+            return Err(line.problem(0, first_words(line.words, 2), message));
+        }
+    }
+    if let Some(text) = Text::find(files, &format!("{name}/conntrack.txt"))? {
+        text.lines().try_for_each(conntrack)?;
+    }
+    Ok(())
+}
+
+/// One line of `iptables-save -c`: `[0:0] -A INPUT ...`, `:INPUT ACCEPT [0:0]`, `*filter`, `COMMIT` or a comment.
+fn iptables(it: Line<'_>) -> Result<(), Problem> {
+    let line = it.words;
+    let counted = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let rule = counted.map_or(line, |(_, rest)| rest.trim_start());
+    if rule.starts_with("-A ") {
+        let message = format!("rules of iptables are not modelled yet, {ADVICE}");
+        let skip = line[..line.len() - rule.len()].chars().count();
+        return Err(it.problem(skip, first_words(rule, 2), message));
+    }
+    if let Some(chain) = line.strip_prefix(':') {
+        let mut words = chain.split_whitespace();
+        return match (words.next(), words.next()) {
+            (Some(_), Some("ACCEPT" | "-")) => Ok(()),
+            (Some(name), Some(policy)) => {
+                let message =
+                    format!("the policy {policy} of a chain is not modelled yet, {ADVICE}");
+                Err(it.problem(0, &format!(":{name} {policy}"), message))
+            }
+            _ => Err(it.problem(0, line, "expected a chain and its policy: INPUT ACCEPT [0:0]")),
+        };
+    }
+    if line == "COMMIT" || line.starts_with('*') || line.starts_with('#') {
+        return Ok(());
+    }
+    Err(it.problem(0, first_words(line, 1), "expected what iptables-save -c prints"))
+}
+
+/// `nft -j list ruleset`. Chains that only accept, and what only rules refer to, decide nothing.
+fn nft(text: Text<'_>) -> Result<(), Problem> {
+    let root: Value = text.object()?;
+    let Some(objects) = root.get("nftables").and_then(Value::as_array) else {
+        return Err(text.whole("nftables", "expected the list that nft -j list ruleset prints"));
+    };
+    for (index, object) in objects.iter().enumerate() {
+        let Some((kind, it)) = object.as_object().and_then(|fields| fields.iter().next()) else {
+            return Err(text.whole(&format!("nftables[{index}]"), "expected an object"));
+        };
+        let word = |key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default();
+        let path = format!("nftables[{index}].{kind}");
+        let table = format!("{} {}", word("family"), word("table"));
+        let what = match kind.as_str() {
+            "rule" => format!("rules of nftables (here in table {table}, chain {})", word("chain")),
+            "flowtable" => "flow tables".into(),
+            "chain" if !matches!(word("policy"), "" | "accept") => {
+                format!("the policy {} of a chain (here {table})", word("policy"))
+            }
+            "metainfo" | "table" | "chain" | "set" | "map" | "element" | "counter" | "quota"
+            | "limit" | "ct helper" | "ct timeout" | "ct expectation" | "secmark" | "synproxy" => {
+                continue;
+            }
+            other => format!("nftables objects of the kind {other:?}"),
+        };
+        let what = what + " are not modelled yet";
+        return Err(text.whole(&path, format!("{what}, {ADVICE}")));
+    }
+    Ok(())
+}
+
+/// A tracked connection matters only where its answers come from elsewhere than its packets went.
+fn conntrack(line: Line<'_>) -> Result<(), Problem> {
+    if line.words.starts_with("ipv6") {
+        return Ok(());
+    }
+    let all = |key: &str| -> Vec<&str> {
+        line.words.split_whitespace().filter_map(|word| word.strip_prefix(key)).collect()
+    };
+    let (srcs, dsts) = (all("src="), all("dst="));
+    let (&[src, answer_src], &[dst, answer_dst]) = (&*srcs, &*dsts) else {
+        let message = "expected a line of conntrack -L -o extended, with src= and dst= twice";
+        return Err(line.problem(0, first_words(line.words, 3), message));
+    };
+    for ip in [src, dst, answer_src, answer_dst] {
+        if ip.parse::<Ipv4Addr>().is_err() {
+            return Err(line.problem(0, ip, "expected an IPv4 address"));
+        }
+    }
+    let same_ports = match (&*all("sport="), &*all("dport=")) {
+        (&[from, answer_from], &[to, answer_to]) => from == answer_to && to == answer_from,
+        _ => true, // protocols without ports
+    };
+    if src == answer_dst && dst == answer_src && same_ports {
+        return Ok(());
+    }
+    let message = format!("connections with translated addresses are not modelled yet, {ADVICE}");
+    Err(line.problem(0, &format!("src={src} dst={dst}"), message))
+}
+
+/// The first `n` words of a line, as they stand.
+fn first_words(line: &str, n: usize) -> &str {
+    let end = line.match_indices(' ').nth(n - 1).map_or(line.len(), |(at, _)| at);
+    &line[..end]
+}

@@ -1,0 +1,324 @@
+//! Plays stimuli in the world of a snapshot and returns what the packet sockets saw.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::read::{Item, Text};
+use super::{Files, load};
+use crate::base::{Nanos, NsId, SocketId};
+use crate::stack::socket::{Bound, Program, Socket};
+use crate::trace::{Direction, Event, NotModelled, Recorder, SendError};
+use crate::wire::eth;
+use crate::world::{Stopped, World};
+use crate::yaml::Problem;
+
+/// What one device saw, as one line of a capture.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Capture {
+    pub netns: String,
+    pub dev: String,
+    pub dir: Direction,
+    /// From the Ethernet header on, checksums filled in.
+    pub frame: Vec<u8>,
+}
+
+/// The longest time a stimulus may wait, in milliseconds: a day.
+const MAX_WAIT_MS: u64 = 86_400_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stimulus {
+    send_frame: Option<SendFrame>,
+    udp: Option<Udp>,
+    ping: Option<Ping>,
+    tcp: Option<IgnoredAny>,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendFrame {
+    netns: String,
+    dev: String,
+    frame: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Udp {
+    netns: String,
+    sport: u16,
+    dst: String,
+    payload: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ping {
+    netns: String,
+    dst: String,
+    id: u16,
+    seq: u16,
+    #[serde(default)]
+    payload: String,
+    ttl: Option<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listener {
+    netns: String,
+    udp: Option<u16>,
+    tcp: Option<u16>,
+    #[serde(default)]
+    reply: String,
+}
+
+/// Loads the snapshot, binds the listeners of `sockets` (may be empty), plays `stimuli` in order, and returns the
+/// captures of all devices in the order of the virtual clock. Problems in the last two carry the file names
+/// `stimuli.json` and `sockets.json`.
+pub fn replay(files: &Files, stimuli: &[u8], sockets: &[u8]) -> Result<Vec<Capture>, Problem> {
+    let mut world = load(files)?;
+    let sockets = Text::new("sockets.json", sockets)?;
+    for item in sockets.list::<Listener>()? {
+        listen(&mut world, &item)?;
+    }
+    let stimuli = Text::new("stimuli.json", stimuli)?;
+    let mut trace = Recorder::default();
+    for item in stimuli.list::<Stimulus>()? {
+        let told = trace.entries.len();
+        play(&mut world, &mut trace, &item)?;
+        let wait = Nanos::from_millis(item.value.wait_ms);
+        if world.run_until_quiet(&mut trace, wait) == Stopped::EventBudget {
+            let message =
+                "too many events: frames go round in a loop, or this is too large for one run";
+            return Err(item.problem("", message));
+        }
+        refuse_unmodelled(&world, &trace, told, &item)?;
+    }
+    let captures = trace.captures().map(|it| {
+        let device = &world.devices[it.dev];
+        Capture {
+            netns: world.netns[device.ns].name.to_string(),
+            dev: device.name.to_string(),
+            dir: it.dir,
+            frame: it.frame.to_vec(),
+        }
+    });
+    Ok(captures.collect())
+}
+
+fn listen(world: &mut World, item: &Item<'_, Listener>) -> Result<(), Problem> {
+    let it = &item.value;
+    let ns = netns(world, item, "netns", &it.netns)?;
+    let port = match (it.udp, it.tcp) {
+        (Some(port), None) => port,
+        (None, Some(_)) => return Err(item.problem("tcp", "TCP is not modelled yet")),
+        _ => return Err(item.problem("", "expected either udp or tcp with a port")),
+    };
+    let program = Program::Answers(unhex(item, "reply", &it.reply)?);
+    let bound = Bound::Udp { port };
+    let taken: Vec<SocketId> = world.netns[ns]
+        .sockets
+        .iter()
+        .filter(|(_, socket)| socket.bound == bound)
+        .map(|(id, _)| id)
+        .collect();
+    if taken.is_empty() {
+        bind(world, item, ns, bound, program)?;
+    } else {
+        for id in taken {
+            world.netns[ns].sockets.get_mut(id).program = program.clone();
+        }
+    }
+    Ok(())
+}
+
+fn play(world: &mut World, trace: &mut Recorder, item: &Item<'_, Stimulus>) -> Result<(), Problem> {
+    let it = &item.value;
+    if it.wait_ms > MAX_WAIT_MS {
+        let message = format!("expected at most {MAX_WAIT_MS}, a day");
+        return Err(item.problem("wait_ms", message));
+    }
+    world.refill_event_budget();
+    match (&it.send_frame, &it.udp, &it.ping, &it.tcp) {
+        (Some(it), None, None, None) => send_frame(world, trace, item, it),
+        (None, Some(it), None, None) => send_udp(world, trace, item, it),
+        (None, None, Some(it), None) => ping(world, trace, item, it),
+        (None, None, None, Some(_)) => Err(item.problem("tcp", "TCP is not modelled yet")),
+        _ => Err(item.problem("", "expected exactly one of send_frame, udp, ping and tcp")),
+    }
+}
+
+fn send_frame(
+    world: &mut World,
+    trace: &mut Recorder,
+    item: &Item<'_, Stimulus>,
+    it: &SendFrame,
+) -> Result<(), Problem> {
+    let ns = netns(world, item, "send_frame.netns", &it.netns)?;
+    let Some(dev) = world.find_device(ns, &it.dev) else {
+        let message = format!("{} has no device {:?}", it.netns, it.dev);
+        return Err(item.problem("send_frame.dev", message));
+    };
+    let frame = unhex(item, "send_frame.frame", &it.frame)?;
+    let mtu_bytes = world.devices[dev].mtu_bytes as usize;
+    if frame.len() > mtu_bytes + eth::LEN {
+        let message =
+            format!("{} bytes, and {} sends {} at most", frame.len(), it.dev, mtu_bytes + eth::LEN);
+        return Err(item.problem("send_frame.frame", message));
+    }
+    let sent = world.send_frame(trace, dev, &frame);
+    check_sent(item, "send_frame.frame", sent)
+}
+
+fn send_udp(
+    world: &mut World,
+    trace: &mut Recorder,
+    item: &Item<'_, Stimulus>,
+    it: &Udp,
+) -> Result<(), Problem> {
+    let ns = netns(world, item, "udp.netns", &it.netns)?;
+    let dst: SocketAddrV4 = match it.dst.parse() {
+        Ok(SocketAddr::V4(dst)) => dst,
+        Ok(SocketAddr::V6(_)) => {
+            return Err(item.problem("udp.dst", "IPv6 is not modelled yet"));
+        }
+        Err(_) => {
+            let message =
+                format!("expected an address and a port such as 10.244.1.3:53, found {:?}", it.dst);
+            return Err(item.problem("udp.dst", message));
+        }
+    };
+    let payload = unhex(item, "udp.payload", &it.payload)?;
+    let socket = socket(world, item, ns, Bound::Udp { port: it.sport })?;
+    let sent = world.send_udp(trace, (ns, socket), (*dst.ip(), dst.port()), &payload);
+    check_sent(item, "udp.payload", sent)
+}
+
+fn ping(
+    world: &mut World,
+    trace: &mut Recorder,
+    item: &Item<'_, Stimulus>,
+    it: &Ping,
+) -> Result<(), Problem> {
+    let ns = netns(world, item, "ping.netns", &it.netns)?;
+    let dst: Ipv4Addr = it.dst.parse().map_err(|_| {
+        let message = if it.dst.contains(':') {
+            "IPv6 is not modelled yet".into()
+        } else {
+            format!("expected an address such as 10.244.1.3, found {:?}", it.dst)
+        };
+        item.problem("ping.dst", message)
+    })?;
+    if it.ttl == Some(0) {
+        return Err(item.problem("ping.ttl", "expected a number from 1 to 255"));
+    }
+    let payload = unhex(item, "ping.payload", &it.payload)?;
+    let socket = socket(world, item, ns, Bound::Ping { id: it.id })?;
+    let sent = world.send_echo(trace, (ns, socket), (dst, it.seq, it.ttl), &payload);
+    check_sent(item, "ping.payload", sent)
+}
+
+/// Linux would not have sent either, or this engine cannot.
+fn check_sent(
+    item: &Item<'_, Stimulus>,
+    field: &str,
+    sent: Result<(), SendError>,
+) -> Result<(), Problem> {
+    match sent {
+        Ok(()) | Err(SendError::NetUnreachable | SendError::NoSource | SendError::DeviceDown) => {
+            Ok(())
+        }
+        Err(SendError::Access) => {
+            Err(item.problem("", "a program that sends to a broadcast address is not modelled yet"))
+        }
+        Err(SendError::MessageSize { mtu_bytes }) => {
+            let message = format!(
+                "longer than the MTU of {mtu_bytes} bytes allows, and fragments are not modelled yet"
+            );
+            Err(item.problem(field, message))
+        }
+        Err(SendError::FrameTooShort) => {
+            let message = format!("expected a whole Ethernet header of {} bytes", eth::LEN);
+            Err(item.problem(field, message))
+        }
+    }
+}
+
+fn refuse_unmodelled(
+    world: &World,
+    trace: &Recorder,
+    from: usize,
+    item: &Item<'_, Stimulus>,
+) -> Result<(), Problem> {
+    for entry in &trace.entries[from..] {
+        if let Event::NotModelled { ns, what } = entry.event {
+            let place = &world.netns[ns].name;
+            let message = format!("in {place} this leads to {}, not modelled yet", words(what));
+            return Err(item.problem("", message));
+        }
+    }
+    Ok(())
+}
+
+fn words(what: NotModelled) -> String {
+    match what {
+        NotModelled::IcmpRedirect => "an ICMP redirect".into(),
+        NotModelled::Fragmentation => "a packet longer than the next MTU".into(),
+        NotModelled::Reassembly => "fragments to put together".into(),
+        NotModelled::Protocol(6) => "TCP".into(),
+        NotModelled::Protocol(number) => format!("the IP protocol {number}"),
+        NotModelled::Ipv6 => "IPv6".into(),
+        NotModelled::IpOptions => "IPv4 options".into(),
+        NotModelled::LinkLocalGroup => "a frame to a link-local group on a bridge".into(),
+    }
+}
+
+/// The socket that the stimulus sends by: the one that is there, or a new one, which stays open.
+fn socket(
+    world: &mut World,
+    item: &Item<'_, Stimulus>,
+    ns: NsId,
+    bound: Bound,
+) -> Result<SocketId, Problem> {
+    match world.netns[ns].sockets.find(bound, Ipv4Addr::UNSPECIFIED) {
+        Some(socket) => Ok(socket),
+        None => bind(world, item, ns, bound, Program::Reads),
+    }
+}
+
+fn bind<T>(
+    world: &mut World,
+    item: &Item<'_, T>,
+    ns: NsId,
+    bound: Bound,
+    program: Program,
+) -> Result<SocketId, Problem> {
+    let owner = match program {
+        Program::Reads => "a sender".into(),
+        Program::Answers(_) => "a listener".into(),
+    };
+    let socket = Socket { bound, addr: None, program, owner, heard: 0 };
+    world.bind(ns, socket).map_err(|e| item.problem("", e.to_string()))
+}
+
+fn netns<T>(world: &World, item: &Item<'_, T>, field: &str, name: &str) -> Result<NsId, Problem> {
+    world
+        .find_netns(name)
+        .ok_or_else(|| item.problem(field, format!("the snapshot has no namespace {name:?}")))
+}
+
+fn unhex<T>(item: &Item<'_, T>, field: &str, text: &str) -> Result<Vec<u8>, Problem> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    match digits {
+        Some(digits) if digits.len() % 2 == 0 => {
+            Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+        }
+        _ => Err(item.problem(field, "expected bytes as pairs of hexadecimal digits")),
+    }
+}

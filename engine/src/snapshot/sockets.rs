@@ -1,0 +1,66 @@
+//! `sockets.txt`: who listens by UDP. What such a program answers is not known; that it listens is, so nobody gets a
+//! port unreachable. TCP listeners are left out: a TCP segment that reaches its host ends a replay.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use super::Netns;
+use super::read::Line;
+use crate::stack::socket::{Bound, Program, Socket};
+use crate::world::World;
+use crate::yaml::Problem;
+
+/// Binds a socket for every line of `ss -H -lntu` about UDP.
+pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> {
+    let Some(text) = netns.file("sockets.txt")? else { return Ok(()) };
+    let mut by_port: BTreeMap<u16, BTreeSet<Option<Ipv4Addr>>> = BTreeMap::new();
+    for line in text.lines() {
+        if let Some((addr, port)) = udp(line)? {
+            by_port.entry(port).or_default().insert(addr);
+        }
+    }
+    for (port, mut addrs) in by_port {
+        if addrs.contains(&None) {
+            addrs = BTreeSet::from([None]); // it hears what the others on that port do not
+        }
+        for addr in addrs {
+            let socket = Socket {
+                bound: Bound::Udp { port },
+                addr,
+                program: Program::Reads,
+                owner: "a program".into(),
+                heard: 0,
+            };
+            let bound = world.bind(netns.id, socket);
+            bound.map_err(|e| text.whole("", format!("port {port}: {e}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Address (None for all) and port of `udp UNCONN 0 0 127.0.0.1%lo:53 0.0.0.0:*`; None where it hears no IPv4.
+fn udp(line: Line<'_>) -> Result<Option<(Option<Ipv4Addr>, u16)>, Problem> {
+    let mut words = line.words.split_whitespace();
+    if words.next() != Some("udp") {
+        return Ok(None);
+    }
+    let local = words.nth(3).unwrap_or_default();
+    let expected = || line.problem(0, local, "expected what ss -H -lntu prints");
+    let (host, port) = local.rsplit_once(':').ok_or_else(expected)?;
+    let port = port.parse().map_err(|_| expected())?;
+    if host.starts_with('[') {
+        return Ok(None);
+    }
+    let (host, dev) = host.split_once('%').map_or((host, None), |(host, dev)| (host, Some(dev)));
+    match (host, dev) {
+        ("*" | "0.0.0.0", None) => Ok(Some((None, port))),
+        ("*" | "0.0.0.0", Some(_)) => {
+            let message = "sockets bound to one device are not modelled yet";
+            Err(line.problem(0, local, message))
+        }
+        (host, _) => match host.parse() {
+            Ok(addr) => Ok(Some((Some(addr), port))),
+            Err(_) => Err(expected()),
+        },
+    }
+}
