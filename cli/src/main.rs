@@ -1,2 +1,87 @@
-//! cli
-fn main() {}
+//! `everyhop`: traces, replays and checks labs from the command line. Results go to standard output, everything else to
+//! standard error; the exit code is 0 for done, 1 for "no", 2 for bad input or usage.
+//!
+//! Knows arguments, files and how a result is printed; everything it prints comes from the engine.
+
+mod input;
+mod replay;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+const USAGE: &str = "\
+everyhop shows every hop a packet takes through Kubernetes.
+
+  everyhop replay --snapshot DIR --stimuli FILE [--sockets FILE]
+      load Linux state as the standard tools print it (a directory or a .tar), play the stimuli, and print what every
+      device saw as JSON lines
+
+Exit code: 0 done, 1 the answer is no, 2 bad input or usage.
+";
+
+/// The commands that there are, for the message about an unknown one.
+const COMMANDS: &str = "replay";
+
+/// Why a command ends without a result; the message goes to standard error, and the exit code is 2.
+#[derive(Debug)]
+struct Failure(String);
+
+impl From<lexopt::Error> for Failure {
+    fn from(e: lexopt::Error) -> Self {
+        Self(format!("{e}; everyhop --help shows how"))
+    }
+}
+
+/// What a command that ran has to say.
+enum Answer {
+    Done,
+    No,
+}
+
+fn main() -> ExitCode {
+    match run(std::env::args_os().skip(1).collect()) {
+        Ok(Answer::Done) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(Failure(message)) => {
+            eprintln!("everyhop: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
+    let mut args = lexopt::Parser::from_args(args);
+    match args.next()? {
+        None => Err(Failure(format!("a command is missing; there are {COMMANDS}"))),
+        Some(Short('h') | Long("help")) => {
+            print(USAGE)?;
+            Ok(Answer::Done)
+        }
+        Some(Short('V') | Long("version")) => {
+            print(concat!("everyhop ", env!("CARGO_PKG_VERSION"), "\n"))?;
+            Ok(Answer::Done)
+        }
+        Some(Value(command)) => match command.to_str() {
+            Some("replay") => replay::run(&mut args),
+            _ => {
+                let command = command.to_string_lossy();
+                Err(Failure(format!("there is no command {command:?}; there are {COMMANDS}")))
+            }
+        },
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+/// Writes a result. A reader that has seen enough and closed its end is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure(format!("standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
