@@ -6,6 +6,7 @@
 pub mod capture;
 pub mod check;
 pub mod compare;
+pub mod datagrams;
 pub mod frame;
 #[cfg(target_os = "linux")]
 pub mod kernel;

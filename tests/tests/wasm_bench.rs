@@ -31,5 +31,8 @@ fn rate<T: Tracer>(trace: &mut T, mut before_burst: impl FnMut(&mut T)) -> f64 {
 #[wasm_bindgen_test]
 fn datagrams_per_second_in_wasm() {
     console_log!("wasm, tracing off: {:.2} million datagrams/s", rate(&mut Off, |_| {}));
-    console_log!("wasm, tracing on:  {:.2} million datagrams/s", rate(&mut Recorder::default(), Recorder::clear));
+    console_log!(
+        "wasm, tracing on:  {:.2} million datagrams/s",
+        rate(&mut Recorder::default(), Recorder::clear)
+    );
 }

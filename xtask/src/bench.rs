@@ -4,14 +4,18 @@ use crate::process::{self, Result, timed};
 use crate::wasm;
 
 pub(crate) fn bench() -> Result {
-    timed("The engine, native", "3 minutes, most of it building", || binary("bench-native"))?;
+    timed("The engine, native", "3 minutes, most of it building", || {
+        process::run_program(
+            "cargo",
+            &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "datagrams"],
+        )
+    })?;
     timed("The engine, wasm in Chromium", "3 minutes, most of it building", || {
         wasm::test("wasm_bench", &["--release"], &["--nocapture"])
     })?;
-    timed("The kernel, the same topology", "1 minute", || binary("bench-kernel"))
-}
-
-fn binary(name: &str) -> Result {
-    let args = ["run", "--quiet", "--release", "--package", "everyhop-tests", "--bin", name];
-    process::run_program("cargo", &args)
+    timed("The kernel, the same topology", "1 minute", || {
+        let args =
+            ["run", "--quiet", "--release", "--package", "everyhop-tests", "--bin", "bench-kernel"];
+        process::run_program("cargo", &args)
+    })
 }

@@ -212,10 +212,17 @@ impl World {
     #[inline]
     fn settle<T: Tracer>(&mut self, trace: &mut T) {
         loop {
-            while let Some(next) = self.out.pop() {
-                self.work.push(next);
-            }
-            let Some(next) = self.work.pop() else { return };
+            let next = match self.out.len() {
+                0 => match self.work.pop() {
+                    Some(next) => next,
+                    None => return,
+                },
+                1 => self.out.remove(0),
+                _ => {
+                    self.work.extend(self.out.drain(..).rev());
+                    continue;
+                }
+            };
             match next {
                 Next::Arrive { dev, from, after, skb } => {
                     self.queue.push(self.now + after, Due::Arrive { dev, from, skb });
