@@ -156,6 +156,11 @@ impl<'a> At<'a> {
         items.iter().enumerate().map(item).collect()
     }
 
+    /// Whether the value is a list without items.
+    pub fn is_empty_list(&self) -> bool {
+        matches!(&self.node.value, Value::List(items) if items.is_empty())
+    }
+
     /// The items of a field that is a list where it is there.
     pub fn list(&self, key: &str, expected: &str, report: &mut Report) -> Vec<Self> {
         self.field(key).map_or_else(Vec::new, |at| at.items(expected, report))

@@ -1,0 +1,391 @@
+//! Where everything goes: names checked against each other, ranges and addresses given out, pods placed on nodes.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::object::{Marked, NodeObject, Objects, PodObject};
+use super::{Cluster, Node, Pod, Underlay};
+use crate::yaml::{Place, Problem, Report};
+
+/// Nodes without an address are numbered on from here.
+const UNDERLAY: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24);
+/// The last byte of the address before the first node's.
+const BEFORE_FIRST_NODE: u8 = 10;
+/// The most bits that the nodes' addresses share, so that there is room for more nodes.
+const UNDERLAY_BITS: u8 = 24;
+
+impl Objects {
+    /// Places everything. None: the report says why not.
+    pub fn cluster(mut self, report: &mut Report) -> Option<Cluster> {
+        if self.nodes.is_empty() && self.pods.is_empty() {
+            if report.is_ok() {
+                let message =
+                    "expected at least one Kubernetes object of kind Pod or Node, found none";
+                report.problem(Problem::of_text(message));
+            }
+            return None;
+        }
+        check_names(&self, report);
+        if !report.is_ok() {
+            return None;
+        }
+        if self.nodes.is_empty() {
+            let message = "no Node is described: node-1 is assumed, with podCIDR 10.244.1.0/24";
+            report.notice(Problem::of_text(message));
+            self.nodes.push(NodeObject {
+                place: Place::default(),
+                name: "node-1".into(),
+                pod_cidr: None,
+                address: None,
+            });
+        }
+        // Each of these builds on the one before: a second complaint would only repeat the first.
+        let ranges = give_ranges(&self.nodes, report);
+        if !report.is_ok() {
+            return None;
+        }
+        let addresses = give_addresses(&self.nodes, report);
+        if !report.is_ok() {
+            return None;
+        }
+        check_addresses(&self.nodes, &addresses, &ranges, report);
+        let needed = self.nodes.len() > 1 || self.pods.iter().any(|pod| pod.host_network);
+        let prefix_len = if needed { shared_bits(&self.nodes, &addresses, report) } else { None };
+        if !report.is_ok() {
+            return None;
+        }
+        let mut nodes = Vec::new();
+        for ((object, pod_cidr), address) in self.nodes.iter().zip(ranges).zip(addresses) {
+            let name = object.name.clone();
+            nodes.push(Node { netns: name.clone(), name, address, pod_cidr });
+        }
+        let switch_taken = nodes.iter().any(|node| node.netns == "switch");
+        let underlay = prefix_len.map(|prefix_len| Underlay {
+            // No object's name has an underscore at its end.
+            netns: if switch_taken { "switch_" } else { "switch" }.into(),
+            prefix_len,
+        });
+        let mut cluster = Cluster { nodes, pods: Vec::new(), underlay };
+        place_pods(&mut cluster, &self.pods, report);
+        check_host_ports(&cluster, &self.pods, report);
+        report.is_ok().then_some(cluster)
+    }
+}
+
+/// Every name once, and every node that a pod names there.
+fn check_names(objects: &Objects, report: &mut Report) {
+    let mut nodes = BTreeMap::new();
+    for node in &objects.nodes {
+        if let Some(line) = once(&mut nodes, node.name.as_str(), &node.place) {
+            let message = format!("Node {} is here twice (the first at line {line})", node.name);
+            report.problem(node.place.problem(message));
+        }
+    }
+    let mut pods = BTreeMap::new();
+    for pod in &objects.pods {
+        let name = (pod.namespace.as_str(), pod.name.as_str());
+        if let Some(line) = once(&mut pods, name, &pod.place) {
+            let message = format!("{} is here twice (the first at line {line})", origin(pod));
+            report.problem(pod.place.problem(message));
+        }
+        let Some(named) = &pod.node else { continue };
+        if !nodes.contains_key(named.value.as_str()) && named.value != assumed_node(objects) {
+            let known: Vec<&str> = objects.nodes.iter().map(|n| n.name.as_str()).take(10).collect();
+            let known = if known.is_empty() {
+                "no Node at all; `kubectl get nodes,pods -A -o yaml` prints both".to_owned()
+            } else {
+                known.join(", ")
+            };
+            report.problem(
+                named.place.problem(format!("there is no Node {}: found {known}", named.value)),
+            );
+        }
+    }
+}
+
+/// Remembers where a name is; the line of the first place where it is there already.
+fn once<'a, K: Ord>(seen: &mut BTreeMap<K, &'a Place>, name: K, place: &'a Place) -> Option<usize> {
+    match seen.entry(name) {
+        Entry::Occupied(first) => Some(first.get().at.line),
+        Entry::Vacant(free) => {
+            free.insert(place);
+            None
+        }
+    }
+}
+
+/// The name of the node that is assumed where none is described.
+fn assumed_node(objects: &Objects) -> &'static str {
+    if objects.nodes.is_empty() { "node-1" } else { "" }
+}
+
+fn origin(pod: &PodObject) -> String {
+    format!("Pod {}/{}", pod.namespace, pod.name)
+}
+
+/// Each node's range: its own, or the first of 10.244.1.0/24, 10.244.2.0/24, ... that nobody has, from its number on.
+fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
+    let mut given: Vec<(&NodeObject, &Marked<Ipv4Net>)> =
+        nodes.iter().filter_map(|node| Some((node, node.pod_cidr.as_ref()?))).collect();
+    given.sort_by_key(|(_, range)| range.value);
+    let mut widest: Option<(&NodeObject, &Marked<Ipv4Net>)> = None;
+    for &(node, range) in &given {
+        if let Some((other, theirs)) = widest.filter(|(_, w)| overlap(w.value, range.value)) {
+            report.problem(range.place.problem(format!(
+                "{}'s range {} overlaps {}'s {} (line {})",
+                node.name, range.value, other.name, theirs.value, theirs.place.at.line
+            )));
+        }
+        if widest.is_none_or(|(_, w)| w.value.broadcast() <= range.value.broadcast()) {
+            widest = Some((node, range));
+        }
+    }
+    let mut free: BTreeSet<u8> = (0..=255).collect();
+    for (_, range) in &given {
+        if range.value.prefix_len() < 16 {
+            free.retain(|&third| !overlap(automatic(third), range.value));
+        } else if range.value.network().octets()[..2] == [10, 244] {
+            let (first, last) = (range.value.network(), range.value.broadcast());
+            for third in first.octets()[2]..=last.octets()[2] {
+                free.remove(&third);
+            }
+        }
+    }
+    let mut ranges = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Some(own) = &node.pod_cidr {
+            ranges.push(own.value);
+            continue;
+        }
+        let number = u8::try_from(index + 1).unwrap_or(u8::MAX);
+        let third = free.range(number..).chain(free.range(..number)).next().copied();
+        let Some(third) = third else {
+            report.problem(node.place.problem(format!(
+                "no range is left in 10.244.0.0/16 for Node {}: give it a spec.podCIDR",
+                node.name
+            )));
+            break;
+        };
+        free.remove(&third);
+        ranges.push(automatic(third));
+    }
+    ranges
+}
+
+fn automatic(third: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 244, third, 0), 24)
+}
+
+fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
+    a.contains(&b.network()) || b.contains(&a.network())
+}
+
+/// Each node's address: its own, or the next one; beside the first that is given, else in [`UNDERLAY`].
+fn give_addresses(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Addr> {
+    let given: Vec<Ipv4Addr> =
+        nodes.iter().filter_map(|node| Some(node.address.as_ref()?.value)).collect();
+    let net = given.first().map_or(UNDERLAY, |&ip| Ipv4Net::new_assert(ip, UNDERLAY_BITS).trunc());
+    let [a, b, c, _] = net.network().octets();
+    let mut free: BTreeSet<Ipv4Addr> = (1..255).map(|d| Ipv4Addr::new(a, b, c, d)).collect();
+    free.retain(|ip| !given.contains(ip));
+    let mut addresses = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Some(own) = &node.address {
+            addresses.push(own.value);
+            continue;
+        }
+        let number = u8::try_from(usize::from(BEFORE_FIRST_NODE) + index + 1).unwrap_or(u8::MAX);
+        let from = Ipv4Addr::new(a, b, c, number);
+        let found = free.range(from..).chain(free.range(..from)).next().copied();
+        let Some(address) = found else {
+            report.problem(node.place.problem(format!(
+                "no address is left in {net} for Node {}: give it a status.addresses",
+                node.name
+            )));
+            break;
+        };
+        free.remove(&address);
+        addresses.push(address);
+    }
+    addresses
+}
+
+/// No two nodes with one address, and none with a pod's.
+fn check_addresses(
+    nodes: &[NodeObject],
+    addresses: &[Ipv4Addr],
+    ranges: &[Ipv4Net],
+    report: &mut Report,
+) {
+    let mut by_start: Vec<(Ipv4Net, &NodeObject)> = ranges.iter().copied().zip(nodes).collect();
+    by_start.sort_by_key(|(range, _)| *range);
+    let mut first_with = BTreeMap::new();
+    for (node, address) in nodes.iter().zip(addresses) {
+        let place = node.address.as_ref().map_or(&node.place, |marked| &marked.place);
+        let first: &NodeObject = first_with.entry(address).or_insert(node);
+        if !std::ptr::eq(first, node) {
+            let line = first.address.as_ref().map_or(&first.place, |marked| &marked.place).at.line;
+            report.problem(place.problem(format!(
+                "{address} is the address of Node {} too (line {line})",
+                first.name
+            )));
+        }
+        let before = by_start.partition_point(|(range, _)| range.network() <= *address);
+        let around = before.checked_sub(1).map(|index| by_start[index]);
+        if let Some((range, owner)) = around.filter(|(range, _)| range.contains(address)) {
+            report.problem(place.problem(format!(
+                "the address {address} of Node {} lies in the pod range {range} of Node {} (line {})",
+                node.name, owner.name, owner.place.at.line
+            )));
+        }
+    }
+}
+
+/// How many bits all addresses share, at most [`UNDERLAY_BITS`], so that none is the network's own or its broadcast.
+fn shared_bits(nodes: &[NodeObject], addresses: &[Ipv4Addr], report: &mut Report) -> Option<u8> {
+    let fits = |bits: u8| {
+        let nets = addresses.iter().map(|&ip| Ipv4Net::new_assert(ip, bits));
+        let first = nets.clone().next().map(|net| net.trunc());
+        nets.clone().all(|net| Some(net.trunc()) == first)
+            && nets.clone().all(|net| net.addr() != net.network() && net.addr() != net.broadcast())
+    };
+    let bits = (8..=UNDERLAY_BITS).rev().find(|&bits| fits(bits));
+    if bits.is_none() {
+        let far =
+            nodes.iter().zip(addresses).find(|(_, ip)| ip.octets()[0] != addresses[0].octets()[0]);
+        let (node, ip) = far.unwrap_or((&nodes[0], &addresses[0]));
+        let place = node.address.as_ref().map_or(&node.place, |marked| &marked.place);
+        report.problem(place.problem(format!(
+            "Node {}'s address {ip} and Node {}'s {} cannot be on one network, and all nodes are cabled to one switch",
+            node.name, nodes[0].name, addresses[0]
+        )));
+    }
+    bits
+}
+
+/// A node's addresses for pods, as the host-local plugin counts them: all but the network's, the gateway's and the
+/// broadcast address.
+struct Pool {
+    next: u32,
+    end: u32,
+    taken: BTreeMap<Ipv4Addr, usize>,
+}
+
+impl Pool {
+    fn take(&mut self, pod: usize) -> Option<Ipv4Addr> {
+        let free =
+            (self.next..self.end).find(|&ip| !self.taken.contains_key(&Ipv4Addr::from(ip)))?;
+        self.next = free + 1;
+        self.taken.insert(Ipv4Addr::from(free), pod);
+        Some(Ipv4Addr::from(free))
+    }
+}
+
+fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
+    let nodes = &cluster.nodes;
+    let by_name: BTreeMap<&str, usize> =
+        nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
+    let mut pools: Vec<Pool> = nodes
+        .iter()
+        .map(|node| Pool {
+            next: u32::from(node.gateway()) + 1,
+            end: u32::from(node.pod_cidr.broadcast()),
+            taken: BTreeMap::new(),
+        })
+        .collect();
+    let mut round_robin = (0..nodes.len()).cycle();
+    let mut placed = Vec::new();
+    for (index, pod) in pods.iter().enumerate() {
+        let by_address = || {
+            let ip = pod.ip.as_ref().filter(|_| !pod.host_network)?;
+            nodes.iter().position(|node| node.pod_cidr.contains(&ip.value))
+        };
+        let named = pod.node.as_ref().and_then(|name| by_name.get(name.value.as_str()).copied());
+        let node = named.or_else(by_address).or_else(|| round_robin.next()).unwrap_or(0);
+        placed.push(node);
+        if let Some(ip) = pod.ip.as_ref().filter(|_| !pod.host_network) {
+            keep_address(&nodes[node], &mut pools[node], (pods, index), ip, report);
+        }
+    }
+    let taken_names: BTreeSet<&str> = nodes
+        .iter()
+        .map(|node| node.netns.as_str())
+        .chain(cluster.underlay.as_ref().map(|underlay| underlay.netns.as_str()))
+        .collect();
+    for ((index, pod), node) in pods.iter().enumerate().zip(placed) {
+        let kept = pod.ip.as_ref().map(|ip| ip.value);
+        let ip = if pod.host_network { Some(nodes[node].address) } else { kept };
+        let Some(ip) = ip.or_else(|| pools[node].take(index)) else {
+            let Node { name, pod_cidr, .. } = &nodes[node];
+            report.problem(pod.place.problem(format!(
+                "no free address is left in {pod_cidr} of Node {name} for {}",
+                origin(pod)
+            )));
+            continue;
+        };
+        let own_netns = match pod.namespace.as_str() {
+            "default" if taken_names.contains(pod.name.as_str()) => format!("default_{}", pod.name),
+            "default" => pod.name.clone(),
+            namespace => format!("{namespace}_{}", pod.name),
+        };
+        cluster.pods.push(Pod {
+            namespace: pod.namespace.clone(),
+            name: pod.name.clone(),
+            node,
+            ip,
+            netns: if pod.host_network { nodes[node].netns.clone() } else { own_netns },
+            host_network: pod.host_network,
+            containers: pod.containers.iter().map(|container| container.value.clone()).collect(),
+        });
+    }
+}
+
+/// Checks a pod's given address against its node's range and the other pods'.
+fn keep_address(
+    node: &Node,
+    pool: &mut Pool,
+    (pods, index): (&[PodObject], usize),
+    ip: &Marked<Ipv4Addr>,
+    report: &mut Report,
+) {
+    let (name, range, address) = (&node.name, node.pod_cidr, ip.value);
+    let problem = if !range.contains(&address) {
+        format!("{address} is not in the pod range {range} of Node {name}, where the pod runs")
+    } else if address == range.network() || address == range.broadcast() {
+        format!("{address} is the first or last address of {range}, which no pod can have")
+    } else if address == node.gateway() {
+        format!("{address} is the gateway of Node {name}: pods get {range}'s later addresses")
+    } else if let Some(&other) = pool.taken.get(&address) {
+        let line = pods[other].ip.as_ref().map_or(0, |theirs| theirs.place.at.line);
+        format!("{address} is the address of {} too (line {line})", origin(&pods[other]))
+    } else {
+        pool.taken.insert(address, index);
+        return;
+    };
+    report.problem(ip.place.problem(problem));
+}
+
+/// Pods with `hostNetwork` share their node's ports.
+fn check_host_ports(cluster: &Cluster, pods: &[PodObject], report: &mut Report) {
+    let mut users = BTreeMap::new();
+    for pod in pods.iter().filter(|pod| pod.host_network) {
+        let Some(placed) = cluster.find_pod(&pod.namespace, &pod.name) else { continue };
+        let node = cluster.pods[placed].node;
+        for port in pod.containers.iter().flat_map(|container| &container.value.ports) {
+            let first: &PodObject = users.entry((node, port.protocol, port.number)).or_insert(pod);
+            if !std::ptr::eq(first, pod) {
+                report.problem(pod.place.problem(format!(
+                    "{} and {} (line {}) both listen on port {}/{} of Node {} (hostNetwork)",
+                    origin(pod),
+                    origin(first),
+                    first.place.at.line,
+                    port.number,
+                    port.protocol,
+                    cluster.nodes[node].name
+                )));
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Kubernetes objects compiled to Linux configuration: what the kubelet, a CNI plugin and the network between nodes
+//! would set up, as [`tool`](crate::tool) operations that remember the object behind them.
+//!
+//! Knows Node and Pod so far; other kinds are pointed out and ignored. Nothing here touches a packet.
+
+mod cluster;
+mod compile;
+mod name;
+mod object;
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+pub use compile::{cni_bridge, compile};
+pub use object::Objects;
+
+/// Nodes and pods with all their names and addresses decided.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    /// In the order of the text.
+    pub pods: Vec<Pod>,
+    /// The network between the nodes. None: there is one node, and nobody uses its own network.
+    pub underlay: Option<Underlay>,
+}
+
+/// A machine of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    pub name: String,
+    /// On the underlay (`status.addresses`, `InternalIP`).
+    pub address: Ipv4Addr,
+    /// The range its pods get their addresses from (`spec.podCIDR`).
+    pub pod_cidr: Ipv4Net,
+    /// Its root network namespace.
+    pub netns: String,
+}
+
+impl Node {
+    /// The address of its bridge, which is its pods' gateway: the range's first.
+    pub fn gateway(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.pod_cidr.network()) + 1)
+    }
+
+    /// `Node node-1`, the origin of what is there because of it.
+    pub fn origin(&self) -> String {
+        format!("Node {}", self.name)
+    }
+}
+
+/// A pod in its place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pod {
+    pub namespace: String,
+    pub name: String,
+    /// Index into [`Cluster::nodes`].
+    pub node: usize,
+    pub ip: Ipv4Addr,
+    /// Its own network namespace; its node's with `host_network`.
+    pub netns: String,
+    pub host_network: bool,
+    pub containers: Vec<Container>,
+}
+
+impl Pod {
+    /// `Pod default/pod-1`, the origin of what is there because of it.
+    pub fn origin(&self) -> String {
+        format!("Pod {}/{}", self.namespace, self.name)
+    }
+
+    /// How a person calls it: its name, with its namespace where that is not `default`.
+    pub fn short_name(&self) -> String {
+        match self.namespace.as_str() {
+            "default" => self.name.clone(),
+            namespace => format!("{namespace}/{}", self.name),
+        }
+    }
+
+    /// What its containers say they listen on.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        self.containers.iter().flat_map(|container| &container.ports)
+    }
+}
+
+/// A container of a pod.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Container {
+    pub name: String,
+    pub image: Option<String>,
+    pub ports: Vec<Port>,
+}
+
+/// A `containerPort`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Port {
+    pub number: u16,
+    pub protocol: Protocol,
+    pub name: Option<String>,
+}
+
+/// A transport protocol of a port.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        })
+    }
+}
+
+/// The switch that all nodes are cabled to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Underlay {
+    pub netns: String,
+    /// Of the nodes' addresses: all share so many bits.
+    pub prefix_len: u8,
+}
+
+impl Cluster {
+    /// A pod by its namespace and name.
+    pub fn find_pod(&self, namespace: &str, name: &str) -> Option<usize> {
+        self.pods.iter().position(|pod| pod.namespace == namespace && pod.name == name)
+    }
+
+    /// A node by its name.
+    pub fn find_node(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| node.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests;
