@@ -80,4 +80,10 @@ fn the_fidelity_page_lists_every_lab_in_its_own_words() {
         own_labs().iter().map(expected).filter(|row| !rows.contains(&row.as_str())).collect();
     assert!(missing.is_empty(), "docs/fidelity.md lacks, word for word:\n{}", missing.join("\n"));
     assert_eq!(rows.len(), own_labs().len(), "docs/fidelity.md lists a lab that is not there");
+    let listed: Vec<&str> = page.lines().filter(|it| it.starts_with("- `")).collect();
+    let gaps: Vec<String> = own_labs()
+        .iter()
+        .filter_map(|lab| Some(format!("- `{}`: {}", lab.name, lab.known_gap.as_ref()?)))
+        .collect();
+    assert_eq!(listed, gaps, "docs/fidelity.md lists other known gaps than the labs' lab.json");
 }

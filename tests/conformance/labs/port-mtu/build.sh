@@ -1,0 +1,3 @@
+. ../../net.sh
+segment a b c
+ip -n sw link set dev b mtu 1400
