@@ -288,8 +288,6 @@ fn finish_flood<T: Tracer>(ctx: &mut Ctx<'_, T>, dev: DevId, sent: usize, skb: S
 
 /// `should_deliver` and `is_skb_forwardable`: why this port may not send the frame.
 fn refusal(device: &Device, to: DevId, source: Source, frame_len: usize) -> Option<Skipped> {
-    /// Room that `is_skb_forwardable` leaves for a VLAN tag.
-    const VLAN_TAG: usize = 4;
     let flags = device.port?.flags;
     match source {
         Source::Port { dev, .. } if dev == to && !flags.hairpin => return Some(Skipped::Incoming),
@@ -298,7 +296,7 @@ fn refusal(device: &Device, to: DevId, source: Source, frame_len: usize) -> Opti
     }
     if !device.up {
         Some(Skipped::Down)
-    } else if frame_len > device.mtu_bytes as usize + eth::LEN + VLAN_TAG {
+    } else if frame_len > device.longest_frame() {
         Some(Skipped::TooBig)
     } else {
         None

@@ -33,6 +33,15 @@ pub struct Device {
     pub origin: Option<OriginId>,
 }
 
+impl Device {
+    /// Bytes of the longest frame that may be forwarded to it (`is_skb_forwardable`): its MTU, the header and room for
+    /// a VLAN tag.
+    fn longest_frame(&self) -> usize {
+        const VLAN_TAG: usize = 4;
+        self.mtu_bytes as usize + eth::LEN + VLAN_TAG
+    }
+}
+
 /// What a device is, with the data only that kind has.
 #[derive(Clone, Debug)]
 pub enum DeviceKind {
@@ -164,6 +173,9 @@ pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: Dev
         }
         DeviceKind::Bridge(_) => return bridge::transmit(ctx, devices, dev, skb),
     };
+    if skb.frame.len() > devices[to].longest_frame() {
+        return ctx.drop(dev, skb, DropReason::PktTooBig);
+    }
     ctx.out.push(Next::Arrive { dev: to, from: dev, after, skb });
 }
 

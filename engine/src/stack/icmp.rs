@@ -1,10 +1,12 @@
 //! ICMP: answering echo requests, reporting errors and hearing them. Read net/ipv4/icmp.c first.
 //!
-//! Not modelled yet: rate limits, redirects, timestamps.
+//! Not modelled yet: the limit on all errors of a host together, redirects, timestamps.
+
+use std::net::Ipv4Addr;
 
 use super::ip::{self, Delivered, OutputRoute};
 use super::{Netns, socket::Bound};
-use crate::base::{DevId, SocketId};
+use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, SocketId};
 use crate::link::{Ctx, Devices};
 use crate::skb::{PacketType, Skb};
 use crate::trace::{Birth, DropReason, Event, Heard, LookupFor, RouteAnswer, Tracer};
@@ -16,6 +18,31 @@ use crate::wire::{Malformed, udp};
 const INTERNETCONTROL: u8 = 0xc0;
 /// `RT_TOS`: the bits of a TOS that an error takes over.
 const TOS_MASK: u8 = 0x1e;
+
+/// How many more errors each host may be sent now (`inet_peer_xrlim_allow`): one a second, six at once.
+#[derive(Clone, Debug, Default)]
+pub struct ErrorRate {
+    /// Saved-up time, and when it was last counted.
+    saved: FxIndexMap<Ipv4Addr, (Nanos, Nanos)>,
+}
+
+impl ErrorRate {
+    /// `icmp_ratelimit`: what one error costs.
+    const COST: Nanos = Nanos::from_secs(1);
+    /// `XRLIM_BURST_FACTOR` times the cost.
+    const MOST: Nanos = Nanos::from_secs(6);
+
+    fn allow(&mut self, dst: Ipv4Addr, now: Nanos) -> bool {
+        let (saved, counted) = self.saved.entry(dst).or_insert((Self::MOST, now));
+        *saved = (*saved + now.since(*counted)).min(Self::MOST);
+        *counted = now;
+        let allowed = *saved >= Self::COST;
+        if allowed {
+            *saved = saved.since(Self::COST);
+        }
+        allowed
+    }
+}
 
 /// An ICMP message arrived (`icmp_rcv`).
 pub(super) fn receive<T: Tracer>(
@@ -43,8 +70,8 @@ pub(super) fn receive<T: Tracer>(
         Message::EchoRequest { .. } if ns.sysctl.icmp_echo_ignore_all => {
             ctx.drop(dev, skb, DropReason::InvalidProto)
         }
-        Message::EchoRequest { id, seq, payload } => {
-            echo_reply(ctx, ns, devices, dev, header, (id, seq, payload), &skb);
+        Message::EchoRequest { code, id, seq, payload } => {
+            echo_reply(ctx, ns, devices, dev, header, (code, (id, seq), payload), &skb);
             ctx.consume(skb);
         }
         Message::EchoReply { id, .. } => match ns.sockets.find(Bound::Ping { id }, header.dst) {
@@ -100,7 +127,7 @@ fn echo_reply<T: Tracer>(
     devices: &Devices,
     dev: DevId,
     header: &Header,
-    (id, seq, payload): (u16, u16, &[u8]),
+    (code, id_and_seq, payload): (u8, (u16, u16), &[u8]),
     skb: &Skb,
 ) {
     let reply = ctx.born(Some(skb.id), Birth::EchoReply);
@@ -119,7 +146,7 @@ fn echo_reply<T: Tracer>(
         dst: header.src,
     }
     .emit(&mut frame, icmp::LEN + payload.len());
-    icmp::emit_echo(&mut frame, true, id, seq, payload);
+    icmp::emit_echo(&mut frame, icmp::Echo::Reply { code }, id_and_seq, payload);
     ip::output(ctx, ns, devices, route, Skb { id: reply, pkt_type: PacketType::Host, frame });
 }
 
@@ -147,6 +174,9 @@ pub(super) fn send_error<T: Tracer>(
     let id = ctx.born(Some(skb.id), Birth::IcmpError(error));
     let src = ns.owns(header.dst).then_some(header.dst);
     let Some(route) = route_for(ctx, ns, ns_id, id, header.src, src) else { return };
+    if route.dev != ns.lo && !ns.icmp_rate.allow(header.src, ctx.now) {
+        return ctx.event(id, Event::RateLimited { ns: ns_id, dst: header.src });
+    }
     let mut frame = ip::new_frame(ctx, devices, route.dev);
     ipv4::Emit {
         tos: header.tos & TOS_MASK | INTERNETCONTROL,
@@ -166,10 +196,10 @@ pub(super) fn send_error<T: Tracer>(
 fn route_for<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &Netns,
-    ns_id: crate::base::NsId,
-    packet: crate::base::PacketId,
-    dst: std::net::Ipv4Addr,
-    src: Option<std::net::Ipv4Addr>,
+    ns_id: NsId,
+    packet: PacketId,
+    dst: Ipv4Addr,
+    src: Option<Ipv4Addr>,
 ) -> Option<OutputRoute> {
     let purpose = LookupFor::Output;
     match ip::route_output(ns, dst, src, false) {

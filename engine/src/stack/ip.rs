@@ -174,6 +174,10 @@ pub(super) enum Delivered {
     Broadcast,
 }
 
+/// Protocols besides ICMP, TCP and UDP that a kernel may have an endpoint for: IGMP, IP in IP, DCCP, IPv6 in IP, GRE,
+/// ESP, AH, L2TP, SCTP, UDP-Lite.
+const KERNEL_PROTOCOLS: [u8; 10] = [2, 4, 33, 41, 47, 50, 51, 115, 132, 136];
+
 /// `ip_local_deliver`: by protocol.
 fn deliver<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
@@ -191,8 +195,15 @@ fn deliver<T: Tracer>(
     match header.protocol {
         Protocol::Udp => udp::receive(ctx, ns, devices, dev, header, how, skb),
         Protocol::Icmp => icmp::receive(ctx, ns, devices, dev, header, how, skb),
-        Protocol::Tcp | Protocol::Unknown(_) => {
-            not_modelled(ctx, devices, dev, skb, NotModelled::Protocol(header.protocol.to_u8()));
+        Protocol::Tcp => not_modelled(ctx, devices, dev, skb, NotModelled::Protocol(6)),
+        Protocol::Unknown(number) if KERNEL_PROTOCOLS.contains(&number) => {
+            not_modelled(ctx, devices, dev, skb, NotModelled::Protocol(number));
+        }
+        Protocol::Unknown(_) => {
+            if how == Delivered::Unicast {
+                icmp::send_error(ctx, ns, devices, Error::ProtocolUnreachable, &skb);
+            }
+            ctx.drop(dev, skb, DropReason::IpNoProto);
         }
     }
 }

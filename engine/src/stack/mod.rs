@@ -1,7 +1,7 @@
 //! One network namespace's own stack: addresses, routes, neighbours, ARP, IPv4, ICMP, UDP. Read net/ipv4/ first.
 //!
 //! Not modelled yet, and refused or said aloud where it would matter: netfilter, policy rules beyond the three default
-//! ones, TCP endpoints, IPv6, fragments, ICMP rate limits and redirects, reverse path filtering.
+//! ones, TCP endpoints, IPv6, fragments, ICMP redirects, reverse path filtering.
 
 pub mod arp;
 pub mod fib;
@@ -34,6 +34,7 @@ pub struct Netns {
     pub fib: Fib,
     pub neigh: NeighTable,
     pub sockets: Sockets,
+    pub icmp_rate: icmp::ErrorRate,
     pub sysctl: Sysctl,
     pub origin: Option<OriginId>,
 }

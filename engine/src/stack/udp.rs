@@ -112,7 +112,7 @@ pub fn send<T: Tracer>(
             header.protocol = Protocol::Icmp;
             header.ttl_hops = ttl_hops.unwrap_or(header.ttl_hops);
             header.emit(&mut frame, len);
-            icmp::emit_echo(&mut frame, false, id, seq, payload);
+            icmp::emit_echo(&mut frame, icmp::Echo::Request, (id, seq), payload);
         }
         (To::Udp { .. }, Bound::Ping { .. }) | (To::Echo { .. }, Bound::Udp { .. }) => {
             unreachable!("World sends datagrams on UDP sockets and echoes on ping sockets")

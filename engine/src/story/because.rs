@@ -214,6 +214,14 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "icmp_send",
             None,
         ),
+        Event::RateLimited { ns, dst } => (
+            format!(
+                "{} sent {dst} six errors at once already; then one a second goes (icmp_ratelimit)",
+                names.ns(ns)
+            ),
+            "icmpv4_xrlim_allow",
+            None,
+        ),
         Event::NotModelled { what, .. } => {
             (format!("not modelled: {}", not_modelled(what)), "-", None)
         }

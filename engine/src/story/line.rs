@@ -98,6 +98,9 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::NoErrorForThis { ns: n, error } => {
             write!(line, "{} may not send {}", ns(n), error.name())
         }
+        Event::RateLimited { ns: n, dst } => {
+            write!(line, "{} sends {dst} no more errors for now", ns(n))
+        }
         Event::NotModelled { ns: n, what } => write!(line, "{} not modelled: {what:?}", ns(n)),
         Event::LeftModel { dev: d } => write!(line, "{} leaves the model", dev(d)),
         Event::Dropped { dev: d, reason } => write!(line, "{} drop {}", dev(d), reason.name()),

@@ -157,6 +157,13 @@ impl Exchange<'_> {
                 Verdict::Refused,
                 format!("{} says port unreachable: nothing listens there", speaker(*source)),
             ),
+            (Some((Heard::Error(Error::ProtocolUnreachable), source)), _) => (
+                Verdict::Refused,
+                format!(
+                    "{} says protocol unreachable: nothing speaks that there",
+                    speaker(*source)
+                ),
+            ),
             (Some((Heard::Error(Error::HostUnreachable), source)), _) => (
                 Verdict::Timeout,
                 format!(

@@ -29,7 +29,9 @@ pub enum DropReason {
     IpInNoRoutes,
     /// The TTL ran out (`ip_forward`).
     IpTtlExceeded,
-    /// Nothing understands the protocol (`ip_protocol_deliver_rcu`, `__netif_receive_skb_core`).
+    /// No endpoint for the IP protocol (`ip_protocol_deliver_rcu`).
+    IpNoProto,
+    /// Nothing understands the frame's type (`__netif_receive_skb_core`).
     UnhandledProto,
     /// The UDP checksum is wrong (`__udp4_lib_rcv`).
     UdpCsum,
@@ -70,6 +72,7 @@ impl DropReason {
             Self::IpInAddrErrors => "SKB_DROP_REASON_IP_INADDRERRORS",
             Self::IpInNoRoutes => "SKB_DROP_REASON_IP_INNOROUTES",
             Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
+            Self::IpNoProto => "SKB_DROP_REASON_IP_NOPROTO",
             Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
             Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
             Self::NoSocket => "SKB_DROP_REASON_NO_SOCKET",
@@ -100,6 +103,7 @@ impl DropReason {
             Self::IpInAddrErrors => "this host does not forward packets (ip_forward is 0)",
             Self::IpInNoRoutes => "this host has no route to the destination",
             Self::IpTtlExceeded => "its time to live ran out",
+            Self::IpNoProto => "nothing here speaks its IP protocol",
             Self::UnhandledProto => "nothing here understands its protocol",
             Self::UdpCsum => "its UDP checksum is wrong",
             Self::NoSocket => "nothing listens there",

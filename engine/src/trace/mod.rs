@@ -276,6 +276,8 @@ pub enum Event {
     ArpNoted { ns: NsId, dev: DevId },
     /// An ICMP error is not sent: this packet may not be answered with one (`icmp_send`, RFC 1122 section 3.2.2).
     NoErrorForThis { ns: NsId, error: icmp::Error },
+    /// An ICMP error is not sent: this host told that one too many lately (`icmp_ratelimit`).
+    RateLimited { ns: NsId, dst: Ipv4Addr },
     /// Linux would do something here that this engine does not model.
     NotModelled { ns: NsId, what: NotModelled },
 

@@ -8,6 +8,9 @@ use crate::base::Mac;
 /// Bytes of an ARP packet for IPv4 over Ethernet.
 pub const LEN: usize = 28;
 
+/// Hardware type of IEEE 802 networks, which the kernel takes for Ethernet's own (`arp_process`).
+const IEEE_802: u16 = 6;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
     Request,
@@ -29,7 +32,8 @@ impl Arp {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let slice = etherparse::ArpPacketSlice::from_slice(bytes)
             .map_err(|_| Malformed::Truncated { need: LEN, have: bytes.len() })?;
-        if slice.hw_addr_type() != etherparse::ArpHardwareId::ETHERNET
+        let ethernet = [etherparse::ArpHardwareId::ETHERNET, etherparse::ArpHardwareId(IEEE_802)];
+        if !ethernet.contains(&slice.hw_addr_type())
             || slice.proto_addr_type() != etherparse::EtherType::IPV4
             || slice.hw_addr_size() != 6
             || slice.proto_addr_size() != 4

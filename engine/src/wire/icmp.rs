@@ -12,6 +12,7 @@ pub const LEN: usize = 8;
 pub enum Error {
     NetUnreachable,
     HostUnreachable,
+    ProtocolUnreachable,
     PortUnreachable,
     TtlExceeded,
 }
@@ -22,6 +23,7 @@ impl Error {
         match self {
             Self::NetUnreachable => (3, 0),
             Self::HostUnreachable => (3, 1),
+            Self::ProtocolUnreachable => (3, 2),
             Self::PortUnreachable => (3, 3),
             Self::TtlExceeded => (11, 0),
         }
@@ -32,6 +34,7 @@ impl Error {
         match self {
             Self::NetUnreachable => "ICMP_DEST_UNREACH/ICMP_NET_UNREACH",
             Self::HostUnreachable => "ICMP_DEST_UNREACH/ICMP_HOST_UNREACH",
+            Self::ProtocolUnreachable => "ICMP_DEST_UNREACH/ICMP_PROT_UNREACH",
             Self::PortUnreachable => "ICMP_DEST_UNREACH/ICMP_PORT_UNREACH",
             Self::TtlExceeded => "ICMP_TIME_EXCEEDED/ICMP_EXC_TTL",
         }
@@ -42,6 +45,7 @@ impl Error {
         match self {
             Self::NetUnreachable => "network unreachable",
             Self::HostUnreachable => "host unreachable",
+            Self::ProtocolUnreachable => "protocol unreachable",
             Self::PortUnreachable => "port unreachable",
             Self::TtlExceeded => "time exceeded",
         }
@@ -61,7 +65,9 @@ pub struct Quote {
 /// A parsed message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message<'a> {
+    /// The code means nothing, and a reply carries the same one.
     EchoRequest {
+        code: u8,
         id: u16,
         seq: u16,
         payload: &'a [u8],
@@ -95,10 +101,11 @@ impl<'a> Message<'a> {
             (u16::from_be_bytes([bytes[4], bytes[5]]), u16::from_be_bytes([bytes[6], bytes[7]]));
         let payload = &bytes[LEN..];
         Ok(match (bytes[0], bytes[1]) {
-            (8, 0) => Self::EchoRequest { id, seq, payload },
-            (0, 0) => Self::EchoReply { id, seq, payload },
+            (8, code) => Self::EchoRequest { code, id, seq, payload },
+            (0, _) => Self::EchoReply { id, seq, payload },
             (3, 0) => Self::error(Error::NetUnreachable, payload)?,
             (3, 1) => Self::error(Error::HostUnreachable, payload)?,
+            (3, 2) => Self::error(Error::ProtocolUnreachable, payload)?,
             (3, 3) => Self::error(Error::PortUnreachable, payload)?,
             (11, 0) => Self::error(Error::TtlExceeded, payload)?,
             (kind, code) => Self::Other { kind, code },
@@ -128,11 +135,25 @@ pub fn is_error_type(kind: u8) -> bool {
     !matches!(kind, 0 | 8..=10 | 13..=18)
 }
 
+/// Which half of an exchange of echoes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Echo {
+    Request,
+    /// With the code of the request.
+    Reply {
+        code: u8,
+    },
+}
+
 /// Appends an echo request or reply to a frame that ends with its IPv4 header.
-pub fn emit_echo(frame: &mut Vec<u8>, reply: bool, id: u16, seq: u16, payload: &[u8]) {
+pub fn emit_echo(frame: &mut Vec<u8>, kind: Echo, (id, seq): (u16, u16), payload: &[u8]) {
     let [a, b] = id.to_be_bytes();
     let [c, d] = seq.to_be_bytes();
-    emit(frame, if reply { 0 } else { 8 }, 0, [a, b, c, d], payload);
+    let (kind, code) = match kind {
+        Echo::Request => (8, 0),
+        Echo::Reply { code } => (0, code),
+    };
+    emit(frame, kind, code, [a, b, c, d], payload);
 }
 
 /// Appends an error that quotes `packet` (from its IPv4 header on), cut so that the whole stays within 576 bytes
@@ -163,10 +184,10 @@ mod tests {
     #[test]
     fn an_emitted_echo_parses_to_itself() {
         let mut bytes = Vec::new();
-        emit_echo(&mut bytes, false, 7, 1, b"abcdefgh");
+        emit_echo(&mut bytes, Echo::Request, (7, 1), b"abcdefgh");
         assert_eq!(
             Message::parse(&bytes),
-            Ok(Message::EchoRequest { id: 7, seq: 1, payload: b"abcdefgh" })
+            Ok(Message::EchoRequest { code: 0, id: 7, seq: 1, payload: b"abcdefgh" })
         );
         bytes[9] ^= 1;
         assert_eq!(Message::parse(&bytes), Err(Malformed::Checksum));

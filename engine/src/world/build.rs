@@ -11,6 +11,7 @@ use crate::base::{DevId, Id, Mac, NsId, OriginId, RouteId, SocketId};
 use crate::link::bridge::FdbEntry;
 use crate::link::{Bridge, Device, DeviceKind, IfAddr, Port, PortFlags, Scope};
 use crate::stack::fib::{Fib, Route, RouteKind, TableId};
+use crate::stack::icmp::ErrorRate;
 use crate::stack::neigh::NeighTable;
 use crate::stack::socket::{AddrInUse, Socket, Sockets};
 use crate::stack::{Netns, Sysctl};
@@ -124,6 +125,7 @@ impl World {
             fib: Fib::default(),
             neigh: NeighTable::default(),
             sockets: Sockets::default(),
+            icmp_rate: ErrorRate::default(),
             sysctl: Sysctl::default(),
             origin: None,
         });
