@@ -1,2 +1,5 @@
-//! frontend
-fn main() {}
+//! The wasm entry point.
+
+fn main() {
+    everyhop_frontend::mount();
+}

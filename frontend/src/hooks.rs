@@ -1,0 +1,123 @@
+//! What ties the session to the browser: the clock, the keys, the address bar, storage.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use crate::platform::{self, Guard, Kept, Key};
+use crate::state::lessons::LessonId;
+use crate::state::route::Route;
+use crate::state::{Action, Session, Theme};
+
+/// Hands actions to the session; never changes, so that components with it render only when their data changes.
+pub type Dispatch = UseReducerDispatcher<Session>;
+
+/// The dispatcher that the page provides.
+#[hook]
+pub fn use_dispatch() -> Callback<Action> {
+    let dispatch = use_context::<Dispatch>();
+    use_callback(dispatch, |action, dispatch| {
+        if let Some(dispatch) = dispatch {
+            dispatch.dispatch(action);
+        }
+    })
+}
+
+/// Turns an event into an action, where it is one.
+pub fn maybe<E>(
+    dispatch: &Callback<Action>,
+    action: impl Fn(E) -> Option<Action> + 'static,
+) -> Callback<E> {
+    let dispatch = dispatch.clone();
+    Callback::from(move |event| {
+        if let Some(action) = action(event) {
+            dispatch.emit(action);
+        }
+    })
+}
+
+/// Moves the playhead while the session plays.
+#[hook]
+pub fn use_player(session: &UseReducerHandle<Session>) {
+    let dispatch = session.dispatcher();
+    let ms = session.playing.then(|| session.speed.step_ms());
+    use_effect_with((ms, session.step_idx), move |&(ms, _)| {
+        let timer = ms.map(|ms| platform::after(ms, move || dispatch.dispatch(Action::Tick)));
+        move || drop(timer)
+    });
+}
+
+/// Space, arrows, Home and End drive the playhead.
+#[hook]
+pub fn use_keys(session: &UseReducerHandle<Session>) {
+    let dispatch = session.dispatcher();
+    use_effect_with((), move |()| {
+        let guard = platform::on_key(move |key| {
+            dispatch.dispatch(match key {
+                Key::Space => Action::TogglePlay,
+                Key::Left => Action::StepBack,
+                Key::Right => Action::StepForward,
+                Key::Home => Action::Restart,
+                Key::End => Action::End,
+            });
+        });
+        move || drop(guard)
+    });
+}
+
+/// The address follows the playhead, and the playhead follows links and what is typed there.
+#[hook]
+pub fn use_address(session: &UseReducerHandle<Session>) {
+    let dispatch = session.dispatcher();
+    use_effect_with((), move |()| {
+        let guard: Option<Guard> = platform::on_address(move |hash| {
+            dispatch.dispatch(Action::Open(Route::parse(&hash)));
+        });
+        move || drop(guard)
+    });
+    use_effect_with(session.route().map(|route| route.to_string()), |hash| {
+        if let Some(hash) = hash {
+            platform::replace_hash(hash);
+        }
+    });
+}
+
+/// Keeps what was typed for the next visit. False: the browser has no room for it.
+#[hook]
+pub fn use_kept_texts(session: &UseReducerHandle<Session>) -> bool {
+    let lesson = session.lesson();
+    let of = |texts: &std::collections::BTreeMap<LessonId, Rc<str>>| {
+        lesson.and_then(|lesson| texts.get(&lesson).cloned())
+    };
+    let fits = use_state_eq(|| true);
+    let keep = |kept| {
+        let fits = fits.clone();
+        move |(lesson, text): &(Option<LessonId>, Option<Rc<str>>)| {
+            if let Some(lesson) = lesson {
+                fits.set(platform::store_text(kept, *lesson, text.as_deref()));
+            }
+        }
+    };
+    use_effect_with((lesson, of(&session.texts.drafts)), keep(Kept::Draft));
+    use_effect_with((lesson, of(&session.texts.put_aside)), keep(Kept::PutAside));
+    *fits
+}
+
+/// Draws the page in the chosen theme and returns the one in force.
+#[hook]
+pub fn use_theme(chosen: Option<Theme>) -> Theme {
+    use_effect_with(chosen, |&chosen| platform::set_theme(chosen));
+    chosen.unwrap_or_else(platform::preferred_theme)
+}
+
+/// Whether the page is as narrow as a phone.
+#[hook]
+pub fn use_narrow() -> bool {
+    let narrow = use_state_eq(platform::is_narrow);
+    let setter = narrow.setter();
+    use_effect_with((), move |()| {
+        let guard = platform::on_resize(move |is| setter.set(is));
+        move || drop(guard)
+    });
+    *narrow
+}

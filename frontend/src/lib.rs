@@ -1,0 +1,18 @@
+//! Everyhop's page: draws what the engine recorded, and says so plainly when its own code fails.
+//!
+//! `state` is the page as one value, without a browser. `layout` and `scene` turn a world and a playhead into plain
+//! shapes; `svg` and `panels` show them. `hooks` ties the session to the browser, which only `platform` names.
+
+pub mod app;
+pub mod hooks;
+pub mod panels;
+pub mod platform;
+pub mod stand_in;
+pub mod state;
+
+/// Puts the page on its mount point.
+pub fn mount() {
+    let Some(root) = platform::mount_point() else { return };
+    platform::install_crash_notice();
+    yew::Renderer::<app::App>::with_root(root).render();
+}

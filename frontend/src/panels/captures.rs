@@ -1,0 +1,101 @@
+//! What packet sockets saw, as tcpdump would print it.
+
+use everyhop_engine::base::DevId;
+use everyhop_engine::trace::Direction;
+use yew::prelude::*;
+
+use crate::hooks::use_dispatch;
+use crate::platform;
+use crate::state::Action;
+use crate::state::captures::{Row, rows};
+use crate::state::run::Shown;
+
+#[derive(PartialEq, Properties)]
+pub struct Props {
+    pub shown: Shown,
+    pub step_idx: usize,
+    /// None: all devices.
+    pub device: Option<DevId>,
+}
+
+#[component]
+pub fn Captures(props: &Props) -> Html {
+    let dispatch = use_dispatch();
+    let world = &props.shown.run.start;
+    let all = use_memo((props.shown.clone(), props.device), |(shown, device)| rows(shown, *device));
+    let devices: Vec<(String, DevId)> =
+        world.devices.iter().map(|(id, _)| (world.device_name(id), id)).collect();
+    let command = match props.device {
+        Some(dev) => {
+            let device = &world.devices[dev];
+            format!("ip netns exec {} tcpdump -n -i {}", world.netns[device.ns].name, device.name)
+        }
+        None => "tcpdump -n on every device".into(),
+    };
+    let choose = {
+        let devices = devices.clone();
+        dispatch.reform(move |event: Event| {
+            let name = platform::choice_of(&event);
+            let found = devices.iter().find(|(other, _)| *other == name);
+            Action::SelectDevice(found.map(|(_, id)| *id))
+        })
+    };
+    html! {
+        <div class="captures">
+            <label class="pick">
+                { "Device " }
+                <select class="btn" onchange={choose}>
+                    <option value="" selected={props.device.is_none()}>{ "all devices" }</option>
+                    { for devices.iter().map(|(name, id)| html! {
+                        <option key={name.clone()} value={name.clone()} selected={props.device == Some(*id)}>
+                            { name }
+                        </option>
+                    }) }
+                </select>
+                <code class="hint">{ command }</code>
+            </label>
+            if all.is_empty() {
+                <p class="hint">{ "No frame passes this device." }</p>
+            } else {
+                <ol class="mono">
+                    { for all.iter().enumerate().map(|(n, row)| line(props, n, row, &dispatch)) }
+                </ol>
+            }
+        </div>
+    }
+}
+
+fn line(props: &Props, n: usize, row: &Row, dispatch: &Callback<Action>) -> Html {
+    let dir = match row.dir {
+        Direction::In => "In",
+        Direction::Out => "Out",
+    };
+    let class = classes!(
+        "seen",
+        (row.step_idx == Some(props.step_idx)).then_some("on"),
+        row.step_idx.is_none_or(|step_idx| step_idx > props.step_idx).then_some("later"),
+    );
+    let cells = html! {
+        <>
+            <span>{ row.at.to_string() }</span>
+            <span>{ props.shown.run.start.device_name(row.dev) }</span>
+            <span>{ dir }</span>
+            <span>{ &row.text }</span>
+        </>
+    };
+    html! {
+        <li key={n}>
+            if let Some(step_idx) = row.step_idx {
+                <button
+                    {class}
+                    title={format!("Go to step {}", step_idx + 1)}
+                    onclick={dispatch.reform(move |_: MouseEvent| Action::Seek(step_idx))}
+                >
+                    { cells }
+                </button>
+            } else {
+                <div {class}>{ cells }</div>
+            }
+        </li>
+    }
+}

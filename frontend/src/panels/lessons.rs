@@ -1,0 +1,110 @@
+//! The list of lessons, and the steps of the one that is open, grouped by the message they carry.
+
+use yew::prelude::*;
+
+use crate::hooks::use_dispatch;
+use crate::platform;
+use crate::state::lessons::{ARTICLE, Lesson, OWN};
+use crate::state::run::Shown;
+use crate::state::{Action, Page};
+
+use super::leg_class;
+
+#[derive(PartialEq, Properties)]
+pub struct Props {
+    pub page: Page,
+    pub shown: Option<Shown>,
+    pub step_idx: usize,
+    /// On a phone the list starts folded.
+    pub narrow: bool,
+}
+
+#[component]
+pub fn Lessons(props: &Props) -> Html {
+    use_effect_with((props.shown.clone(), props.step_idx), |(_, step_idx)| {
+        platform::reveal(&step_id(*step_idx));
+    });
+    html! {
+        <details class="side" open={!props.narrow}>
+            <summary>{ "Lessons and steps" }</summary>
+            <nav aria-label="Lessons">
+                <h2>{ "The article" }</h2>
+                { for ARTICLE.iter().enumerate().map(|(n, lesson)| {
+                    link(&props.page, lesson, &(n + 1).to_string())
+                }) }
+                <h2>{ "Your own" }</h2>
+                { link(&props.page, &OWN, "+") }
+            </nav>
+            if let Some(shown) = props.shown.as_ref().filter(|shown| shown.n_steps() > 0) {
+                <Steps shown={shown.clone()} step_idx={props.step_idx} />
+            }
+        </details>
+    }
+}
+
+fn link(page: &Page, lesson: &Lesson, mark: &str) -> Html {
+    let here = *page == Page::Lesson(lesson.id);
+    html! {
+        <a
+            key={lesson.id.as_str()}
+            class={classes!("lesson", here.then_some("on"))}
+            href={format!("#/lesson/{}", lesson.id.as_str())}
+            aria-current={here.then_some("page")}
+        >
+            <i aria-hidden="true">{ mark.to_owned() }</i>{ lesson.title }
+        </a>
+    }
+}
+
+fn step_id(step_idx: usize) -> String {
+    format!("step-{}", step_idx + 1)
+}
+
+#[derive(PartialEq, Properties)]
+struct StepsProps {
+    shown: Shown,
+    step_idx: usize,
+}
+
+#[component]
+fn Steps(props: &StepsProps) -> Html {
+    let dispatch = use_dispatch();
+    let story = &props.shown.run.story;
+    // A leg that is left and taken up again, as a packet that waits for ARP, has a group for each part.
+    let groups = story.steps.chunk_by(|a, b| a.leg == b.leg);
+    let mut first = 0;
+    let groups = groups.map(|steps| {
+        let start = first;
+        first += steps.len();
+        let leg = &story.legs[steps[0].leg];
+        let rows = steps.iter().enumerate().map(|(n, step)| {
+            let step_idx = start + n;
+            let here = step_idx == props.step_idx;
+            let go = dispatch.reform(move |_: MouseEvent| Action::Seek(step_idx));
+            html! {
+                <li key={step_idx}>
+                    <button
+                        id={step_id(step_idx)}
+                        class={classes!("to-step", here.then_some("on"))}
+                        aria-current={here.then_some("step")}
+                        onclick={go}
+                    >
+                        <i>{ step_idx + 1 }</i><span>{ &step.title }</span>
+                    </button>
+                </li>
+            }
+        });
+        html! {
+            <li key={start} class={classes!("leg", leg_class(leg.kind))}>
+                <h3>{ &leg.label }</h3>
+                <ol>{ for rows }</ol>
+            </li>
+        }
+    });
+    html! {
+        <nav class="steps" aria-label="Steps">
+            <h2>{ "The packet's way" }</h2>
+            <ol data-scrolls="true">{ for groups }</ol>
+        </nav>
+    }
+}

@@ -1,0 +1,209 @@
+//! The packet at the playhead: its layers' fields, what the hop changed, and the bytes behind each field.
+
+use everyhop_engine::wire::dissect::Layer;
+use yew::prelude::*;
+
+use crate::hooks::use_dispatch;
+use crate::platform;
+use crate::state::Action;
+use crate::state::headers::{FieldAt, Headers};
+use crate::state::run::Shown;
+
+#[derive(PartialEq, Properties)]
+pub struct Props {
+    pub shown: Shown,
+    pub step_idx: usize,
+    pub move_idx: usize,
+    pub field: Option<FieldAt>,
+}
+
+#[component]
+pub fn Packet(props: &Props) -> Html {
+    let dispatch = use_dispatch();
+    let headers = use_memo(
+        (props.shown.clone(), props.step_idx, props.move_idx),
+        |(shown, step_idx, move_idx)| Headers::at(shown, *step_idx, *move_idx),
+    );
+    let Some(headers) = (*headers).as_ref() else {
+        return html! { <p class="hint">{ "No frame moves in this step." }</p> };
+    };
+    html! {
+        <div class="packet">
+            { moves(props, &dispatch) }
+            <div class="layers">
+                { for headers.layers.iter().enumerate().map(|(n, layer)| {
+                    fields(headers, n, layer, props.field, &dispatch)
+                }) }
+            </div>
+            <Bytes headers={headers.clone()} field={props.field} />
+        </div>
+    }
+}
+
+/// A choice of frames, where a bridge floods or the step moves several at once.
+fn moves(props: &Props, dispatch: &Callback<Action>) -> Html {
+    let Some(step) = props.shown.run.story.steps.get(props.step_idx) else {
+        return Html::default();
+    };
+    if step.moves.len() < 2 {
+        return Html::default();
+    }
+    let world = &props.shown.run.start;
+    html! {
+        <div class="moves" role="group" aria-label="Frame">
+            { for step.moves.iter().enumerate().map(|(n, moved)| html! {
+                <button
+                    key={n}
+                    class="chip"
+                    aria-pressed={(n == props.move_idx).to_string()}
+                    onclick={dispatch.reform(move |_: MouseEvent| Action::SelectMove(n))}
+                >
+                    { format!("to {}", world.device_name(moved.to)) }
+                </button>
+            }) }
+        </div>
+    }
+}
+
+fn fields(
+    headers: &Headers,
+    layer_idx: usize,
+    layer: &Layer,
+    selected: Option<FieldAt>,
+    dispatch: &Callback<Action>,
+) -> Html {
+    let rows = layer.fields.iter().enumerate().map(|(field_idx, field)| {
+        let at = FieldAt { layer: layer_idx, field: field_idx };
+        let before = headers.before(at);
+        let on = selected == Some(at);
+        let select = dispatch.reform(move |_: MouseEvent| {
+            Action::SelectField(if on { None } else { Some(at) })
+        });
+        html! {
+            <li key={field_idx}>
+                <button
+                    class={classes!("field", before.map(|_| "changed"))}
+                    aria-pressed={on.to_string()}
+                    onclick={select}
+                >
+                    <span class="name">{ field.name }</span>
+                    <span class="value mono">
+                        if let Some(before) = before {
+                            <s><span class="visually-hidden">{ "was " }</span>{ before.to_owned() }</s>
+                            { " " }<b>{ &field.value }</b>
+                        } else {
+                            { &field.value }
+                        }
+                        if let Some(note) = &field.note {
+                            <span class="note">{ note }</span>
+                        }
+                    </span>
+                </button>
+            </li>
+        }
+    });
+    html! {
+        <section key={layer_idx} class={classes!("layer", tint(layer_idx))}>
+            <h3>{ layer.name }<span>{ &layer.summary }</span></h3>
+            <ul>{ for rows }</ul>
+        </section>
+    }
+}
+
+/// Neighbouring layers have different tints.
+fn tint(layer_idx: usize) -> &'static str {
+    ["tint-0", "tint-1", "tint-2", "tint-3"][layer_idx % 4]
+}
+
+#[derive(PartialEq, Properties)]
+struct BytesProps {
+    headers: Headers,
+    field: Option<FieldAt>,
+}
+
+const ROW: usize = 16;
+
+fn byte_id(at: usize) -> String {
+    format!("byte-{at}")
+}
+
+/// The frame in hexadecimal. One stop for the Tab key; arrows go from byte to byte.
+#[component]
+fn Bytes(props: &BytesProps) -> Html {
+    let dispatch = use_dispatch();
+    let headers = &props.headers;
+    let focused = use_state_eq(|| 0_usize);
+    let lit = props
+        .field
+        .and_then(|at| Some(headers.layers.get(at.layer)?.fields.get(at.field)?.bytes.clone()));
+    let n_bytes = headers.bytes.len();
+    let stop = lit
+        .as_ref()
+        .map_or(*focused, |bytes| if bytes.contains(&*focused) { *focused } else { bytes.start });
+    let stop = stop.min(n_bytes.saturating_sub(1));
+    let onkeydown = {
+        let (headers, dispatch, focused) = (headers.clone(), dispatch.clone(), focused.clone());
+        Callback::from(move |event: KeyboardEvent| {
+            let to = match event.key().as_str() {
+                "ArrowRight" => stop + 1,
+                "ArrowLeft" => stop.saturating_sub(1),
+                "ArrowDown" => stop + ROW,
+                "ArrowUp" => stop.saturating_sub(ROW),
+                "Home" => 0,
+                "End" => n_bytes - 1,
+                _ => return,
+            };
+            event.prevent_default();
+            let to = to.min(n_bytes - 1);
+            focused.set(to);
+            dispatch.emit(Action::SelectField(headers.field_of(to)));
+            platform::focus(&byte_id(to));
+        })
+    };
+    let rows = headers.bytes.chunks(ROW).enumerate().map(|(row, bytes)| {
+        let cells = bytes.iter().enumerate().map(|(column, byte)| {
+            let at = row * ROW + column;
+            let field = headers.field_of(at);
+            let layer = headers.layers.iter().position(|l| l.bytes.contains(&at));
+            let changed = headers.changes.iter().any(|change| {
+                let layer = headers.layers.get(change.at.layer);
+                let of = layer.and_then(|l| l.fields.get(change.at.field));
+                of.is_some_and(|f| f.bytes.contains(&at))
+            });
+            let on = lit.as_ref().is_some_and(|bytes| bytes.contains(&at));
+            let focused = focused.setter();
+            let select = dispatch.reform(move |_: MouseEvent| {
+                focused.set(at);
+                Action::SelectField(field)
+            });
+            html! {
+                <button
+                    key={at}
+                    id={byte_id(at)}
+                    class={classes!(
+                        layer.map(tint), on.then_some("lit"), changed.then_some("changed")
+                    )}
+                    tabindex={if at == stop { "0" } else { "-1" }}
+                    aria-label={format!("byte {at}: {byte:02x}")}
+                    onclick={select}
+                >
+                    { format!("{byte:02x}") }
+                </button>
+            }
+        });
+        let text: String = bytes
+            .iter()
+            .map(|&b| if b == b' ' || b.is_ascii_graphic() { char::from(b) } else { '·' })
+            .collect();
+        html! {
+            <div key={row} class="row">
+                <span class="offset">{ format!("{:04x}", row * ROW) }</span>
+                <span class="hex">{ for cells }</span>
+                <span class="ascii" aria-hidden="true">{ text }</span>
+            </div>
+        }
+    });
+    html! {
+        <div class="bytes mono" role="group" aria-label="Bytes of the frame" {onkeydown}>{ for rows }</div>
+    }
+}

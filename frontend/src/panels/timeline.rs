@@ -1,0 +1,162 @@
+//! Transport: play, step, scrub, speed, and the legs of the journey as a coloured track.
+
+use yew::prelude::*;
+
+use crate::hooks::{maybe, use_dispatch};
+use crate::platform;
+use crate::state::run::Shown;
+use crate::state::{Action, Speed};
+
+use super::leg_class;
+
+#[derive(PartialEq, Properties)]
+pub struct Props {
+    pub shown: Shown,
+    pub step_idx: usize,
+    pub playing: bool,
+    pub speed: Speed,
+}
+
+#[component]
+pub fn Timeline(props: &Props) -> Html {
+    let dispatch = use_dispatch();
+    let n_steps = props.shown.n_steps();
+    let (none, last) = (n_steps == 0, n_steps.saturating_sub(1));
+    let on = |action: Action| dispatch.reform(move |_: MouseEvent| action.clone());
+    let (play, sign) = if props.playing { ("Pause", PAUSE) } else { ("Play", PLAY) };
+    let step = props.shown.run.story.steps.get(props.step_idx);
+    let at = step.map(|step| step.at.to_string()).unwrap_or_default();
+    let says = step.map(|step| format!("Step {} of {n_steps}: {}", props.step_idx + 1, step.title));
+    let seek = maybe(&dispatch, |event: InputEvent| {
+        let number: usize = platform::value_of(&event).parse().ok()?;
+        Some(Action::Seek(number.saturating_sub(1)))
+    });
+    let set_speed = maybe(&dispatch, |event: Event| {
+        let chosen = platform::choice_of(&event);
+        Speed::ALL.into_iter().find(|speed| speed.label() == chosen).map(Action::SetSpeed)
+    });
+    html! {
+        <section class="transport" aria-label="Playback">
+            { button("Restart", RESTART, "round", none || props.step_idx == 0, on(Action::Restart)) }
+            { button("Previous step", BACK, "round", props.step_idx == 0, on(Action::StepBack)) }
+            { button(play, sign, "round play", n_steps < 2, on(Action::TogglePlay)) }
+            { button("Next step", NEXT, "round", props.step_idx >= last, on(Action::StepForward)) }
+            <div class="scrub">
+                <Track shown={props.shown.clone()} />
+                <Progress {n_steps} step_idx={props.step_idx} />
+                <input
+                    type="range"
+                    min="1"
+                    max={n_steps.max(1).to_string()}
+                    step="1"
+                    value={(props.step_idx + 1).to_string()}
+                    aria-label="Step"
+                    aria-valuetext={says}
+                    disabled={n_steps < 2}
+                    oninput={seek}
+                />
+            </div>
+            <span class="clock mono" title="Virtual time since the packet was sent">{ at }</span>
+            <select class="btn" aria-label="Speed" onchange={set_speed}>
+                { for Speed::ALL.into_iter().map(|speed| html! {
+                    <option key={speed.label()} value={speed.label()} selected={speed == props.speed}>
+                        { speed.label() }
+                    </option>
+                }) }
+            </select>
+        </section>
+    }
+}
+
+const PLAY: &str = "M7 4.5v15l12-7.5z";
+const PAUSE: &str = "M6 5h4v14H6zM14 5h4v14h-4z";
+const NEXT: &str = "M6 5v14l9-7zM16 5h2.5v14H16z";
+const BACK: &str = "M18 5v14l-9-7zM5.5 5H8v14H5.5z";
+const RESTART: &str = "M12 5a7 7 0 1 1-6.7 5h2.6A4.6 4.6 0 1 0 12 7.4V11L6.5 6.2 12 1.5z";
+
+fn button(
+    name: &'static str,
+    path: &'static str,
+    class: &'static str,
+    disabled: bool,
+    onclick: Callback<MouseEvent>,
+) -> Html {
+    // Not `disabled`: a button that loses its focus at the last step would throw a keyboard user back to the start.
+    html! {
+        <button {class} aria-label={name} title={name} aria-disabled={disabled.to_string()} {onclick}>
+            <svg viewBox="0 0 24 24" aria-hidden="true"><path d={path} /></svg>
+        </button>
+    }
+}
+
+/// Where a step's share of the track begins, in per mille: each step stands in the middle of its share.
+fn share_start(step_idx: usize, n_steps: usize) -> usize {
+    match n_steps {
+        0 | 1 => 0,
+        n => ((2 * step_idx).saturating_sub(1) * 500 / (n - 1)).min(1000),
+    }
+}
+
+fn per_cent(per_mille: usize) -> String {
+    format!("{}.{}%", per_mille / 10, per_mille % 10)
+}
+
+#[derive(PartialEq, Properties)]
+struct TrackProps {
+    shown: Shown,
+}
+
+/// The legs as segments, with their names. Drawn once a run.
+#[component]
+fn Track(props: &TrackProps) -> Html {
+    let story = &props.shown.run.story;
+    let n_steps = story.steps.len();
+    let mut first = 0;
+    let segments = story.steps.chunk_by(|a, b| a.leg == b.leg).map(|steps| {
+        let start = share_start(first, n_steps);
+        first += steps.len();
+        let end = if first == n_steps { 1000 } else { share_start(first, n_steps) };
+        let leg = &story.legs[steps[0].leg];
+        html! {
+            <g key={first} class={leg_class(leg.kind)}>
+                <rect x={per_cent(start)} y="11" width={per_cent(end - start)} height="8" />
+                <text x={per_cent(start)} dx="2" y="36">{ &leg.label }</text>
+            </g>
+        }
+    });
+    html! { <svg class="track" aria-hidden="true">{ for segments }</svg> }
+}
+
+#[derive(PartialEq, Properties)]
+struct ProgressProps {
+    n_steps: usize,
+    step_idx: usize,
+}
+
+/// The part of the track that is behind the playhead.
+#[component]
+fn Progress(props: &ProgressProps) -> Html {
+    let done = props.step_idx * 1000 / props.n_steps.saturating_sub(1).max(1);
+    html! {
+        <svg class="track done" aria-hidden="true">
+            <rect x="0" y="11" width={per_cent(done)} height="8" />
+        </svg>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_cover_the_track_and_each_step_stands_within_its_own() {
+        for n in 2..40 {
+            assert_eq!(share_start(0, n), 0);
+            for step_idx in 1..n {
+                let stands = |step_idx: usize| step_idx * 1000 / (n - 1);
+                let border = share_start(step_idx, n);
+                assert!(stands(step_idx - 1) <= border && border <= stands(step_idx), "{n}");
+            }
+        }
+    }
+}

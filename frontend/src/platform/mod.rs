@@ -1,0 +1,274 @@
+//! The browser: the only module that names `web_sys` and gloo. Each function does one thing to it or asks one thing.
+
+mod crash;
+
+use gloo_events::EventListener;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, HtmlInputElement, HtmlTextAreaElement, KeyboardEvent};
+use yew::{InputEvent, NodeRef, TargetCast};
+
+use crate::state::lessons::{self, LessonId};
+use crate::state::{Texts, Theme};
+
+pub use crash::{crashed_before, install as install_crash_notice};
+
+/// Something that ends when it is dropped: a listener or a timer.
+pub struct Guard {
+    _listener: Option<EventListener>,
+    _timer: Option<gloo_timers::callback::Timeout>,
+}
+
+impl From<EventListener> for Guard {
+    fn from(listener: EventListener) -> Self {
+        Self { _listener: Some(listener), _timer: None }
+    }
+}
+
+fn window() -> Option<web_sys::Window> {
+    web_sys::window()
+}
+
+fn root() -> Option<HtmlElement> {
+    window()?.document()?.document_element()?.dyn_into().ok()
+}
+
+/// The element the page mounts on.
+pub fn mount_point() -> Option<web_sys::Element> {
+    window()?.document()?.get_element_by_id("app")
+}
+
+/// The address from its `#` on.
+pub fn hash() -> String {
+    window().and_then(|w| w.location().hash().ok()).unwrap_or_default()
+}
+
+/// Changes the address without a new entry in the history.
+pub fn replace_hash(hash: &str) {
+    if let Some(history) = window().and_then(|w| w.history().ok()) {
+        // A browser that refuses (too many changes in a second) shows an older step in its address bar, and that is all.
+        let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(hash));
+    }
+}
+
+/// Calls back when a link or the learner changes the address.
+pub fn on_address(call: impl Fn(String) + 'static) -> Option<Guard> {
+    let listener = EventListener::new(window()?.as_ref(), "hashchange", move |_| call(hash()));
+    Some(listener.into())
+}
+
+/// A key pressed outside of fields, with nothing but Shift held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Key {
+    Space,
+    Left,
+    Right,
+    Home,
+    End,
+}
+
+/// Calls back for keys that are nobody else's: not while typing, not what a focused button or tab takes.
+/// The key is the page's then, so the browser does not scroll.
+pub fn on_key(call: impl Fn(Key) + 'static) -> Option<Guard> {
+    let options = gloo_events::EventListenerOptions::enable_prevent_default();
+    let listener =
+        EventListener::new_with_options(window()?.as_ref(), "keydown", options, move |event| {
+            let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
+            if let Some(key) = key_of(event) {
+                event.prevent_default();
+                call(key);
+            }
+        });
+    Some(listener.into())
+}
+
+fn key_of(event: &KeyboardEvent) -> Option<Key> {
+    if event.default_prevented() || event.ctrl_key() || event.meta_key() || event.alt_key() {
+        return None;
+    }
+    let target = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
+    let within =
+        |selector| target.as_ref().and_then(|t| t.closest(selector).ok().flatten()).is_some();
+    if within("input, select, textarea") {
+        return None;
+    }
+    match event.key().as_str() {
+        " " if !within("button, a, summary, [role=button]") => Some(Key::Space),
+        "ArrowLeft" => Some(Key::Left),
+        "ArrowRight" => Some(Key::Right),
+        "Home" => Some(Key::Home),
+        "End" => Some(Key::End),
+        _ => None,
+    }
+}
+
+/// Calls back once, after `ms` milliseconds.
+pub fn after(ms: u32, call: impl FnOnce() + 'static) -> Guard {
+    Guard { _listener: None, _timer: Some(gloo_timers::callback::Timeout::new(ms, call)) }
+}
+
+fn media(query: &str) -> bool {
+    window().and_then(|w| w.match_media(query).ok().flatten()).is_some_and(|list| list.matches())
+}
+
+/// Whether the system asks for as little motion as possible.
+pub fn reduced_motion() -> bool {
+    media("(prefers-reduced-motion: reduce)")
+}
+
+/// Whether the window is as narrow as a phone; the style sheet changes the page there too.
+pub fn is_narrow() -> bool {
+    media("(max-width: 760px)")
+}
+
+/// Calls back with [`is_narrow`] when the window's size changes.
+pub fn on_resize(call: impl Fn(bool) + 'static) -> Option<Guard> {
+    Some(EventListener::new(window()?.as_ref(), "resize", move |_| call(is_narrow())).into())
+}
+
+/// The theme that the system prefers.
+pub fn preferred_theme() -> Theme {
+    if media("(prefers-color-scheme: dark)") { Theme::Dark } else { Theme::Light }
+}
+
+/// Draws the page in a theme, or as the system prefers, and remembers it.
+pub fn set_theme(theme: Option<Theme>) {
+    let Some(theme) = theme else { return };
+    let name = theme_name(theme);
+    if let Some(root) = root() {
+        let _ = root.set_attribute("data-theme", name);
+    }
+    let _ = store(THEME, name);
+}
+
+const fn theme_name(theme: Theme) -> &'static str {
+    match theme {
+        Theme::Light => "light",
+        Theme::Dark => "dark",
+    }
+}
+
+/// The theme chosen on an earlier visit.
+pub fn stored_theme() -> Option<Theme> {
+    match stored(THEME)?.as_str() {
+        "light" => Some(Theme::Light),
+        "dark" => Some(Theme::Dark),
+        _ => None,
+    }
+}
+
+/// Says that the page can be driven.
+pub fn set_ready() {
+    if let Some(root) = root() {
+        let _ = root.set_attribute("data-ready", "true");
+    }
+}
+
+/// Names the document after what it shows.
+pub fn set_title(title: &str) {
+    if let Some(document) = window().and_then(|w| w.document()) {
+        document.set_title(title);
+    }
+}
+
+const THEME: &str = "everyhop.theme";
+
+/// The two texts that are kept for each lesson.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    Draft,
+    PutAside,
+}
+
+fn text_key(kept: Kept, lesson: LessonId) -> String {
+    let name = match kept {
+        Kept::Draft => "draft",
+        Kept::PutAside => "put-aside",
+    };
+    format!("everyhop.{name}.{}", lesson.as_str())
+}
+
+/// What was typed on earlier visits.
+pub fn stored_texts() -> Texts {
+    let of = |kept| {
+        let texts = lessons::all().map(|lesson| (lesson.id, stored(&text_key(kept, lesson.id))));
+        texts.filter_map(|(id, text)| Some((id, text?.into()))).collect()
+    };
+    Texts { drafts: of(Kept::Draft), put_aside: of(Kept::PutAside) }
+}
+
+/// Keeps a text for the next visit, or forgets it. False: the browser has no room for it, or keeps nothing.
+pub fn store_text(kept: Kept, lesson: LessonId, text: Option<&str>) -> bool {
+    let key = text_key(kept, lesson);
+    match text {
+        Some(text) => store(&key, text),
+        None => storage().is_none_or(|storage| storage.remove_item(&key).is_ok()),
+    }
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    window()?.local_storage().ok().flatten()
+}
+
+fn stored(key: &str) -> Option<String> {
+    storage()?.get_item(key).ok().flatten()
+}
+
+fn store(key: &str, value: &str) -> bool {
+    storage().is_some_and(|storage| storage.set_item(key, value).is_ok())
+}
+
+/// The text of the field that an event came from.
+pub fn value_of(event: &InputEvent) -> String {
+    let area = event.target_dyn_into::<HtmlTextAreaElement>().map(|area| area.value());
+    area.or_else(|| event.target_dyn_into::<HtmlInputElement>().map(|input| input.value()))
+        .unwrap_or_default()
+}
+
+/// The chosen option of the list that an event came from.
+pub fn choice_of(event: &yew::Event) -> String {
+    event.target_dyn_into::<web_sys::HtmlSelectElement>().map(|s| s.value()).unwrap_or_default()
+}
+
+/// The text in a text area.
+pub fn text_in(area: &NodeRef) -> Option<String> {
+    area.cast::<HtmlTextAreaElement>().map(|area| area.value())
+}
+
+/// Replaces the text in a text area.
+pub fn set_text(area: &NodeRef, text: &str) {
+    if let Some(area) = area.cast::<HtmlTextAreaElement>() {
+        area.set_value(text);
+    }
+}
+
+/// Focuses a text area and puts its caret at a character, `at` of `n_lines` lines down.
+pub fn set_caret(area: &NodeRef, utf16_at: u32, line: usize) {
+    let Some(area) = area.cast::<HtmlTextAreaElement>() else { return };
+    let _ = area.focus();
+    let _ = area.set_selection_range(utf16_at, utf16_at);
+    let lines = i32::try_from(area.value().lines().count().max(1)).unwrap_or(i32::MAX);
+    let line = i32::try_from(line).unwrap_or(i32::MAX);
+    let line_height = area.scroll_height() / lines;
+    area.set_scroll_top((line - 3).max(0).saturating_mul(line_height));
+}
+
+/// Focuses the element with this id.
+pub fn focus(id: &str) {
+    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    if let Some(element) = element.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}
+
+/// Scrolls the element with this id into view within its own list, as little as needed.
+pub fn reveal(id: &str) {
+    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    let Some(element) = element.and_then(|e| e.dyn_into::<HtmlElement>().ok()) else { return };
+    let Some(list) = element.closest("[data-scrolls]").ok().flatten() else { return };
+    let (top, bottom) = (element.offset_top(), element.offset_top() + element.offset_height());
+    if top < list.scroll_top() {
+        list.set_scroll_top(top);
+    } else if bottom > list.scroll_top() + list.client_height() {
+        list.set_scroll_top(bottom - list.client_height());
+    }
+}

@@ -1,0 +1,132 @@
+//! What the learner does and what the page then is.
+
+use super::*;
+
+fn page(hash: &str) -> Session {
+    Session::open(Route::parse(hash), Texts::default(), None, false)
+}
+
+fn drafted(lesson: LessonId) -> Texts {
+    Texts { drafts: BTreeMap::from([(lesson, "draft".into())]), ..Texts::default() }
+}
+
+fn after(session: Session, actions: impl IntoIterator<Item = Action>) -> Session {
+    let mut session = Rc::new(session);
+    for action in actions {
+        session = session.reduce(action);
+    }
+    Rc::unwrap_or_clone(session)
+}
+
+fn address(session: &Session) -> String {
+    session.route().map(|route| route.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_first_visit_opens_the_first_lesson_at_its_first_step() {
+    let session = page("");
+    assert_eq!(address(&session), "#/lesson/pod-to-pod?step=1");
+    assert!(session.n_steps() > 4 && session.problems.is_empty());
+}
+
+#[test]
+fn a_deep_link_opens_at_its_step_and_the_address_follows_the_playhead() {
+    let session = page("#/lesson/pod-to-pod?step=4");
+    assert_eq!(session.step_idx, 3);
+    let session = after(session, [Action::StepForward, Action::StepForward, Action::StepBack]);
+    assert_eq!(address(&session), "#/lesson/pod-to-pod?step=5");
+}
+
+#[test]
+fn a_step_beyond_the_end_shows_the_last_one_and_says_so() {
+    let session = page("#/lesson/pod-to-pod?step=9999");
+    assert_eq!(session.step_idx + 1, session.n_steps());
+    assert!(session.notice.is_some_and(|n| n.starts_with("There is no step 9999")));
+    assert!(page("#/lesson/pod-to-pod?step=0").notice.is_some());
+    assert!(page("#/lesson/pod-to-pod?step=x").notice.is_some());
+}
+
+#[test]
+fn an_unknown_lesson_is_told_and_a_known_one_leads_back() {
+    let session = page("#/lesson/nowhere?step=3");
+    assert_eq!(session.page, Page::Unknown("nowhere".into()));
+    let session = after(session, [Action::Open(Route::parse("#/lesson/pod-to-pod"))]);
+    assert_eq!(address(&session), "#/lesson/pod-to-pod?step=1");
+}
+
+#[test]
+fn playing_ends_at_the_last_step_and_starts_over_from_there() {
+    let session = after(page(""), [Action::TogglePlay]);
+    assert!(session.playing);
+    let n = session.n_steps();
+    let session = after(session, (0..n).map(|_| Action::Tick));
+    assert!(!session.playing && session.step_idx + 1 == n);
+    let session = after(session, [Action::TogglePlay]);
+    assert!(session.playing && session.step_idx == 0);
+}
+
+#[test]
+fn a_late_tick_moves_nothing_once_the_learner_paused() {
+    let session = after(page(""), [Action::TogglePlay, Action::TogglePlay, Action::Tick]);
+    assert_eq!(session.step_idx, 0);
+}
+
+#[test]
+fn every_step_can_be_reached_forward_and_back() {
+    let mut session = page("");
+    let n = session.n_steps();
+    for step_idx in 1..n {
+        session = after(session, [Action::StepForward]);
+        assert_eq!(session.step_idx, step_idx);
+    }
+    assert_eq!(after(session.clone(), [Action::StepForward]).step_idx, n - 1);
+    assert_eq!(after(session.clone(), [Action::Restart]).step_idx, 0);
+    assert_eq!(after(session, [Action::Restart, Action::StepBack, Action::End]).step_idx, n - 1);
+}
+
+#[test]
+fn a_text_with_problems_leaves_the_stage_and_the_text_as_they_are() {
+    let before = page("#/lesson/pod-to-pod?step=3");
+    let shown = before.shown.clone();
+    let text: Rc<str> = "kind: Pod\nmetadata: [!!".into();
+    let session = after(before, [Action::Edit(text.clone()), Action::RunText]);
+    assert!(!session.problems.is_empty());
+    assert!(session.shown == shown && session.step_idx == 2);
+    assert_eq!(session.texts.draft(ARTICLE[0].id), text);
+}
+
+#[test]
+fn the_lessons_own_text_comes_back_and_the_draft_is_only_put_aside() {
+    let text: Rc<str> = format!("{}\n# mine\n", ARTICLE[0].text).into();
+    let session = after(page(""), [Action::Edit(text.clone()), Action::RunText]);
+    assert!(session.shown.as_ref().is_some_and(|shown| shown.is_edited()));
+    let session = after(session, [Action::RestoreText]);
+    assert!(session.shown.as_ref().is_some_and(|shown| !shown.is_edited()));
+    assert_eq!(&*session.texts.draft(ARTICLE[0].id), ARTICLE[0].text);
+    let session = after(session, [Action::TakeBack]);
+    assert_eq!(session.texts.draft(ARTICLE[0].id), text);
+}
+
+#[test]
+fn a_lesson_shows_its_own_text_to_everybody_and_keeps_the_draft_in_the_editor() {
+    let texts = drafted(ARTICLE[0].id);
+    let session = Session::open(None, texts, None, false);
+    assert!(session.problems.is_empty() && session.n_steps() > 0);
+    assert_eq!(&*session.texts.draft(ARTICLE[0].id), "draft");
+}
+
+#[test]
+fn after_a_crash_the_draft_is_there_and_does_not_run_by_itself() {
+    let texts = drafted(OWN.id);
+    let session = Session::open(Route::parse("#/lesson/own"), texts, None, true);
+    assert_eq!(&*session.texts.draft(OWN.id), "draft");
+    assert!(session.notice.is_some() && session.problems.is_empty());
+}
+
+#[test]
+fn every_lesson_of_the_list_runs() {
+    for lesson in lessons::all() {
+        let ran = run::run(lesson.id, &lesson.text.into(), None);
+        assert!(ran.is_ok_and(|shown| shown.n_steps() > 0), "{:?}", lesson.id);
+    }
+}
