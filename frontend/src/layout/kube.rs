@@ -1,0 +1,31 @@
+//! A cluster's objects as the layout wants to see them; the only file here that knows Kubernetes types.
+
+use everyhop_engine::kube::{Cluster, Container, Node, Pod};
+
+use super::{ClusterView, NodeView, PodView};
+
+impl From<&Cluster> for ClusterView {
+    fn from(cluster: &Cluster) -> Self {
+        let node = |(index, node): (usize, &Node)| NodeView {
+            netns: node.netns.clone(),
+            title: node.name.clone(),
+            address: node.address.to_string(),
+            pods: cluster.pods.iter().filter(|pod| pod.node == index).map(pod_view).collect(),
+        };
+        Self { nodes: cluster.nodes.iter().enumerate().map(node).collect() }
+    }
+}
+
+fn pod_view(pod: &Pod) -> PodView {
+    PodView {
+        netns: pod.netns.clone(),
+        title: pod.short_name(),
+        containers: pod.containers.iter().map(container_label).collect(),
+    }
+}
+
+/// `api :8080`.
+fn container_label(container: &Container) -> String {
+    let ports = container.ports.iter().map(|port| format!(" :{}", port.number));
+    std::iter::once(container.name.clone()).chain(ports).collect()
+}

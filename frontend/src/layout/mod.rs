@@ -1,0 +1,217 @@
+//! Where everything stands: positions of boxes, devices and wires, computed from the world. Pure and deterministic;
+//! knows no browser and no packet.
+//!
+//! A hub namespace (a node's root namespace, a router, a switch) stands below those whose wires all lead to it (its
+//! pods). Hubs stand side by side; what joins them runs below:
+//!
+//! ```text
+//! ┌ node-1 ────────────┐ ┌ node-2 ──┐
+//! │ ┌ pod ─┐  ┌ pod ─┐ │ │ ┌ pod ─┐ │   leaves, in rows
+//! │ └[eth0]┘  └[eth0]┘ │ │ └[eth0]┘ │
+//! │     │         │    │ │     │    │   manifold
+//! │ ┌[veth0]───[veth1]┐│ │ ┌[veth0]┐│   top devices
+//! │ │ ═══ vbr0 ═══════ ││ │ │═vbr0══││   bridges
+//! │ │      (route)     ││ │ │(route)││   middle: IP stack, pods with the node's network
+//! │ └─────[eth0]───────┘│ │ └[eth0]─┘│   bottom: uplinks
+//! └─────────┼──────────┘ └─────┼────┘
+//!      (════╧══ network ═══════╧════)
+//! ```
+
+mod cluster;
+mod geometry;
+mod group;
+mod kube;
+mod manifold;
+mod paths;
+mod place;
+mod plan;
+
+use std::collections::BTreeMap;
+
+use everyhop_engine::base::{DevId, NsId};
+use everyhop_engine::world::{WireKind, World};
+
+pub use cluster::{ClusterView, NodeView, PodView};
+pub use geometry::{Point, Rect, fit, simplify, text_width, until_entry};
+
+/// A drawing without colours: what stands where.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Layout {
+    /// Size of the whole drawing in SVG user units.
+    pub width: i32,
+    pub height: i32,
+    pub machines: Vec<Machine>,
+    pub netns: Vec<NetnsBox>,
+    /// Pods in their node's own network namespace.
+    pub host_pods: Vec<HostPodBox>,
+    pub containers: Vec<ContainerBox>,
+    pub devices: BTreeMap<DevId, DeviceBox>,
+    pub wires: Vec<WireLine>,
+    /// Cables whose other end is not in the model.
+    pub loose_ends: Vec<Vec<Point>>,
+    pub routes: Vec<RouteBox>,
+}
+
+/// The box around a machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Machine {
+    pub title: String,
+    pub address: String,
+    pub rect: Rect,
+}
+
+/// A network namespace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NetnsBox {
+    pub ns: NsId,
+    /// As `ip netns` lists it.
+    pub name: String,
+    pub kind: NetnsKind,
+    pub title: String,
+    /// Where the title's baseline begins; its middle for [`NetnsKind::Network`].
+    pub title_at: Point,
+    /// Where the word `netns` ends, where there is room for it.
+    pub word_at: Option<Point>,
+    pub rect: Rect,
+}
+
+/// How a namespace is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NetnsKind {
+    /// On top of a hub: a pod.
+    Leaf,
+    /// Others hang on it: a node's root namespace.
+    Hub,
+    /// The pill between machines.
+    Network,
+}
+
+/// A pod without a network namespace of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostPodBox {
+    pub ns: NsId,
+    pub title: String,
+    pub rect: Rect,
+}
+
+/// A container, with its pod's network namespace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ContainerBox {
+    pub ns: NsId,
+    /// Shortened to what fits.
+    pub label: String,
+    pub full: String,
+    pub rect: Rect,
+}
+
+/// A network device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceBox {
+    /// `node-1/veth0`.
+    pub name: String,
+    pub kind: ChipKind,
+    /// Shortened to what fits.
+    pub label: String,
+    /// For who cannot see the drawing: `veth0, veth pair end in node-1, bridge port of vbr0`.
+    pub about: String,
+    pub rect: Rect,
+}
+
+/// How a device is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChipKind {
+    /// A namespace's way out: a pod's `eth0`, a machine's network card.
+    Eth,
+    /// A hub's end of a veth pair.
+    Veth,
+    Bridge,
+    Loopback,
+    /// A socket of the network between machines.
+    Port,
+    /// The network between machines itself.
+    Network,
+}
+
+/// A wire or a bridge port's membership, from the middle of one device to the middle of the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WireLine {
+    pub a: DevId,
+    pub b: DevId,
+    pub kind: WireKind,
+    pub points: Vec<Point>,
+}
+
+/// The IP stack of a namespace that passes packets between its devices.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteBox {
+    pub ns: NsId,
+    pub rect: Rect,
+    /// From its middle to the middle of each device that has the IP stack behind it.
+    pub ways: BTreeMap<DevId, Vec<Point>>,
+}
+
+impl Layout {
+    /// The box of a namespace.
+    pub fn netns_box(&self, ns: NsId) -> Option<&NetnsBox> {
+        self.netns.iter().find(|it| it.ns == ns)
+    }
+
+    /// The wire or port membership between two devices, as drawn from `a` to `b`.
+    fn wire_between(&self, a: DevId, b: DevId) -> Option<Vec<Point>> {
+        self.wires.iter().find_map(|wire| {
+            if (wire.a, wire.b) == (a, b) {
+                Some(wire.points.clone())
+            } else if (wire.a, wire.b) == (b, a) {
+                Some(wire.points.iter().rev().copied().collect())
+            } else {
+                None
+            }
+        })
+    }
+}
+
+/// Room there is to fill, in SVG user units; a drawing that needs more is larger.
+struct Room {
+    w: i32,
+    h: i32,
+    /// One machine below the other, nothing side by side that a phone cannot show.
+    narrow: bool,
+}
+
+const WIDE: Room = Room { w: 868, h: 560, narrow: false };
+const NARROW: Room = Room { w: 366, h: 640, narrow: true };
+
+/// More columns than this are never tried: longer rows do not read better.
+const MAX_COLUMNS: usize = 12;
+const MAX_PER_ROW: usize = 6;
+
+/// Lays out a world. `narrow`: for a screen of 360 to 400 CSS pixels, where it shows 1:1.
+pub fn lay_out(world: &World, cluster: &ClusterView, narrow: bool) -> Layout {
+    let room = if narrow { NARROW } else { WIDE };
+    let plan = plan::Plan::new(world, cluster);
+    let most_leaves = plan.groups.iter().map(|group| group.leaves.len()).max().unwrap_or(0);
+    let per_row = if narrow { 1 } else { plan.groups.len().clamp(1, MAX_PER_ROW) };
+    let mut best: Option<Layout> = None;
+    for per_row in 1..=per_row {
+        for columns in 1..=most_leaves.clamp(1, MAX_COLUMNS) {
+            let tried = place::place(world, &plan, &room, (per_row, columns));
+            if best.as_ref().is_none_or(|best| cost(&tried, &room) < cost(best, &room)) {
+                best = Some(tried);
+            }
+        }
+    }
+    best.unwrap_or_default()
+}
+
+/// Smaller is better: how much the drawing must shrink; on a phone, how far it is too wide, then how long it is.
+fn cost(layout: &Layout, room: &Room) -> (i32, i32) {
+    if room.narrow {
+        ((layout.width - room.w).max(0), layout.height)
+    } else {
+        let shrink = (layout.width * room.h).max(layout.height * room.w);
+        (shrink, layout.width)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

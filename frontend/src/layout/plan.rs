@@ -1,0 +1,266 @@
+//! Who stands where, without coordinates: which namespace is a hub with others on top of it, which one is the network
+//! between machines, and what joins them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use everyhop_engine::base::{DevId, NsId};
+use everyhop_engine::link::DeviceKind;
+use everyhop_engine::world::World;
+
+use super::cluster::{ClusterView, NodeView, PodView};
+
+/// The whole stage.
+pub(super) struct Plan {
+    pub groups: Vec<Group>,
+    pub network: Option<Network>,
+}
+
+/// A hub and the namespaces whose every wire leads to it; on a Kubernetes node the root namespace and its pods.
+pub(super) struct Group {
+    /// Title and address of the machine around it.
+    pub machine: Option<(String, String)>,
+    pub hub: Hub,
+    pub leaves: Vec<Leaf>,
+}
+
+/// A namespace on top of a hub.
+pub(super) struct Leaf {
+    pub ns: NsId,
+    pub title: String,
+    pub containers: Vec<String>,
+    /// Own device and the hub's at the other end.
+    pub wires: Vec<(DevId, DevId)>,
+}
+
+/// A namespace that others hang on.
+pub(super) struct Hub {
+    pub ns: NsId,
+    /// None for a machine's root namespace, whose title depends on the room there is.
+    pub title: Option<String>,
+    pub bridges: Vec<DevId>,
+    /// Devices that lead to no leaf, with the bridge they are a port of.
+    pub uplinks: Vec<(DevId, Option<usize>)>,
+    pub pods: Vec<HostPod>,
+    /// Whether packets can pass from one of its devices to another through the IP stack.
+    pub routes: bool,
+}
+
+/// A pod without a network namespace of its own.
+pub(super) struct HostPod {
+    pub title: String,
+    pub containers: Vec<String>,
+}
+
+/// The namespace that joins the machines: one bridge, every other device a port of it.
+pub(super) struct Network {
+    pub ns: NsId,
+    pub bridge: DevId,
+    pub title: String,
+}
+
+impl Plan {
+    pub(super) fn new(world: &World, cluster: &ClusterView) -> Self {
+        let mut roles = Roles::default();
+        for node in &cluster.nodes {
+            roles.claim_node(world, node);
+        }
+        roles.claim_network_between_machines(world);
+        roles.claim_rest(world);
+        roles.into_plan(world, cluster)
+    }
+}
+
+/// Which part each namespace plays.
+#[derive(Default)]
+struct Roles<'a> {
+    /// In drawing order.
+    hubs: Vec<NsId>,
+    machines: BTreeMap<NsId, &'a NodeView>,
+    pods: BTreeMap<NsId, &'a PodView>,
+    leaves: BTreeMap<NsId, Vec<NsId>>,
+    taken: BTreeSet<NsId>,
+    network: Option<NsId>,
+}
+
+impl<'a> Roles<'a> {
+    fn claim_node(&mut self, world: &World, node: &'a NodeView) {
+        let Some(root) = world.find_netns(&node.netns) else { return };
+        if !self.taken.insert(root) {
+            return;
+        }
+        self.hubs.push(root);
+        self.machines.insert(root, node);
+        for pod in &node.pods {
+            let Some(ns) = world.find_netns(&pod.netns).filter(|&ns| ns != root) else { continue };
+            self.pods.insert(ns, pod);
+            if is_leaf_of(world, ns, root) && self.taken.insert(ns) {
+                self.leaves.entry(root).or_default().push(ns);
+            }
+        }
+    }
+
+    fn claim_network_between_machines(&mut self, world: &World) {
+        let found = world.netns.iter().map(|(ns, _)| ns).find(|&ns| {
+            let joins_machines =
+                neighbours(world, ns).iter().any(|n| self.machines.contains_key(n));
+            !self.taken.contains(&ns) && joins_machines && is_plain_bridge(world, ns)
+        });
+        self.taken.extend(found);
+        self.network = found;
+    }
+
+    /// The best connected first, so that those around it become its leaves.
+    fn claim_rest(&mut self, world: &World) {
+        let mut rest: Vec<_> = world.netns.iter().map(|(ns, _)| ns).collect();
+        rest.retain(|ns| !self.taken.contains(ns));
+        rest.sort_by_key(|&ns| std::cmp::Reverse(neighbours(world, ns).len()));
+        for ns in rest {
+            let hub = self.hubs.iter().copied().find(|&hub| is_leaf_of(world, ns, hub));
+            match hub {
+                Some(hub) => self.leaves.entry(hub).or_default().push(ns),
+                None => self.hubs.push(ns),
+            }
+        }
+        if self.network.is_none() {
+            let bare = |ns: &NsId| !self.leaves.contains_key(ns) && !self.machines.contains_key(ns);
+            let joins = |ns: NsId| neighbours(world, ns).len() >= 2 && is_plain_bridge(world, ns);
+            self.network = self.hubs.iter().copied().find(|ns| bare(ns) && joins(*ns));
+            self.hubs.retain(|&ns| Some(ns) != self.network);
+        }
+    }
+
+    fn into_plan(mut self, world: &World, cluster: &ClusterView) -> Plan {
+        if cluster.nodes.is_empty() {
+            self.hubs.sort_unstable();
+        }
+        let groups = self.hubs.iter().map(|&hub| self.group(world, hub)).collect();
+        let network = self.network.and_then(|ns| network(world, ns));
+        Plan { groups, network }
+    }
+
+    fn group(&self, world: &World, hub: NsId) -> Group {
+        let machine = self.machines.get(&hub);
+        let mut leaves = self.leaves.get(&hub).cloned().unwrap_or_default();
+        if machine.is_none() {
+            leaves.sort_unstable();
+        }
+        let leaves: Vec<Leaf> = leaves.into_iter().map(|ns| self.leaf(world, ns)).collect();
+        let pods = machine.map_or_else(
+            // A pod that is wired unlike the others of its node.
+            || self.pods.get(&hub).map(|pod| vec![host_pod(pod)]).unwrap_or_default(),
+            |node| node.pods.iter().filter(|p| p.netns == node.netns).map(host_pod).collect(),
+        );
+        Group {
+            machine: machine.map(|node| (node.title.clone(), node.address.clone())),
+            hub: plan_hub(world, hub, &leaves, pods, machine.is_some()),
+            leaves,
+        }
+    }
+
+    fn leaf(&self, world: &World, ns: NsId) -> Leaf {
+        let pod = self.pods.get(&ns);
+        let wires = real_devices(world, ns)
+            .filter_map(|dev| Some((dev, world.devices[dev].kind.peer()?)))
+            .collect();
+        Leaf {
+            ns,
+            title: pod.map_or_else(|| world.netns[ns].name.to_string(), |pod| pod.title.clone()),
+            containers: pod.map(|pod| pod.containers.clone()).unwrap_or_default(),
+            wires,
+        }
+    }
+}
+
+fn host_pod(pod: &PodView) -> HostPod {
+    HostPod { title: pod.title.clone(), containers: pod.containers.clone() }
+}
+
+fn plan_hub(world: &World, ns: NsId, leaves: &[Leaf], pods: Vec<HostPod>, is_machine: bool) -> Hub {
+    let bridges: Vec<DevId> = bridges(world, ns).collect();
+    let to_leaves: BTreeSet<DevId> =
+        leaves.iter().flat_map(|leaf| leaf.wires.iter().map(|&(_, hub_end)| hub_end)).collect();
+    let mut uplinks: Vec<_> = real_devices(world, ns)
+        .filter(|dev| !to_leaves.contains(dev))
+        .map(|dev| (dev, bridge_index(world, &bridges, dev)))
+        .collect();
+    uplinks.sort_by_key(|&(_, bridge)| bridge.unwrap_or(usize::MAX));
+    let own = real_devices(world, ns).filter(|&dev| world.devices[dev].port.is_none()).count();
+    Hub {
+        ns,
+        title: (!is_machine).then(|| world.netns[ns].name.to_string()),
+        routes: own + bridges.len() >= 2,
+        bridges,
+        uplinks,
+        pods,
+    }
+}
+
+/// Index of the bridge that the device is a port of.
+pub(super) fn bridge_index(world: &World, bridges: &[DevId], dev: DevId) -> Option<usize> {
+    let port = world.devices[dev].port?;
+    bridges.iter().position(|&bridge| bridge == port.bridge)
+}
+
+fn network(world: &World, ns: NsId) -> Option<Network> {
+    let bridge = bridges(world, ns).next()?;
+    let title = real_devices(world, ns)
+        .filter_map(|port| world.devices[port].kind.peer())
+        .find_map(|far| prefix_of(world, far))
+        .map_or_else(|| "network".to_owned(), |prefix| format!("network {prefix}"));
+    Some(Network { ns, bridge, title })
+}
+
+/// The connected prefix of a device's first address.
+fn prefix_of(world: &World, dev: DevId) -> Option<String> {
+    let addrs = &world.netns[world.devices[dev].ns].addrs;
+    let addr = addrs.iter().find(|addr| addr.dev == dev)?;
+    let mask = u32::MAX.checked_shl(32 - u32::from(addr.prefix_len)).unwrap_or(0);
+    let network = std::net::Ipv4Addr::from(u32::from(addr.local) & mask);
+    Some(format!("{network}/{}", addr.prefix_len))
+}
+
+/// Devices with a wire: neither `lo` nor a bridge.
+fn real_devices(world: &World, ns: NsId) -> impl Iterator<Item = DevId> {
+    world.netns[ns].devs.iter().copied().filter(|&dev| match world.devices[dev].kind {
+        DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => true,
+        DeviceKind::Loopback | DeviceKind::Bridge(_) => false,
+    })
+}
+
+fn bridges(world: &World, ns: NsId) -> impl Iterator<Item = DevId> {
+    let devs = world.netns[ns].devs.iter().copied();
+    devs.filter(|&dev| matches!(world.devices[dev].kind, DeviceKind::Bridge(_)))
+}
+
+/// Namespaces at the other ends of its wires.
+fn neighbours(world: &World, ns: NsId) -> BTreeSet<NsId> {
+    real_devices(world, ns)
+        .filter_map(|dev| world.devices[dev].kind.peer())
+        .map(|peer| world.devices[peer].ns)
+        .filter(|&other| other != ns)
+        .collect()
+}
+
+fn is_leaf_of(world: &World, ns: NsId, hub: NsId) -> bool {
+    let mut wired = false;
+    let all_to_hub = real_devices(world, ns).all(|dev| {
+        wired = true;
+        world.devices[dev].kind.peer().is_some_and(|peer| world.devices[peer].ns == hub)
+    });
+    ns != hub && wired && all_to_hub && bridges(world, ns).next().is_none()
+}
+
+/// One bridge without an address, every other device a port of it.
+fn is_plain_bridge(world: &World, ns: NsId) -> bool {
+    let mut found = bridges(world, ns);
+    let (Some(bridge), None) = (found.next(), found.next()) else { return false };
+    let has_address = world.netns[ns].addrs.iter().any(|addr| addr.dev == bridge);
+    let mut devs = real_devices(world, ns);
+    !has_address
+        && devs.all(|dev| {
+            let device = &world.devices[dev];
+            let leads_elsewhere =
+                device.kind.peer().is_some_and(|peer| world.devices[peer].ns != ns);
+            leads_elsewhere && device.port.is_some_and(|port| port.bridge == bridge)
+        })
+}

@@ -1,0 +1,227 @@
+//! What is to be seen at one step: where the packet rests, the way it came, what it says. Pure; knows the story and
+//! the layout, no browser and no time.
+
+use std::collections::BTreeMap;
+
+use everyhop_engine::base::{DevId, PacketId};
+use everyhop_engine::story::{LegKind, Move, MoveKind, Outcome, Story};
+
+use crate::layout::{Layout, Point, Rect, simplify, text_width, until_entry};
+
+/// One step of the story on the stage.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Scene {
+    /// The leading packet first.
+    pub packets: Vec<Glyph>,
+    /// Where this leg's frames have gone so far, in order.
+    pub trail: Vec<Stroke>,
+    /// Devices that a frame reaches in this step.
+    pub lit: Vec<(DevId, LegKind)>,
+}
+
+/// A packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Glyph {
+    pub id: PacketId,
+    pub part: Part,
+    pub kind: LegKind,
+    /// What it carries, in a few words.
+    pub label: String,
+    /// `node-1/veth0`.
+    pub at: String,
+    /// From where it was to where it rests; never empty.
+    pub way: Vec<Point>,
+    /// The tag's box, relative to the resting place.
+    pub tag: Rect,
+    pub mark: Option<Mark>,
+}
+
+/// A packet's part in a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// The one that leads to the destination.
+    Main,
+    /// One of a flood's copies.
+    Copy,
+    /// Another leg's packet that waits meanwhile.
+    Parked,
+}
+
+/// How a packet's way ends, or pauses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mark {
+    Delivered,
+    /// Read, and nothing to do with it.
+    Ignored,
+    Waiting,
+    /// Gone, with the reason in a few words.
+    Dropped(String),
+    /// Over the edge of the model.
+    Left,
+}
+
+/// A piece of the way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stroke {
+    pub points: Vec<Point>,
+    pub kind: LegKind,
+    /// Whether it is this step's.
+    pub now: bool,
+    /// Whether the leading packet went there.
+    pub main: bool,
+}
+
+impl Glyph {
+    /// Where it comes to rest.
+    pub fn rest(&self) -> Point {
+        self.way.last().copied().unwrap_or_default()
+    }
+
+    /// The way as (hundredths of a percent of its length, point), for an even speed along it.
+    pub fn stops(&self) -> Vec<(i32, Point)> {
+        let total: i32 = self.way.windows(2).map(|pair| pair[0].distance(pair[1])).sum();
+        let mut gone = 0;
+        let mut last = self.way.first().copied().unwrap_or_default();
+        self.way
+            .iter()
+            .map(|&point| {
+                gone += last.distance(point);
+                last = point;
+                (if total == 0 { 10_000 } else { gone * 10_000 / total }, point)
+            })
+            .collect()
+    }
+}
+
+/// The scene at a step, counted from 0. A step beyond the story's end shows nothing.
+pub fn scene(story: &Story, layout: &Layout, step: usize) -> Scene {
+    let Some(current) = story.steps.get(step) else { return Scene::default() };
+    let mut scene = Scene::default();
+    let mut journey = Journey { layout, rests: BTreeMap::new() };
+    for (index, told) in story.steps.iter().enumerate().take(step + 1) {
+        if told.leg != current.leg {
+            continue;
+        }
+        let leg = &story.legs[told.leg];
+        for (order, movement) in told.moves.iter().enumerate() {
+            let (now, main) = (index == step, order == 0);
+            let by_program = leg.kind == LegKind::Request;
+            let way = journey.go(movement, by_program);
+            if now {
+                let part = if main { Part::Main } else { Part::Copy };
+                let mark = told.outcome.filter(|_| main).and_then(mark);
+                scene.lit.push((movement.to, leg.kind));
+                scene.packets.extend(glyph(
+                    layout,
+                    (movement, part),
+                    (leg.kind, &leg.tag),
+                    way.clone(),
+                    mark,
+                ));
+            }
+            if way.len() > 1 {
+                scene.trail.push(Stroke { points: way, kind: leg.kind, now, main });
+            }
+        }
+    }
+    scene.packets.extend(parked(story, layout, step));
+    scene
+}
+
+/// Follows one leg's frames from rest to rest.
+struct Journey<'a> {
+    layout: &'a Layout,
+    /// Where the last frame rested at each device.
+    rests: BTreeMap<DevId, Point>,
+}
+
+impl Journey<'_> {
+    fn go(&mut self, movement: &Move, by_program: bool) -> Vec<Point> {
+        let Move { from, to, kind, .. } = *movement;
+        let way = match (kind, self.rests.get(&from)) {
+            (MoveKind::Originate, Some(&rest)) => vec![rest],
+            (MoveKind::Originate, None) => self.layout.origin_way(to, by_program),
+            (MoveKind::Forward, rest) => joined(rest, self.layout.forward_way(from, to)),
+            (MoveKind::Wire | MoveKind::BridgeIn | MoveKind::BridgeOut, rest) => {
+                joined(rest, self.layout.wire_way(from, to))
+            }
+        };
+        let target = self.layout.devices.get(&to).map(|it| it.rect);
+        let way = match target {
+            Some(rect) if from != to || kind == MoveKind::Originate => until_entry(&way, rect),
+            Some(_) | None => way,
+        };
+        self.rests.extend(way.last().map(|&rest| (to, rest)));
+        way
+    }
+}
+
+/// Goes from where the packet rests on a device to where its way out begins, then on.
+fn joined(rest: Option<&Point>, way: Vec<Point>) -> Vec<Point> {
+    let (Some(&rest), Some(&start)) = (rest, way.first()) else { return way };
+    let mut points = vec![rest, Point::new(rest.x, start.y)];
+    points.extend(way);
+    simplify(points)
+}
+
+fn mark(outcome: Outcome) -> Option<Mark> {
+    match outcome {
+        Outcome::Delivered => Some(Mark::Delivered),
+        Outcome::Ignored => Some(Mark::Ignored),
+        Outcome::Waiting => Some(Mark::Waiting),
+        Outcome::Dropped(reason) => Some(Mark::Dropped(reason.words().to_owned())),
+        Outcome::LeftModel => Some(Mark::Left),
+        // There is no packet to mark.
+        Outcome::NotSent(_) => None,
+    }
+}
+
+fn glyph(
+    layout: &Layout,
+    (movement, part): (&Move, Part),
+    (kind, label): (LegKind, &str),
+    way: Vec<Point>,
+    mark: Option<Mark>,
+) -> Option<Glyph> {
+    let device = layout.devices.get(&movement.to)?;
+    let rest = *way.last()?;
+    let tag = tag_box(layout, device.rect, rest, label);
+    let at = device.name.clone();
+    Some(Glyph { id: movement.packet, part, kind, label: label.to_owned(), at, way, tag, mark })
+}
+
+const TAG_H: i32 = 20;
+/// From the packet's middle to the tag's.
+const TAG_RISE: i32 = 15;
+const TAG_FONT: i32 = 11;
+
+/// Beside the packet, on its device's far side from the device's name, and on the stage.
+fn tag_box(layout: &Layout, device: Rect, rest: Point, label: &str) -> Rect {
+    let w = text_width(label, TAG_FONT) + 18;
+    let above = rest.y <= device.centre().y;
+    let y = if above { -TAG_RISE - TAG_H / 2 } else { TAG_RISE - TAG_H / 2 };
+    let right = rest.x + 9;
+    let x = if right + w <= layout.width - 2 { right } else { (rest.x - 9 - w).max(2) };
+    Rect::new(x - rest.x, y, w, TAG_H)
+}
+
+/// Packets of other legs that wait while this step happens.
+fn parked<'a>(
+    story: &'a Story,
+    layout: &'a Layout,
+    step: usize,
+) -> impl Iterator<Item = Glyph> + 'a {
+    let current = story.steps.get(step).map(|it| it.leg);
+    story.legs.iter().enumerate().filter_map(move |(index, leg)| {
+        let latest = story.steps.iter().take(step + 1).rfind(|it| it.leg == index)?;
+        let waits = latest.outcome == Some(Outcome::Waiting) && Some(index) != current;
+        let movement = latest.moves.first().filter(|_| waits)?;
+        // At the device's corner, out of the way of the question that it waits for.
+        let rect = layout.devices.get(&movement.to)?.rect;
+        let way = vec![Point::new(rect.x + 2, rect.y + 2)];
+        glyph(layout, (movement, Part::Parked), (leg.kind, &leg.tag), way, Some(Mark::Waiting))
+    })
+}
+
+#[cfg(test)]
+mod tests;

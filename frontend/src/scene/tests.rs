@@ -1,0 +1,159 @@
+//! Claims about scenes, checked on a first ping and a datagram between machines.
+
+use std::net::Ipv4Addr;
+
+use everyhop_engine::base::Nanos;
+use everyhop_engine::stack::fib::TableId;
+use everyhop_engine::stack::socket::{Bound, Program, Socket};
+use everyhop_engine::story::tell;
+use everyhop_engine::trace::Recorder;
+use everyhop_engine::world::{Hop, NewRoute, World};
+
+use super::*;
+use crate::layout::{ClusterView, lay_out, tests::cluster};
+
+/// A ping from the first pod of the first node.
+fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Story) {
+    let (mut world, view) = cluster(pods, 0);
+    for (index, node) in view.nodes.iter().enumerate() {
+        let root = world.find_netns(&node.netns).expect("a node");
+        world.netns[root].sysctl.ip_forward = true;
+        for pod in &node.pods {
+            let ns = world.find_netns(&pod.netns).expect("a pod");
+            let number = u8::try_from(index + 1).expect("few nodes");
+            route(&mut world, ns, "0.0.0.0/0", [10, 244, number, 1]);
+        }
+        for other in 1..=u8::try_from(pods.len()).expect("few nodes") {
+            if usize::from(other) != index + 1 {
+                route(&mut world, root, &format!("10.244.{other}.0/24"), [192, 0, 2, 10 + other]);
+            }
+        }
+    }
+    let ns = world.find_netns("pod-1-1").expect("the first pod");
+    let socket = Socket {
+        bound: Bound::Ping { id: 7 },
+        addr: None,
+        program: Program::Reads,
+        owner: "ping".into(),
+        heard: 0,
+    };
+    let socket = world.bind(ns, socket).expect("nothing is bound yet");
+    let start = world.clone();
+    let mut trace = Recorder::default();
+    world
+        .send_echo(&mut trace, (ns, socket), (Ipv4Addr::from(to), 1, None), b"abcdefgh")
+        .expect("a route");
+    world.run_until_quiet(&mut trace, Nanos::from_secs(4));
+    let story = tell(&start, &trace);
+    (start, view, story)
+}
+
+fn route(world: &mut World, ns: everyhop_engine::base::NsId, dst: &str, via: [u8; 4]) {
+    let new = NewRoute {
+        table: TableId::MAIN,
+        dst: dst.parse().expect("a prefix"),
+        hop: Hop::Gateway(Ipv4Addr::from(via)),
+        prefsrc: None,
+        metric: 0,
+        origin: None,
+    };
+    world.add_route(ns, new).expect("the gateway is on the link");
+}
+
+fn scenes(narrow: bool, pods: &[usize], to: [u8; 4]) -> (Layout, Vec<Scene>) {
+    let (world, view, story) = ping(pods, to);
+    let layout = lay_out(&world, &view, narrow);
+    let scenes = (0..story.steps.len()).map(|step| scene(&story, &layout, step)).collect();
+    (layout, scenes)
+}
+
+fn main_of(scene: &Scene) -> &Glyph {
+    let main = scene.packets.first().expect("a step shows its packet");
+    assert_eq!(main.part, Part::Main);
+    main
+}
+
+#[test]
+fn a_packet_rests_on_the_device_it_is_said_to_be_at() {
+    for narrow in [false, true] {
+        let (layout, scenes) = scenes(narrow, &[2, 2], [10, 244, 2, 2]);
+        assert!(scenes.len() > 10, "a ping between nodes has many steps");
+        for glyph in scenes.iter().flat_map(|scene| &scene.packets) {
+            let device = layout.devices.values().find(|it| it.name == glyph.at).expect("drawn");
+            assert!(device.rect.contains(glyph.rest()), "{glyph:?} is not on {device:?}");
+        }
+    }
+}
+
+#[test]
+fn a_packet_moves_along_the_axes_and_never_jumps() {
+    let (_, scenes) = scenes(false, &[2, 2], [10, 244, 2, 2]);
+    for pair in scenes.windows(2) {
+        let (before, after) = (main_of(&pair[0]), main_of(&pair[1]));
+        if before.id == after.id {
+            assert_eq!(before.rest(), after.way[0], "from {} to {}", before.at, after.at);
+        }
+        for line in after.way.windows(2) {
+            assert!(line[0].x == line[1].x || line[0].y == line[1].y, "{after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_packet_between_machines_passes_both_ip_stacks() {
+    let (layout, scenes) = scenes(false, &[1, 1], [10, 244, 2, 2]);
+    for route in &layout.routes {
+        let centre = route.rect.centre();
+        let passed = scenes.iter().flat_map(|scene| &scene.trail).any(|stroke| {
+            stroke.points.windows(2).any(|line| {
+                line[0].x == centre.x
+                    && line[1].x == centre.x
+                    && (line[0].y.min(line[1].y)..=line[0].y.max(line[1].y)).contains(&centre.y)
+            })
+        });
+        assert!(passed, "nothing passes {route:?}");
+    }
+}
+
+#[test]
+fn the_first_packet_is_parked_while_its_question_travels() {
+    let (_, scenes) = scenes(false, &[2], [10, 244, 1, 3]);
+    assert_eq!(main_of(&scenes[0]).mark, Some(Mark::Waiting));
+    let parked = scenes[1].packets.iter().find(|it| it.part == Part::Parked).expect("it waits");
+    assert_eq!(parked.id, main_of(&scenes[0]).id);
+    let last = scenes.last().expect("steps");
+    assert!(last.packets.iter().all(|it| it.part != Part::Parked), "nothing waits at the end");
+}
+
+#[test]
+fn a_flooded_question_shows_its_copies_beside_the_one_that_arrives() {
+    let (_, scenes) = scenes(false, &[4], [10, 244, 1, 3]);
+    let copies = |scene: &Scene| scene.packets.iter().filter(|it| it.part == Part::Copy).count();
+    assert!(scenes.iter().any(|scene| copies(scene) >= 2));
+}
+
+#[test]
+fn an_unanswered_question_ends_with_a_reason() {
+    let (_, scenes) = scenes(false, &[2], [10, 244, 1, 9]);
+    let dropped = |glyph: &Glyph| matches!(glyph.mark, Some(Mark::Dropped(_)));
+    assert!(scenes.iter().flat_map(|scene| &scene.packets).any(dropped));
+}
+
+#[test]
+fn a_way_is_told_in_shares_of_its_length() {
+    let (_, scenes) = scenes(false, &[2], [10, 244, 1, 3]);
+    for glyph in scenes.iter().flat_map(|scene| &scene.packets) {
+        let stops = glyph.stops();
+        assert_eq!(stops.last().map(|stop| stop.0), Some(10_000));
+        assert!(stops.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    }
+}
+
+#[test]
+fn tags_stay_on_the_stage() {
+    let (layout, scenes) = scenes(true, &[2, 2], [10, 244, 2, 3]);
+    for glyph in scenes.iter().flat_map(|scene| &scene.packets) {
+        let left = glyph.rest().x + glyph.tag.x;
+        assert!(left >= 0 && left + glyph.tag.w <= layout.width, "{glyph:?}");
+    }
+}

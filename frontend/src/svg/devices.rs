@@ -1,0 +1,58 @@
+//! Network devices as labelled chips.
+
+use std::rc::Rc;
+
+use everyhop_engine::base::DevId;
+use yew::prelude::*;
+
+use super::ground::s;
+use super::{Selection, selects};
+use crate::layout::{ChipKind, DeviceBox, Layout};
+
+#[derive(PartialEq, Properties)]
+pub(super) struct Props {
+    pub layout: Rc<Layout>,
+    pub selected: Option<DevId>,
+    pub on_select: Callback<Selection>,
+}
+
+#[component]
+pub(super) fn Devices(props: &Props) -> Html {
+    // The network's ports stand on the network, which is a device itself.
+    let drawn = |network: bool| {
+        let these = props.layout.devices.iter();
+        these.filter(move |(_, it)| (it.kind == ChipKind::Network) == network)
+    };
+    let view = |(&dev, it): (&DevId, &DeviceBox)| device(props, dev, it);
+    html! {
+        <g class="devices">
+            { for drawn(true).map(view) }
+            { for drawn(false).map(view) }
+        </g>
+    }
+}
+
+fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
+    let (r, centre) = (it.rect, it.rect.centre());
+    let (onclick, onkeydown) = selects(&props.on_select, Selection::Device(dev));
+    let selected = props.selected == Some(dev);
+    let (class, rx) = match it.kind {
+        ChipKind::Eth => ("chip chip-eth", 6),
+        ChipKind::Veth => ("chip chip-veth", 6),
+        ChipKind::Bridge => ("chip chip-bridge", 8),
+        ChipKind::Loopback => ("chip chip-lo", 5),
+        ChipKind::Port => ("chip chip-port", 3),
+        ChipKind::Network => ("chip chip-network", r.h / 2),
+    };
+    html! {
+        <g key={it.name.clone()} class={classes!(class, selected.then_some("selected"))}
+            data-device={it.name.clone()} role="button" tabindex="0"
+            aria-label={it.about.clone()} aria-pressed={selected.to_string()} {onclick} {onkeydown}>
+            <title>{ &it.about }</title>
+            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(rx)} />
+            if !it.label.is_empty() {
+                <text x={s(centre.x)} y={s(centre.y + 4)}>{ &it.label }</text>
+            }
+        </g>
+    }
+}

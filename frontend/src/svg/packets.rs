@@ -1,0 +1,163 @@
+//! Packets: a dot with a tag. They move by `transform` alone, by a CSS animation along their way, so that nothing is
+//! rendered while they glide and the reader's wish for less motion holds.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use everyhop_engine::base::Id as _;
+use yew::prelude::*;
+
+use super::ground::s;
+use super::{Selection, leg_class, selects};
+use crate::layout::{Rect, text_width};
+use crate::scene::{Glyph, Mark, Part, Scene};
+
+#[derive(PartialEq, Properties)]
+pub(super) struct Props {
+    pub scene: Rc<Scene>,
+    pub step_idx: usize,
+    pub on_select: Callback<Selection>,
+}
+
+#[component]
+pub(super) fn Packets(props: &Props) -> Html {
+    let (main, others): (Vec<_>, Vec<_>) =
+        props.scene.packets.iter().partition(|it| it.part == Part::Main);
+    html! {
+        <>
+        <style>{ keyframes(&props.scene.packets, props.step_idx) }</style>
+        <g class="packets">
+            { for others.iter().map(|it| other(it, props.step_idx)) }
+            { for main.iter().map(|it| leading(it, props)) }
+        </g>
+        </>
+    }
+}
+
+fn animation(glyph: &Glyph, step_idx: usize) -> String {
+    format!("hop-{step_idx}-{}", glyph.id.index())
+}
+
+/// Rests at the end of its way; the animation overrides that while it lasts.
+fn motion(glyph: &Glyph, step_idx: usize) -> String {
+    let rest = glyph.rest();
+    let name = animation(glyph, step_idx);
+    format!("transform:translate({}px,{}px);animation-name:{name}", rest.x, rest.y)
+}
+
+fn keyframes(packets: &[Glyph], step_idx: usize) -> String {
+    let mut css = String::new();
+    for glyph in packets.iter().filter(|it| it.part != Part::Parked) {
+        // Writing to a string cannot fail.
+        let _ = write!(css, "@keyframes {}{{", animation(glyph, step_idx));
+        for (share, point) in glyph.stops() {
+            let (percent, rest) = (share / 100, share % 100);
+            let (x, y) = (point.x, point.y);
+            let _ = write!(css, "{percent}.{rest:02}%{{transform:translate({x}px,{y}px)}}");
+        }
+        css.push('}');
+    }
+    css
+}
+
+fn leading(glyph: &Glyph, props: &Props) -> Html {
+    let (onclick, onkeydown) = selects(&props.on_select, Selection::Packet);
+    let aria_label =
+        format!("Packet at {}: {}{}", glyph.at, glyph.label, spoken(glyph.mark.as_ref()));
+    let class = classes!("packet", "glides", leg_class(glyph.kind));
+    html! {
+        <g key={format!("{}-{}", props.step_idx, glyph.id.index())} {class} style={motion(glyph, props.step_idx)}
+            data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
+            role="button" tabindex="0" aria-label={aria_label} {onclick} {onkeydown}>
+            { dot(8) }
+            { tag(glyph.tag, &glyph.label) }
+            { for glyph.mark.as_ref().map(|mark| mark_view(mark, glyph.tag)) }
+        </g>
+    }
+}
+
+/// A flood's copy or a packet that waits: a dot whose name is told by its title.
+fn other(glyph: &Glyph, step_idx: usize) -> Html {
+    let (class, style, what) = match glyph.part {
+        Part::Parked => {
+            let rest = glyph.rest();
+            let style = format!("transform:translate({}px,{}px)", rest.x, rest.y);
+            ("packet parked", style, "waits for ARP")
+        }
+        Part::Main | Part::Copy => ("packet copy glides", motion(glyph, step_idx), "copy of"),
+    };
+    html! {
+        <g key={format!("{step_idx}-{}", glyph.id.index())} class={classes!(class, leg_class(glyph.kind))} {style}
+            role="img" aria-label={format!("{what}: {} at {}", glyph.label, glyph.at)}>
+            <title>{ format!("{what}: {}", glyph.label) }</title>
+            if glyph.part == Part::Parked {
+                { dot(9) }
+                <path class="clock" d="M0-5v5h3.5" />
+            } else {
+                { dot(6) }
+            }
+        </g>
+    }
+}
+
+fn dot(radius: i32) -> Html {
+    html! { <circle class="dot" r={s(radius)} /> }
+}
+
+fn tag(r: Rect, label: &str) -> Html {
+    html! {
+        <g class="tag">
+            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(r.h / 2)} />
+            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ label }</text>
+        </g>
+    }
+}
+
+/// Shown when the packet has come to rest: a sign on its dot, and a reason under its tag where there is one.
+fn mark_view(mark: &Mark, tag: Rect) -> Html {
+    let (class, sign) = match mark {
+        Mark::Delivered => ("mark mark-good", "M-4 0l3 3 5-6"),
+        Mark::Ignored => ("mark mark-quiet", "M-4 0h8"),
+        Mark::Waiting => ("mark mark-quiet", "M0-5v5h3.5"),
+        Mark::Dropped(_) => ("mark mark-bad", "M-4-4l8 8M4-4l-8 8"),
+        Mark::Left => ("mark mark-quiet", "M-4 0h7M0-3l3 3-3 3"),
+    };
+    let reason = match mark {
+        Mark::Dropped(reason) => Some(reason.as_str()),
+        Mark::Waiting => Some("waits for ARP"),
+        Mark::Left => Some("leaves the model"),
+        Mark::Delivered | Mark::Ignored => None,
+    };
+    html! {
+        <g {class}>
+            <circle r="9" />
+            <path d={sign} />
+            { for reason.map(|reason| note(reason, tag)) }
+        </g>
+    }
+}
+
+/// On the tag's far side from the device.
+fn note(reason: &str, tag: Rect) -> Html {
+    let w = text_width(reason, 11) + 18;
+    let y = if tag.y < 0 { tag.y - tag.h - 3 } else { tag.bottom() + 3 };
+    let x = if tag.x < 0 { tag.right() - w } else { tag.x };
+    let r = Rect { x, y, w, h: tag.h };
+    html! {
+        <g class="note">
+            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(r.h / 2)} />
+            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ reason }</text>
+        </g>
+    }
+}
+
+fn spoken(mark: Option<&Mark>) -> String {
+    match mark {
+        Some(Mark::Delivered) => ", delivered".to_owned(),
+        Some(Mark::Ignored) => ", read and left alone".to_owned(),
+        Some(Mark::Waiting) => ", waits for ARP".to_owned(),
+        Some(Mark::Dropped(reason)) => format!(", dropped: {reason}"),
+        Some(Mark::Left) => ", leaves the model".to_owned(),
+        None => String::new(),
+    }
+}
