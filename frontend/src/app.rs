@@ -76,6 +76,7 @@ pub fn App() -> Html {
                             playing={session.playing}
                             speed={session.speed}
                             device={session.device}
+                            netns={session.netns}
                             {narrow}
                         />
                     }

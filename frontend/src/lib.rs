@@ -5,10 +5,12 @@
 
 pub mod app;
 pub mod hooks;
+pub mod layout;
 pub mod panels;
 pub mod platform;
-pub mod stand_in;
+pub mod scene;
 pub mod state;
+pub mod svg;
 
 /// Puts the page on its mount point.
 pub fn mount() {

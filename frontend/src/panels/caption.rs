@@ -1,6 +1,6 @@
 //! The step in words: what happens, what it changes in the headers, and why.
 
-use everyhop_engine::wire::dissect::Layer;
+use everyhop_engine::wire::dissect::Field;
 use yew::prelude::*;
 
 use crate::state::headers::{FieldAt, Headers};
@@ -20,8 +20,9 @@ pub fn Caption(props: &Props) -> Html {
     let Some(step) = shown.run.story.steps.get(step_idx) else {
         return html! {
             <aside class="caption" aria-label="This step">
-                <h1>{ "Nothing to send" }</h1>
-                <p>{ "No packet moves in this lab. Choose who sends to whom above the stage." }</p>
+                <h1>{ "Nothing moves" }</h1>
+                <p>{ "No packet is sent in this lab." }</p>
+                { results(shown) }
             </aside>
         };
     };
@@ -48,7 +49,21 @@ pub fn Caption(props: &Props) -> Html {
                     <ul>{ for step.because.iter().map(reason) }</ul>
                 </section>
             }
+            if step_idx + 1 == n_steps {
+                { results(shown) }
+            }
         </aside>
+    }
+}
+
+/// How each action ended.
+fn results(shown: &Shown) -> Html {
+    html! {
+        { for shown.run.results.iter().enumerate().map(|(n, result)| html! {
+            <p key={n} class={classes!("result", result.verdict.name())}>
+                <b>{ result.verdict.name() }</b>{ " " }{ &result.because }
+            </p>
+        }) }
     }
 }
 
@@ -70,8 +85,8 @@ fn reason(because: &Because) -> Html {
 const MAIN_FIELDS: &[(&str, &str, &str)] = &[
     ("Ethernet", "Source", "MAC from"),
     ("Ethernet", "Destination", "MAC to"),
-    ("ARP", "Sender IP address", "asks for"),
-    ("ARP", "Target IP address", "about"),
+    ("ARP", "Sender IP address", "asker"),
+    ("ARP", "Target IP address", "asks for"),
     ("IPv4", "Source", "IP from"),
     ("IPv4", "Destination", "IP to"),
     ("IPv4", "Time to live", "TTL"),
@@ -80,37 +95,48 @@ const MAIN_FIELDS: &[(&str, &str, &str)] = &[
     ("UDP", "Destination port", "port to"),
 ];
 
-fn short_name(layer: &Layer, name: &str) -> Option<&'static str> {
-    let found = MAIN_FIELDS.iter().find(|(of, field, _)| *of == layer.name && *field == name);
-    found.map(|(_, _, short)| *short)
+/// The main fields, then the others that changed, each with its value one step earlier.
+fn header_rows(headers: &Headers) -> Html {
+    let all = headers.layers.iter().enumerate().flat_map(|(layer, l)| {
+        l.fields.iter().enumerate().map(move |(field, f)| (l.name, f, FieldAt { layer, field }))
+    });
+    let all: Vec<_> = all.collect();
+    let is_reply = |name: &str| {
+        name == "ARP" && all.iter().any(|(_, f, _)| f.name == "Opcode" && f.value == "2")
+    };
+    let main = MAIN_FIELDS.iter().filter_map(|&(layer, name, short)| {
+        let &(_, field, at) = all.iter().find(|(of, f, _)| *of == layer && f.name == name)?;
+        let short = match (is_reply(layer), short) {
+            (true, "asker") => "answers",
+            (true, "asks for") => "asker",
+            (_, short) => short,
+        };
+        Some(row(headers, short.to_owned(), field, at))
+    });
+    let is_main = |layer: &str, name: &str| {
+        MAIN_FIELDS.iter().any(|(of, field, _)| *of == layer && *field == name)
+    };
+    let others = all
+        .iter()
+        .filter(|(layer, field, at)| !is_main(layer, field.name) && headers.before(*at).is_some());
+    let others = others.map(|&(_, field, at)| row(headers, field.name.to_lowercase(), field, at));
+    html! { <dl class="headers mono" aria-label="Headers of the packet">{ for main.chain(others) }</dl> }
 }
 
-/// The main fields and those that changed, each with its value one step earlier.
-fn header_rows(headers: &Headers) -> Html {
-    let rows = headers.layers.iter().enumerate().flat_map(|(layer_idx, layer)| {
-        layer.fields.iter().enumerate().filter_map(move |(field_idx, field)| {
-            let before = headers.before(FieldAt { layer: layer_idx, field: field_idx });
-            let short = short_name(layer, field.name);
-            let name = match (short, before) {
-                (Some(short), _) => short.to_owned(),
-                (None, Some(_)) => field.name.to_lowercase(),
-                (None, None) => return None,
-            };
-            let note = field.note.as_ref().filter(|_| field.name == "Type");
-            Some(html! {
-                <div key={format!("{layer_idx}.{field_idx}")} class={before.map(|_| "changed")}>
-                    <dt>{ name }</dt>
-                    <dd>
-                        if let Some(before) = before {
-                            <s><span class="visually-hidden">{ "was " }</span>{ before.to_owned() }</s>
-                            { " " }<b>{ &field.value }</b>
-                        } else {
-                            { note.unwrap_or(&field.value) }
-                        }
-                    </dd>
-                </div>
-            })
-        })
-    });
-    html! { <dl class="headers mono" aria-label="Headers of the packet">{ for rows }</dl> }
+fn row(headers: &Headers, name: String, field: &Field, at: FieldAt) -> Html {
+    let before = headers.before(at);
+    let words = field.note.as_ref().filter(|_| field.name == "Type");
+    html! {
+        <div key={format!("{}.{}", at.layer, at.field)} class={before.map(|_| "changed")}>
+            <dt>{ name }</dt>
+            <dd>
+                if let Some(before) = before {
+                    <s><span class="visually-hidden">{ "was " }</span>{ before.to_owned() }</s>
+                    { " " }<b>{ &field.value }</b>
+                } else {
+                    { words.unwrap_or(&field.value) }
+                }
+            </dd>
+        </div>
+    }
 }

@@ -1,110 +1,142 @@
 //! Who sends what to whom, for labs that have no action of their own or that the learner changed.
 
-use everyhop_engine::kube::{Cluster, Pod, Protocol};
+use everyhop_engine::kube::Protocol;
+use everyhop_engine::lesson::Lab;
 use yew::prelude::*;
 
 use crate::hooks::{maybe, use_dispatch};
 use crate::platform;
 use crate::state::Action;
 use crate::state::lessons::OWN;
-use crate::state::run::{Exchange, Sending, Shown, first_exchange};
+use crate::state::run::{Exchange, Sending, Shown};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
     pub shown: Shown,
 }
 
+/// What stands in the form, not yet sent.
+#[derive(Clone, PartialEq, Eq)]
+struct Form {
+    from: String,
+    /// A pod; None: the address beside it.
+    to: Option<String>,
+    address: String,
+    udp: bool,
+    port: String,
+}
+
+/// A datagram's port where the destination declares none.
+const USUAL_PORT: u16 = 8080;
+
+impl Form {
+    fn of(exchange: &Exchange, lab: &Lab) -> Self {
+        let to_pod = pod_names(lab).any(|name| name == exchange.to);
+        let port = match exchange.sending {
+            Sending::Udp(port) => port,
+            Sending::Icmp => udp_port(lab, &exchange.to).unwrap_or(USUAL_PORT),
+        };
+        Self {
+            from: exchange.from.clone(),
+            to: to_pod.then(|| exchange.to.clone()),
+            address: if to_pod { String::new() } else { exchange.to.clone() },
+            udp: matches!(exchange.sending, Sending::Udp(_)),
+            port: port.to_string(),
+        }
+    }
+
+    /// None: the port is no port.
+    fn exchange(&self) -> Option<Exchange> {
+        let sending = if self.udp {
+            Sending::Udp(self.port.trim().parse().ok().filter(|&port| port > 0)?)
+        } else {
+            Sending::Icmp
+        };
+        let to = self.to.clone().unwrap_or_else(|| self.address.trim().to_owned());
+        Some(Exchange { from: self.from.clone(), to, sending })
+    }
+}
+
 /// Shown where the text leaves open who talks to whom.
 #[component]
 pub fn Composer(props: &Props) -> Html {
     let dispatch = use_dispatch();
-    let cluster = &props.shown.lab.cluster;
-    let chosen = use_state_eq(|| None::<Exchange>);
-    let port_text = use_state_eq(|| None::<String>);
-    let open = props.shown.lesson == OWN.id || props.shown.is_edited();
-    let start = (*chosen).clone().filter(|exchange| names_pods(cluster, exchange));
-    let Some(exchange) =
-        start.or_else(|| props.shown.sent.clone()).or_else(|| first_exchange(cluster))
-    else {
+    let lab = &props.shown.lab;
+    let typed = use_state_eq(|| None::<(Shown, Form)>);
+    let open = props.shown.lesson == OWN.id || props.shown.is_edited() || lab.actions.is_empty();
+    let Some(exchange) = props.shown.sent.clone().or_else(|| Exchange::first(lab)) else {
         return Html::default();
     };
-    if !open && !props.shown.lab.actions.is_empty() {
+    if !open {
         return Html::default();
     }
-
-    let pick = |change: fn(&mut Exchange, String)| {
-        let (chosen, exchange) = (chosen.setter(), exchange.clone());
-        Callback::from(move |event: Event| {
-            let mut next = exchange.clone();
-            change(&mut next, platform::choice_of(&event));
-            chosen.set(Some(next));
-        })
+    // What was typed for an earlier run is not for this one.
+    let form = match &*typed {
+        Some((shown, form)) if *shown == props.shown => form.clone(),
+        Some(_) | None => Form::of(&exchange, lab),
     };
-    let pick_to = {
-        let (chosen, exchange, cluster) = (chosen.setter(), exchange.clone(), cluster.clone());
-        let port_text = port_text.setter();
-        Callback::from(move |event: Event| {
-            let to = platform::choice_of(&event);
-            let protocol = match exchange.protocol {
-                Sending::Icmp => Sending::Icmp,
-                Sending::Udp(_) => Sending::Udp(udp_port(&cluster, &to).unwrap_or(8080)),
-            };
-            port_text.set(None);
-            chosen.set(Some(Exchange { to, protocol, ..exchange.clone() }));
-        })
+    let change = |with: fn(&mut Form, String, &Lab)| {
+        let (typed, shown, form) = (typed.setter(), props.shown.clone(), form.clone());
+        move |value: String| {
+            let mut form = form.clone();
+            with(&mut form, value, &shown.lab);
+            typed.set(Some((shown.clone(), form)));
+        }
     };
-    let pick_protocol = {
-        let (chosen, exchange) = (chosen.setter(), exchange.clone());
-        let port = udp_port(cluster, &exchange.to).unwrap_or(8080);
-        Callback::from(move |event: Event| {
-            let protocol = match platform::choice_of(&event).as_str() {
-                "udp" => Sending::Udp(port),
-                _ => Sending::Icmp,
-            };
-            chosen.set(Some(Exchange { protocol, ..exchange.clone() }));
-        })
+    let pick = |with| {
+        let change = change(with);
+        Callback::from(move |event: Event| change(platform::choice_of(&event)))
     };
-    let type_port = {
-        let port_text = port_text.setter();
-        Callback::from(move |event: InputEvent| port_text.set(Some(platform::value_of(&event))))
+    let write = |with| {
+        let change = change(with);
+        Callback::from(move |event: InputEvent| change(platform::value_of(&event)))
     };
-    let to_send = match (exchange.protocol, &*port_text) {
-        (Sending::Udp(_), Some(text)) => match text.trim().parse() {
-            Ok(port) if port > 0 => {
-                Some(Exchange { protocol: Sending::Udp(port), ..exchange.clone() })
-            }
-            Ok(_) | Err(_) => None,
-        },
-        _ => Some(exchange.clone()),
-    };
+    let to_send = form.exchange();
     let wrong_port = to_send.is_none();
     let send = maybe(&dispatch, move |event: SubmitEvent| {
         event.prevent_default();
         to_send.clone().map(Action::Send)
     });
-    let is_udp = matches!(exchange.protocol, Sending::Udp(_));
+    let nodes = lab.cluster.nodes.iter().map(|node| format!("node/{}", node.name));
     html! {
         <form class="composer" aria-label="What to send" onsubmit={send}>
             <label>
                 { "From " }
-                { pods(cluster, &exchange.from, pick(|exchange, from| exchange.from = from)) }
-            </label>
-            <label>{ "to " }{ pods(cluster, &exchange.to, pick_to) }</label>
-            <label>
-                { "send " }
-                <select class="btn" onchange={pick_protocol}>
-                    <option value="icmp" selected={!is_udp}>{ "ICMP echo (ping)" }</option>
-                    <option value="udp" selected={is_udp}>{ "UDP datagram" }</option>
+                <select class="btn" onchange={pick(|form, from, _| form.from = from)}>
+                    { for pod_names(lab).chain(nodes).map(|name| option(&name, name == form.from)) }
                 </select>
             </label>
-            if let Sending::Udp(port) = exchange.protocol {
+            <label>
+                { "to " }
+                <select class="btn" onchange={pick(choose_destination)}>
+                    { for pod_names(lab).map(|name| option(&name, form.to.as_ref() == Some(&name))) }
+                    <option value="" selected={form.to.is_none()}>{ "an address…" }</option>
+                </select>
+            </label>
+            if form.to.is_none() {
+                <input
+                    class="address"
+                    aria-label="Destination address"
+                    placeholder="10.244.1.9"
+                    value={form.address.clone()}
+                    oninput={write(|form, address, _| form.address = address)}
+                />
+            }
+            <label>
+                { "send " }
+                <select class="btn" onchange={pick(|form, what, _| form.udp = what == "udp")}>
+                    <option value="icmp" selected={!form.udp}>{ "a ping (ICMP echo)" }</option>
+                    <option value="udp" selected={form.udp}>{ "a UDP datagram" }</option>
+                </select>
+            </label>
+            if form.udp {
                 <label>
-                    { "port " }
+                    { "to port " }
                     <input
                         inputmode="numeric"
                         aria-invalid={wrong_port.to_string()}
-                        value={(*port_text).clone().unwrap_or_else(|| port.to_string())}
-                        oninput={type_port}
+                        value={form.port.clone()}
+                        oninput={write(|form, port, _| form.port = port)}
                     />
                 </label>
             }
@@ -116,28 +148,25 @@ pub fn Composer(props: &Props) -> Html {
     }
 }
 
-fn pods(cluster: &Cluster, chosen: &str, onchange: Callback<Event>) -> Html {
-    html! {
-        <select class="btn" {onchange}>
-            { for cluster.pods.iter().map(|pod| {
-                let name = pod.short_name();
-                let selected = name == chosen;
-                html! { <option key={name.clone()} value={name.clone()} {selected}>{ name.clone() }</option> }
-            }) }
-        </select>
+fn choose_destination(form: &mut Form, to: String, lab: &Lab) {
+    if let Some(port) = udp_port(lab, &to) {
+        form.port = port.to_string();
     }
+    form.to = Some(to).filter(|to| !to.is_empty());
 }
 
-fn find<'a>(cluster: &'a Cluster, name: &str) -> Option<&'a Pod> {
-    cluster.pods.iter().find(|pod| pod.short_name() == name)
+fn option(name: &str, selected: bool) -> Html {
+    let label = name.strip_prefix("pod/").unwrap_or(name).to_owned();
+    html! { <option key={name.to_owned()} value={name.to_owned()} {selected}>{ label }</option> }
 }
 
-fn names_pods(cluster: &Cluster, exchange: &Exchange) -> bool {
-    find(cluster, &exchange.from).is_some() && find(cluster, &exchange.to).is_some()
+fn pod_names(lab: &Lab) -> impl Iterator<Item = String> {
+    (0..lab.cluster.pods.len()).map(|pod| lab.pod_name(pod))
 }
 
 /// The first port that a pod says it listens on by UDP.
-fn udp_port(cluster: &Cluster, pod: &str) -> Option<u16> {
-    let mut ports = find(cluster, pod)?.ports();
+fn udp_port(lab: &Lab, name: &str) -> Option<u16> {
+    let pod = pod_names(lab).position(|pod| pod == name)?;
+    let mut ports = lab.cluster.pods[pod].ports();
     ports.find(|port| port.protocol == Protocol::Udp).map(|port| port.number)
 }

@@ -1,10 +1,17 @@
-//! The section around the drawing.
+//! The section around the drawing: says which step it shows, and hands clicks on it to the session.
 
-use everyhop_engine::base::DevId;
+use std::rc::Rc;
+
+use everyhop_engine::base::{DevId, NsId};
 use yew::prelude::*;
 
-use crate::state::Speed;
+use crate::hooks::use_dispatch;
+use crate::layout::{ClusterView, lay_out};
+use crate::platform;
+use crate::scene::scene;
 use crate::state::run::Shown;
+use crate::state::{Action, Speed};
+use crate::svg::{Selection, Stage};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -12,17 +19,58 @@ pub struct Props {
     pub step_idx: usize,
     pub playing: bool,
     pub speed: Speed,
-    /// The selected device.
     pub device: Option<DevId>,
+    pub netns: Option<NsId>,
     pub narrow: bool,
 }
 
+/// How long a packet glides into a step that the learner asked for.
+const GLIDE_MS: u32 = 500;
+
 #[component]
 pub fn StageFrame(props: &Props) -> Html {
+    let dispatch = use_dispatch();
+    let layout = use_memo((props.shown.clone(), props.narrow), |(shown, narrow)| {
+        let view = ClusterView::from(&shown.lab.cluster);
+        Rc::new(lay_out(&shown.run.start, &view, *narrow))
+    });
+    let scene = use_memo(
+        (props.shown.clone(), layout.clone(), props.step_idx),
+        |(shown, layout, step_idx)| Rc::new(scene(&shown.run.story, layout, *step_idx)),
+    );
+    let on_select = use_callback(dispatch, |selection, dispatch| {
+        dispatch.emit(match selection {
+            Selection::Device(device) => Action::SelectDevice(Some(device)),
+            Selection::Netns(netns) => Action::SelectNetns(Some(netns)),
+            Selection::Packet => Action::SelectMove(0),
+        });
+    });
+    let selected = props.device.map(Selection::Device).or(props.netns.map(Selection::Netns));
+    let glide_ms = if platform::reduced_motion() {
+        0
+    } else if props.playing {
+        // The packet rests a while at each step, to be read.
+        props.speed.step_ms() / 2
+    } else {
+        GLIDE_MS
+    };
     let n_steps = props.shown.n_steps();
     let step = if n_steps == 0 { 0 } else { props.step_idx + 1 };
     html! {
-        <section class="stage" aria-label="Stage" data-step={step.to_string()} data-steps={n_steps.to_string()}>
+        <section
+            class="stage"
+            aria-label="Stage"
+            data-step={step.to_string()}
+            data-steps={n_steps.to_string()}
+        >
+            <Stage
+                layout={(*layout).clone()}
+                scene={(*scene).clone()}
+                step_idx={props.step_idx}
+                {glide_ms}
+                {selected}
+                {on_select}
+            />
         </section>
     }
 }

@@ -97,6 +97,9 @@ fn share_start(step_idx: usize, n_steps: usize) -> usize {
     }
 }
 
+/// A segment's share of the track, in per mille, that has room for its name.
+const NAMED: usize = 100;
+
 fn per_cent(per_mille: usize) -> String {
     format!("{}.{}%", per_mille / 10, per_mille % 10)
 }
@@ -117,10 +120,13 @@ fn Track(props: &TrackProps) -> Html {
         first += steps.len();
         let end = if first == n_steps { 1000 } else { share_start(first, n_steps) };
         let leg = &story.legs[steps[0].leg];
+        let named = end - start >= NAMED;
         html! {
             <g key={first} class={leg_class(leg.kind)}>
                 <rect x={per_cent(start)} y="11" width={per_cent(end - start)} height="8" />
-                <text x={per_cent(start)} dx="2" y="36">{ &leg.label }</text>
+                if named {
+                    <text x={per_cent(start)} dx="2" y="36">{ &leg.label }</text>
+                }
             </g>
         }
     });

@@ -16,11 +16,15 @@ pub struct Lesson {
 
 /// All lessons that follow the article.
 pub const ARTICLE: &[Lesson] = &[
-    Lesson { id: LessonId("pod-to-pod"), title: "Pod to pod, one node", text: "# pod-to-pod\n" },
+    Lesson {
+        id: LessonId("pod-to-pod"),
+        title: "Pod to pod, one node",
+        text: include_str!("../../../public/labs/pod-to-pod.yaml"),
+    },
     Lesson {
         id: LessonId("node-to-node"),
         title: "Pod to pod, two nodes",
-        text: "# node-to-node\n",
+        text: include_str!("../../../public/labs/node-to-node.yaml"),
     },
 ];
 

@@ -247,10 +247,10 @@ impl Session {
         let text =
             if own && run_draft { self.texts.draft(lesson) } else { lesson.lesson().text.into() };
         self.shown = None;
-        self.show(run::run(lesson, &text, None));
+        self.show(run::run(lesson, &text));
         if self.shown.is_none() && own {
             // A draft with problems: the stage has something to show all the same.
-            self.shown = run::run(lesson, &OWN.text.into(), None).ok();
+            self.shown = run::run(lesson, &OWN.text.into()).ok();
         }
     }
 
@@ -343,9 +343,18 @@ impl Session {
             Action::SelectMove(move_idx) => {
                 self.move_idx = move_idx;
                 self.field = None;
+                self.tab = Tab::Packet;
             }
-            Action::SelectDevice(device) => self.device = device,
-            Action::SelectNetns(netns) => self.netns = netns,
+            Action::SelectDevice(device) => {
+                self.device = device;
+                self.netns = None;
+                self.tab = Tab::Captures;
+            }
+            Action::SelectNetns(netns) => {
+                self.netns = netns;
+                self.device = None;
+                self.tab = Tab::Tables;
+            }
             Action::SelectField(field) => self.field = field,
             Action::Edit(text) => {
                 if let Some(lesson) = self.lesson() {
@@ -358,7 +367,7 @@ impl Session {
             }
             Action::RunText => {
                 if let Some(lesson) = self.lesson() {
-                    self.show(run::run(lesson, &self.texts.draft(lesson), None));
+                    self.show(run::run(lesson, &self.texts.draft(lesson)));
                 }
             }
             Action::RestoreText => {
@@ -366,7 +375,7 @@ impl Session {
                     if let Some(draft) = self.texts.drafts.remove(&lesson) {
                         self.texts.put_aside.insert(lesson, draft);
                     }
-                    self.show(run::run(lesson, &lesson.lesson().text.into(), None));
+                    self.show(run::run(lesson, &lesson.lesson().text.into()));
                 }
             }
             Action::TakeBack => {
@@ -377,8 +386,11 @@ impl Session {
                 }
             }
             Action::Send(exchange) => {
-                if let Some(shown) = self.shown.clone() {
-                    self.show(run::run(shown.lesson, &shown.text, Some(exchange)));
+                self.notice = None;
+                match self.shown.as_ref().map(|shown| run::send(shown, exchange)) {
+                    Some(Ok(shown)) => self.show(Ok(shown)),
+                    Some(Err(refused)) => self.notice = Some(refused.to_string()),
+                    None => {}
                 }
             }
             Action::SetTheme(theme) => self.theme = Some(theme),

@@ -3,9 +3,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-use everyhop_engine::kube::{Cluster, Pod};
-
-use crate::stand_in::lesson::{Lab, Run};
+use everyhop_engine::lesson::{Lab, Loaded, Protocol, Refused, Run};
 use everyhop_engine::yaml::Problem;
 
 use super::lessons::LessonId;
@@ -13,11 +11,11 @@ use super::lessons::LessonId;
 /// What a learner sends in a lab of their own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exchange {
-    /// A pod's name.
+    /// `pod/pod-1`, `node/node-1`.
     pub from: String,
-    /// A pod's name.
+    /// `pod/pod-2`, `10.244.1.3`.
     pub to: String,
-    pub protocol: Sending,
+    pub sending: Sending,
 }
 
 /// What is sent.
@@ -29,11 +27,28 @@ pub enum Sending {
     Udp(u16),
 }
 
-/// What a lab without actions sends: an echo request from the first pod to the second, or to itself. None: no pods.
-pub fn first_exchange(cluster: &Cluster) -> Option<Exchange> {
-    let from = cluster.pods.first()?.short_name();
-    let to = cluster.pods.get(1).map_or_else(|| from.clone(), Pod::short_name);
-    Some(Exchange { from, to, protocol: Sending::Icmp })
+impl Exchange {
+    /// What a lab without actions sends: an echo request from the first pod to the second, or to itself. None: there
+    /// are no pods.
+    pub fn first(lab: &Lab) -> Option<Self> {
+        let n_pods = lab.cluster.pods.len();
+        let (first, last) = (0, n_pods.checked_sub(1)?);
+        Some(Self {
+            from: lab.pod_name(first),
+            to: lab.pod_name(last.min(1)),
+            sending: Sending::Icmp,
+        })
+    }
+
+    fn run(&self, lab: &Lab) -> Result<Run, Refused> {
+        let action = match self.sending {
+            Sending::Icmp => lab.exchange(&self.from, &self.to, Some(Protocol::Icmp)),
+            Sending::Udp(port) => {
+                lab.exchange(&self.from, &format!("{}:{port}", self.to), Some(Protocol::Udp))
+            }
+        };
+        Ok(lab.run_actions(&[action?]))
+    }
 }
 
 /// A lab that ran.
@@ -79,22 +94,29 @@ impl Ran {
     }
 }
 
-/// Loads a text and runs its actions, or `exchange` in their place. A text that does not load gives all its problems.
-pub fn run(
-    lesson: LessonId,
-    text: &Rc<str>,
-    exchange: Option<Exchange>,
-) -> Result<Shown, Vec<Problem>> {
-    let loaded = Lab::load(text)?;
-    let lab = loaded.lab;
-    let run = lab.run();
+/// Loads a text and runs its actions; a text without any sends [`Exchange::first`]. One that does not load gives all
+/// its problems.
+pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
+    let Loaded { lab, notices } = Lab::load(text)?;
+    let first = Exchange::first(&lab).filter(|_| lab.actions.is_empty());
+    let (run, sent) = match first.map(|first| (first.run(&lab), first)) {
+        Some((Ok(run), first)) => (run, Some(first)),
+        Some((Err(_), _)) | None => (lab.run(), None),
+    };
+    let (title, text) = (lab.title.clone(), Rc::clone(text));
+    Ok(Shown(Rc::new(Ran { lesson, text, title, lab, run, sent, notices })))
+}
+
+/// Sends something else in the same lab.
+pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
+    let run = exchange.run(&shown.lab)?;
     Ok(Shown(Rc::new(Ran {
-        lesson,
-        text: Rc::clone(text),
-        title: lab.title.clone(),
-        lab,
+        lesson: shown.lesson,
+        text: Rc::clone(&shown.text),
+        title: shown.title.clone(),
+        lab: shown.lab.clone(),
         run,
-        sent: exchange,
-        notices: loaded.notices,
+        sent: Some(exchange),
+        notices: shown.notices.clone(),
     })))
 }

@@ -126,7 +126,7 @@ fn after_a_crash_the_draft_is_there_and_does_not_run_by_itself() {
 #[test]
 fn every_lesson_of_the_list_runs() {
     for lesson in lessons::all() {
-        let ran = run::run(lesson.id, &lesson.text.into(), None);
+        let ran = run::run(lesson.id, &lesson.text.into());
         assert!(ran.is_ok_and(|shown| shown.n_steps() > 0), "{:?}", lesson.id);
     }
 }
