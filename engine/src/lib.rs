@@ -29,3 +29,5 @@ pub mod yaml;
 pub mod snapshot;
 
 pub mod kube;
+
+pub mod lesson;

@@ -24,6 +24,14 @@ impl Report {
         add(&mut self.notices, &mut self.more_notices, notice);
     }
 
+    /// Takes over what another reader found.
+    pub fn absorb(&mut self, other: Self) {
+        other.problems.into_iter().for_each(|problem| self.problem(problem));
+        other.notices.into_iter().for_each(|notice| self.notice(notice));
+        self.more_problems += other.more_problems;
+        self.more_notices += other.more_notices;
+    }
+
     /// Whether nothing stands in the way so far.
     pub fn is_ok(&self) -> bool {
         self.problems.is_empty()
@@ -247,6 +255,21 @@ impl<'a> At<'a> {
         }
     }
 
+    /// Every key of the map must be one of `known`.
+    pub fn only(&self, known: &[&str], report: &mut Report) {
+        for (key, position, _) in self.entries().filter(|(key, ..)| !known.contains(key)) {
+            let meant = closest(key, known).map(|meant| format!("; did you mean {meant}?"));
+            let mut problem = self.problem(format!(
+                "there is no field {:?} here: expected one of {}{}",
+                shortened(key),
+                known.join(", "),
+                meant.unwrap_or_default()
+            ));
+            (problem.line, problem.column) = (position.line, position.column);
+            report.problem(problem);
+        }
+    }
+
     /// A problem: another type of value was expected.
     pub fn wrong(&self, expected: &str) -> Problem {
         self.problem(format!("expected {expected}, found {}", self.found()))
@@ -293,8 +316,16 @@ pub fn closest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
         .map(|(_, name)| name)
 }
 
-/// Letters to insert, delete or replace to get from one word to the other (Levenshtein).
+/// Letters to insert, delete or replace to get from one word to the other (Levenshtein); two neighbours in the wrong
+/// order count as one.
 fn slips(a: &[u8], b: &[u8]) -> usize {
+    if a.len() == b.len()
+        && let Some(at) = a.iter().zip(b).position(|(x, y)| x != y)
+        && let ([x, y, rest @ ..], [z, w, others @ ..]) = (&a[at..], &b[at..])
+        && (x, y, rest) == (w, z, others)
+    {
+        return 1;
+    }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, &from) in a.iter().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);

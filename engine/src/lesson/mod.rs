@@ -1,0 +1,228 @@
+//! Labs: a cluster, what is sent in it, and what to notice; read from one text, run to a trace and its story.
+//!
+//! Whatever shows a lab (page, command line, test) uses [`Lab`] and [`Run`] alone.
+
+mod document;
+mod end;
+pub mod narration;
+mod run;
+
+use std::fmt;
+
+pub use end::{Destination, Refused, Source};
+pub use run::{ActionResult, Run};
+
+use crate::base::Nanos;
+use crate::kube::{self, Cluster, Objects};
+use crate::story::Verdict;
+use crate::tool::{self, Configured};
+use crate::world::World;
+use crate::yaml::{self, At, Place, Problem, Report};
+use document::Document;
+
+/// A lab, ready to run.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    pub title: String,
+    /// All chance is drawn from it.
+    pub seed: u64,
+    pub cluster: Cluster,
+    /// What builds the lab's world, with who caused it.
+    pub configured: Vec<Configured>,
+    pub actions: Vec<Action>,
+    pub narration: Vec<narration::Rule>,
+    pub expect: Vec<Expect>,
+    /// The world before any action.
+    world: World,
+}
+
+/// A lab and what its author may want to know.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub lab: Lab,
+    /// Objects of no use here, fields that may be misspelt, and what was assumed.
+    pub notices: Vec<Problem>,
+}
+
+/// Something sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Action {
+    pub from: Source,
+    pub to: Destination,
+    pub protocol: Protocol,
+    pub payload: Vec<u8>,
+    /// How long the world runs on after the last frame; an exchange that got no answer takes [`Action::NO_ANSWER`].
+    pub wait: Nanos,
+}
+
+impl Action {
+    /// Until when a sender that hears nothing waits: long enough for three ARP requests to go unanswered.
+    pub const NO_ANSWER: Nanos = Nanos::from_secs(4);
+}
+
+/// How it is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// An echo request.
+    Icmp,
+    Udp,
+    /// TCP endpoints are not modelled yet: such an action ends with [`Verdict::Unmodelled`].
+    Tcp,
+}
+
+impl Protocol {
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Icmp => "icmp",
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// Reads `icmp`, `udp` or `tcp`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Icmp, Self::Udp, Self::Tcp].into_iter().find(|protocol| protocol.name() == name)
+    }
+
+    /// What is sent where nothing else is given: for an echo, 56 bytes as `ping` sends them.
+    fn default_payload(self) -> Vec<u8> {
+        match self {
+            Self::Icmp => (0..56).collect(),
+            Self::Udp | Self::Tcp => b"hello".to_vec(),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A claim about how an action ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expect {
+    /// Index into [`Lab::actions`].
+    pub action: usize,
+    pub verdict: Verdict,
+    /// Where the claim is written.
+    pub place: Place,
+}
+
+impl Lab {
+    /// Reads a lab from a text: Kubernetes objects, and at most one document of kind Lab. A text that cannot be used
+    /// gives all its problems.
+    pub fn load(text: &str) -> Result<Loaded, Vec<Problem>> {
+        let mut report = Report::default();
+        let lab = match read(text, &mut report) {
+            Ok(lab) => lab,
+            Err(problem) => {
+                report.problem(problem);
+                None
+            }
+        };
+        match (report.finish(), lab) {
+            (Ok(notices), Some(lab)) => Ok(Loaded { lab, notices }),
+            (Ok(_), None) => unreachable!("a text without a problem gives a lab"),
+            (Err(problems), _) => Err(problems),
+        }
+    }
+
+    /// [`Lab::load`] for a file's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
+        Self::load(yaml::text_from_bytes(bytes).map_err(|problem| vec![problem])?)
+    }
+
+    /// One thing to send, for [`Lab::run_actions`]: `from` as in `pod/pod-1`, `to` as in `pod/pod-2:8080`. Without a
+    /// protocol it is the one that the destination's pod declares for the port.
+    pub fn exchange(
+        &self,
+        from: &str,
+        to: &str,
+        protocol: Option<Protocol>,
+    ) -> Result<Action, Refused> {
+        let from = end::source(from, &self.cluster)?;
+        let to = end::destination(to, &self.cluster)?;
+        action(from, to, protocol, &self.cluster)
+    }
+
+    /// The text that [`Lab::exchange`] reads as this pod.
+    pub fn pod_name(&self, pod: usize) -> String {
+        format!("pod/{}", self.cluster.pods[pod].short_name())
+    }
+
+    /// The claims that a run does not keep.
+    pub fn unmet(&self, run: &Run) -> Vec<Problem> {
+        let unmet = self.expect.iter().filter_map(|expect| {
+            let result = run.results.get(expect.action)?;
+            let (claimed, found) = (expect.verdict.name(), result.verdict.name());
+            let because = &result.because;
+            let message = format!("expected the verdict {claimed}, found {found}: {because}");
+            (result.verdict != expect.verdict).then(|| expect.place.problem(message))
+        });
+        unmet.collect()
+    }
+}
+
+fn action(
+    from: Source,
+    to: Destination,
+    protocol: Option<Protocol>,
+    cluster: &Cluster,
+) -> Result<Action, Refused> {
+    let protocol = protocol.unwrap_or_else(|| end::protocol_to(&to, cluster));
+    match (protocol, to.port) {
+        (Protocol::Icmp, Some(port)) => Err(Refused::Wrong(format!(
+            "an echo request (icmp) goes to no port: expected a destination without :{port}"
+        ))),
+        (Protocol::Udp | Protocol::Tcp, None) => {
+            Err(Refused::Wrong(format!("expected a destination with a port for {protocol}")))
+        }
+        (Protocol::Icmp, None) | (Protocol::Udp | Protocol::Tcp, Some(_)) => {
+            let payload = protocol.default_payload();
+            Ok(Action { from, to, protocol, payload, wait: Nanos::ZERO })
+        }
+    }
+}
+
+/// None: the report says why not.
+fn read(text: &str, report: &mut Report) -> Result<Option<Lab>, Problem> {
+    let documents = yaml::parse(text, report)?;
+    // Apart, so that a mistake in the Lab document does not hide one in the cluster.
+    let (mut objects, mut of_objects) = (Objects::default(), Report::default());
+    let mut lab: Option<(Place, Document)> = None;
+    let mut roots = documents.iter().map(At::root).filter(|root| !root.is_null()).peekable();
+    if roots.peek().is_none() {
+        return Err(Problem::of_text(
+            "the text is empty: expected Kubernetes objects, such as a Pod",
+        ));
+    }
+    for root in roots {
+        if !document::is_lab(&root) {
+            objects.read(&root, &mut of_objects);
+        } else if let Some((first, _)) = &lab {
+            let message =
+                format!("expected one Lab, found a second (the first at line {})", first.at.line);
+            report.problem(root.problem(message));
+        } else {
+            lab = Some((root.place(), document::read(&root, report)));
+        }
+    }
+    let cluster = objects.cluster(&mut of_objects);
+    report.absorb(of_objects);
+    let Some(cluster) = cluster else { return Ok(None) };
+    let document = lab.map(|(_, document)| document).unwrap_or_default();
+    let actions = document.actions(&cluster, report);
+    let configured = kube::compile(&cluster);
+    let mut world = World::new(document.seed);
+    if let Err((index, error)) = tool::apply(&mut world, &configured) {
+        let origin = configured[index].origin.as_deref().unwrap_or("the underlay");
+        return Err(Problem::of_text(format!("{origin}: {error}")));
+    }
+    let Document { title, seed, narration, expect, .. } = document;
+    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect, world }))
+}
+
+#[cfg(test)]
+mod tests;
