@@ -11,12 +11,17 @@ use crate::Failure;
 /// Bytes of stimuli and sockets, and of all files of a snapshot together. A node with 10,000 Services has about 20 MB.
 pub(crate) const MAX_BYTES: u64 = 256 << 20;
 
+/// What messages call a file.
+pub(crate) fn name(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
+}
+
 /// A file's bytes; `-` is standard input. A directory, a missing file and one longer than `limit` are failures.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let name = name(path);
     if path.as_os_str() == "-" {
-        return read_from(std::io::stdin().lock(), "standard input", limit);
+        return read_from(std::io::stdin().lock(), &name, limit);
     }
-    let name = path.display().to_string();
     if path.is_dir() {
         return Err(Failure(format!("{name}: a directory, expected a file")));
     }
@@ -84,15 +89,20 @@ fn archive(path: &Path) -> Result<Files, Failure> {
         Failure(format!("{name}: no snapshot: expected a directory or a .tar of one ({e})"))
     };
     let mut archive = tar::Archive::new(file.take(MAX_BYTES));
-    let mut all = Files::new();
+    let (mut all, mut left) = (Files::new(), MAX_BYTES);
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if kind.is_dir() || kind.is_pax_global_extensions() {
             continue;
         }
         let path = entry.path().map_err(unreadable)?.to_string_lossy().into_owned();
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(unreadable)?;
+        if !(kind.is_file() || kind.is_gnu_sparse()) {
+            return Err(Failure(format!("{name}: {path} is neither a file nor a directory")));
+        }
+        // Bounded again: a sparse file is longer than its part of the archive.
+        let bytes = read_from(&mut entry, &format!("{name}: {path}"), left)?;
+        left -= bytes.len() as u64;
         all.insert(path.strip_prefix("./").unwrap_or(&path).to_owned(), bytes);
     }
     let prefix = all

@@ -3,8 +3,13 @@
 //!
 //! Knows arguments, files and how a result is printed; everything it prints comes from the engine.
 
+mod check;
 mod input;
+mod lab;
+mod markdown;
 mod replay;
+mod told;
+mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -14,15 +19,22 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 everyhop shows every hop a packet takes through Kubernetes.
 
+  everyhop trace LAB.yaml --from pod/NAME --to pod/NAME[:PORT] [--proto icmp|udp|tcp] [--json]
+      run one exchange in the cluster described and print each step with its reasons; LAB.yaml may be - for standard
+      input; without --from and --to the lab's own actions run
+
   everyhop replay --snapshot DIR --stimuli FILE [--sockets FILE]
       load Linux state as the standard tools print it (a directory or a .tar), play the stimuli, and print what every
       device saw as JSON lines
 
-Exit code: 0 done, 1 the answer is no, 2 bad input or usage.
+  everyhop check FILE...
+      load and run every lab, also those in fenced blocks of Markdown marked everyhop, and check what they claim
+
+Names of pods may be NAMESPACE/NAME. Exit code: 0 done, 1 the answer is no, 2 bad input or usage.
 ";
 
 /// The commands that there are, for the message about an unknown one.
-const COMMANDS: &str = "replay";
+const COMMANDS: &str = "trace, replay and check";
 
 /// Why a command ends without a result; the message goes to standard error, and the exit code is 2.
 #[derive(Debug)]
@@ -54,7 +66,9 @@ fn main() -> ExitCode {
 fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
     let mut args = lexopt::Parser::from_args(args);
     match args.next()? {
-        None => Err(Failure(format!("a command is missing; there are {COMMANDS}"))),
+        None => Err(Failure(format!(
+            "a command is missing; there are {COMMANDS}; everyhop --help shows how"
+        ))),
         Some(Short('h') | Long("help")) => {
             print(USAGE)?;
             Ok(Answer::Done)
@@ -64,7 +78,9 @@ fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
             Ok(Answer::Done)
         }
         Some(Value(command)) => match command.to_str() {
+            Some("trace") => trace::run(&mut args),
             Some("replay") => replay::run(&mut args),
+            Some("check") => check::run(&mut args),
             _ => {
                 let command = command.to_string_lossy();
                 Err(Failure(format!("there is no command {command:?}; there are {COMMANDS}")))

@@ -94,9 +94,10 @@ fn bad_snapshots_are_messages() {
 
     let whole = copy(&lab, &dir);
     file(&whole, "pod-1/addr.json", b"[{\"ifindex\": \"one\"}]");
-    assert!(said(&whole).ends_with(
-        "pod-1/addr.json:1:18: [0]: invalid type: string \"one\", expected u32"
-    ));
+    assert!(
+        said(&whole)
+            .ends_with("pod-1/addr.json:1:18: [0]: invalid type: string \"one\", expected u32")
+    );
     file(&whole, "pod-1/addr.json", &[0xff, 0, 1, 2]);
     assert!(said(&whole).ends_with("pod-1/addr.json:1:1: expected UTF-8 text, found other bytes"));
     fs::remove_file(whole.join("pod-1/addr.json")).expect("writable");
@@ -121,11 +122,17 @@ fn bad_stimuli_are_messages_that_name_the_file_as_given() {
 #[test]
 fn wrong_usage_is_one_message() {
     for (args, expected) in [
-        (&[][..], "a command is missing; there are trace, replay and check; everyhop --help shows how"),
+        (
+            &[][..],
+            "a command is missing; there are trace, replay and check; everyhop --help shows how",
+        ),
         (&["rules"], "there is no command \"rules\"; there are trace, replay and check"),
         (&["--verbose"], "invalid option '--verbose'; everyhop --help shows how"),
         (&["replay"], "replay needs --snapshot DIR; everyhop --help shows how"),
-        (&["replay", "--snapshot"], "missing argument for option '--snapshot'; everyhop --help shows how"),
+        (
+            &["replay", "--snapshot"],
+            "missing argument for option '--snapshot'; everyhop --help shows how",
+        ),
         (&["replay", "x"], "unexpected argument \"x\"; everyhop --help shows how"),
     ] {
         assert_eq!(everyhop(args).refused(), expected);

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What a run left behind.
-pub struct Run {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Run {
     /// The one message of a run that failed: exit code 2, nothing on standard output.
-    pub fn refused(self) -> String {
+    pub(crate) fn refused(self) -> String {
         assert_eq!(self.code, 2, "{}{}", self.out, self.err);
         assert_eq!(self.out, "", "nothing but results goes to standard output");
         assert!(!self.err.contains("panicked"), "{}", self.err);
@@ -23,14 +23,14 @@ impl Run {
     }
 
     /// What a run that succeeded printed.
-    pub fn printed(self) -> String {
+    pub(crate) fn printed(self) -> String {
         assert_eq!((self.code, &*self.err), (0, ""), "{}", self.out);
         self.out
     }
 }
 
 /// Runs `everyhop` with `stdin` on its standard input.
-pub fn everyhop_with(args: &[&str], stdin: &[u8]) -> Run {
+pub(crate) fn everyhop_with(args: &[&str], stdin: &[u8]) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_everyhop"))
         .args(args)
         .stdin(Stdio::piped())
@@ -49,12 +49,12 @@ pub fn everyhop_with(args: &[&str], stdin: &[u8]) -> Run {
 }
 
 /// Runs `everyhop`.
-pub fn everyhop(args: &[&str]) -> Run {
+pub(crate) fn everyhop(args: &[&str]) -> Run {
     everyhop_with(args, b"")
 }
 
 /// A fresh directory for one test.
-pub fn scratch(test: &str) -> PathBuf {
+pub(crate) fn scratch(test: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("the target folder is writable");
@@ -62,13 +62,13 @@ pub fn scratch(test: &str) -> PathBuf {
 }
 
 /// Writes a file and returns its path.
-pub fn file(dir: &Path, name: &str, bytes: &[u8]) -> String {
+pub(crate) fn file(dir: &Path, name: &str, bytes: &[u8]) -> String {
     let path = dir.join(name);
     fs::write(&path, bytes).expect("the directory is writable");
     text(&path)
 }
 
 /// A path as an argument.
-pub fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("a name in UTF-8").to_owned()
 }

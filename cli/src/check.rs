@@ -1,0 +1,70 @@
+//! `everyhop check`: labs load, run, and keep what they claim.
+
+use std::path::{Path, PathBuf};
+
+use everyhop_engine::lesson::Lab;
+use lexopt::prelude::*;
+
+use crate::{Answer, Failure, input, lab, markdown, print};
+
+/// Runs the command with the arguments that follow its name.
+pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
+    let mut paths = Vec::new();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Value(value) => paths.push(PathBuf::from(value)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if paths.is_empty() {
+        return Err(Failure("check needs a FILE; everyhop --help shows how".into()));
+    }
+    // Every file is looked at, whatever the others are.
+    let (mut kept, mut failures) = (true, Vec::new());
+    for path in paths {
+        match check(&path) {
+            Ok(ok) => kept &= ok,
+            Err(Failure(message)) => failures.push(message),
+        }
+    }
+    if !failures.is_empty() {
+        return Err(Failure(failures.join("\n")));
+    }
+    Ok(if kept { Answer::Done } else { Answer::No })
+}
+
+/// Whether all labs of a file keep their claims; one that cannot be loaded is a failure.
+fn check(path: &Path) -> Result<bool, Failure> {
+    let name = input::name(path);
+    let bytes = input::read(path, lab::MAX_BYTES)?;
+    if !path.extension().is_some_and(|it| it == "md" || it == "markdown") {
+        let lab = lab::load(&name, &bytes)?;
+        return check_lab(&name, 0, &lab);
+    }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Failure(format!("{name}: expected UTF-8 text, is this a binary file?")))?;
+    let (mut kept, mut failures) = (true, Vec::new());
+    for block in markdown::labs(text) {
+        let checked = lab::load_block(&name, block.fence_line, &block.text)
+            .and_then(|lab| check_lab(&name, block.fence_line, &lab));
+        match checked {
+            Ok(ok) => kept &= ok,
+            Err(Failure(message)) => failures.push(message),
+        }
+    }
+    if failures.is_empty() { Ok(kept) } else { Err(Failure(failures.join("\n"))) }
+}
+
+fn check_lab(file: &str, lines_before: usize, lab: &Lab) -> Result<bool, Failure> {
+    let run = lab.run();
+    let unmet = lab.unmet(&run);
+    let place = if lines_before > 0 { format!("{file}:{lines_before}") } else { file.to_owned() };
+    if unmet.is_empty() {
+        let steps = run.story.steps.len();
+        print(&format!("{place}: ok: {} ({steps} steps)\n", lab.title))?;
+    }
+    for problem in &unmet {
+        print(&format!("{}\n", lab::placed(file, lines_before, problem.clone())))?;
+    }
+    Ok(unmet.is_empty())
+}

@@ -1,0 +1,142 @@
+//! A run's steps and results as words and as JSON. Knows how they are printed; the engine says what happened.
+
+use std::fmt::Write;
+
+use everyhop_engine::kube::Cluster;
+use everyhop_engine::lesson::{Action, ActionResult, Run, Source};
+use everyhop_engine::story::{MoveKind, Step};
+use everyhop_engine::trace::FrameId;
+use serde_json::{Value, json};
+
+/// A run and the cluster it was run in.
+#[derive(Clone, Copy)]
+pub(crate) struct Ran<'a> {
+    pub cluster: &'a Cluster,
+    pub run: &'a Run,
+}
+
+impl Ran<'_> {
+    /// Every step as a numbered paragraph (where, what, and why), and the verdict of each action after its steps.
+    pub(crate) fn words(self, actions: &[Action]) -> String {
+        let mut out = String::new();
+        let mut steps = self.run.story.steps.iter().enumerate().peekable();
+        for (action, result) in actions.iter().zip(&self.run.results) {
+            if actions.len() > 1 {
+                let _ = writeln!(out, "{}\n", self.headline(action));
+            }
+            let ours = |step: &Step| step.events.iter().all(|&it| it < result.entries.end);
+            while let Some((index, step)) = steps.next_if(|(_, step)| ours(step)) {
+                self.paragraph(&mut out, index + 1, step);
+            }
+            let _ = writeln!(out, "{}: {}", result.verdict.name(), result.because);
+        }
+        out
+    }
+
+    /// `pod-1 to 10.244.1.3:8080 by udp`.
+    fn headline(self, action: &Action) -> String {
+        let from = match action.from {
+            Source::Pod(pod) => self.cluster.pods[pod].short_name(),
+            Source::Node(node) => self.cluster.nodes[node].name.clone(),
+        };
+        let port = action.to.port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("{from} to {}{port} by {}", action.to.ip, action.protocol)
+    }
+
+    fn paragraph(self, out: &mut String, number: usize, step: &Step) {
+        let _ = writeln!(out, "{number}. {}", step.title);
+        let _ = writeln!(out, "   {}", self.places(step));
+        let _ = writeln!(out, "   {}", step.text);
+        for because in &step.because {
+            let _ = write!(out, "   - {} ({}", because.text, because.kernel);
+            if let Some(origin) = &because.origin {
+                let _ = write!(out, "; because of {origin}");
+            }
+            out.push_str(")\n");
+        }
+        out.push('\n');
+    }
+
+    /// `at 0.002 ms, pod-1/eth0 → node-1/veth0`.
+    fn places(self, step: &Step) -> String {
+        let mut out = format!("at {}", step.at);
+        for it in &step.moves {
+            let _ = write!(out, ", {}", self.run.start.device_name(it.from));
+            if it.from != it.to {
+                let _ = write!(out, " → {}", self.run.start.device_name(it.to));
+            }
+        }
+        out
+    }
+
+    /// All steps as docs/cli.md describes them.
+    pub(crate) fn steps(self) -> Value {
+        self.run
+            .story
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| self.step(index, step))
+            .collect()
+    }
+
+    fn step(self, index: usize, step: &Step) -> Value {
+        let because: Value = step
+            .because
+            .iter()
+            .map(|it| json!({"text": it.text, "kernel": it.kernel, "origin": it.origin}))
+            .collect();
+        let moves: Value = step
+            .moves
+            .iter()
+            .map(|it| {
+                json!({
+                    "kind": kind(it.kind),
+                    "from": self.run.start.device_name(it.from),
+                    "to": self.run.start.device_name(it.to),
+                    "frame": self.hex(it.frame),
+                })
+            })
+            .collect();
+        json!({
+            "number": index + 1,
+            "at_ns": step.at.0,
+            "leg": step.leg,
+            "title": step.title,
+            "text": step.text,
+            "because": because,
+            "moves": moves,
+            "frame": step.moves.first().map(|it| self.hex(it.frame)),
+        })
+    }
+
+    fn hex(self, frame: FrameId) -> String {
+        let bytes = self.run.trace.bytes(frame);
+        bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    }
+
+    /// The verdict and what is known with it.
+    pub(crate) fn result(self, result: &ActionResult) -> Value {
+        let mut json = json!({"verdict": result.verdict.name(), "because": result.because});
+        if let Some(pod) = result.served_by.map(|pod| &self.cluster.pods[pod]) {
+            json["served_by"] = format!("{}/{}", pod.namespace, pod.name).into();
+        }
+        if let Some(ip) = result.seen_source {
+            json["seen_source"] = ip.to_string().into();
+        }
+        json
+    }
+}
+
+const fn kind(kind: MoveKind) -> &'static str {
+    match kind {
+        MoveKind::Originate => "originate",
+        MoveKind::Wire => "wire",
+        MoveKind::BridgeIn => "bridge-in",
+        MoveKind::BridgeOut => "bridge-out",
+        MoveKind::Forward => "forward",
+    }
+}
