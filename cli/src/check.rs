@@ -57,7 +57,8 @@ fn check(path: &Path) -> Result<bool, Failure> {
 
 fn check_lab(file: &str, lines_before: usize, lab: &Lab) -> Result<bool, Failure> {
     let run = lab.run();
-    let unmet = lab.unmet(&run);
+    let mut unmet = lab.unmet(&run);
+    unmet.extend(run.unbound);
     let place = if lines_before > 0 { format!("{file}:{lines_before}") } else { file.to_owned() };
     if unmet.is_empty() {
         let steps = run.story.steps.len();

@@ -44,9 +44,10 @@ impl Ran<'_> {
     }
 
     fn paragraph(self, out: &mut String, number: usize, step: &Step) {
-        let _ = writeln!(out, "{number}. {}", step.title);
+        let caption = &self.run.captions[number - 1];
+        let _ = writeln!(out, "{number}. {}", caption.title);
         let _ = writeln!(out, "   {}", self.places(step));
-        let _ = writeln!(out, "   {}", step.text);
+        let _ = writeln!(out, "   {}", caption.text);
         for because in &step.because {
             let _ = write!(out, "   - {} ({}", because.text, because.kernel);
             if let Some(origin) = &because.origin {
@@ -81,6 +82,7 @@ impl Ran<'_> {
     }
 
     fn step(self, index: usize, step: &Step) -> Value {
+        let caption = &self.run.captions[index];
         let because: Value = step
             .because
             .iter()
@@ -102,8 +104,8 @@ impl Ran<'_> {
             "number": index + 1,
             "at_ns": step.at.0,
             "leg": step.leg,
-            "title": step.title,
-            "text": step.text,
+            "title": caption.title,
+            "text": caption.text,
             "because": because,
             "moves": moves,
             "frame": step.moves.first().map(|it| self.hex(it.frame)),

@@ -82,3 +82,18 @@ fn every_file_is_looked_at_and_bad_input_outweighs_a_broken_claim() {
     assert_eq!(run.err, "everyhop: missing.yaml: there is no such file\n");
     assert_eq!(everyhop(&["check"]).refused(), "check needs a FILE; everyhop --help shows how");
 }
+
+#[test]
+fn a_caption_that_fits_no_step_is_a_claim_that_does_not_hold() {
+    let narration = |veth: &str| {
+        let rule = format!("{{when: {{to: node-1/{veth}}}, title: t, text: x}}");
+        lab("delivered") + "  narration:\n    - " + &rule + "\n"
+    };
+    let dir = scratch("check-narration");
+    let good = file(&dir, "good.yaml", narration("veth0").as_bytes());
+    assert!(everyhop(&["check", &good]).printed().contains(": ok: "));
+    let bad = file(&dir, "bad.yaml", narration("veth7").as_bytes());
+    let run = everyhop(&["check", &bad]);
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert!(run.out.starts_with(&format!("{bad}:24:")), "{}", run.out);
+}
