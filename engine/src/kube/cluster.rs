@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::object::{Marked, NodeObject, Objects, PodObject};
-use super::{Cluster, Node, Pod, Underlay};
+use super::{Cluster, Node, Pod, Underlay, limits};
 use crate::yaml::{Place, Problem, Report};
 
 /// Nodes without an address are numbered on from here.
@@ -27,6 +27,7 @@ impl Objects {
             }
             return None;
         }
+        check_counts(&self, report);
         check_names(&self, report);
         if !report.is_ok() {
             return None;
@@ -71,6 +72,19 @@ impl Objects {
         place_pods(&mut cluster, &self.pods, report);
         check_host_ports(&cluster, &self.pods, report);
         report.is_ok().then_some(cluster)
+    }
+}
+
+/// Every node has a route to every other, and the page draws every pod.
+fn check_counts(objects: &Objects, report: &mut Report) {
+    for (what, count, limit, place) in [
+        ("Nodes", objects.nodes.len(), limits::NODES, objects.nodes.last().map(|it| &it.place)),
+        ("Pods", objects.pods.len(), limits::PODS, objects.pods.last().map(|it| &it.place)),
+    ] {
+        if let Some(place) = place.filter(|_| count > limit) {
+            report
+                .problem(place.problem(format!("expected at most {limit} {what}, found {count}")));
+        }
     }
 }
 
@@ -337,7 +351,7 @@ fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
             ip,
             netns: if pod.host_network { nodes[node].netns.clone() } else { own_netns },
             host_network: pod.host_network,
-            containers: pod.containers.iter().map(|container| container.value.clone()).collect(),
+            containers: pod.containers.clone(),
         });
     }
 }
@@ -373,7 +387,7 @@ fn check_host_ports(cluster: &Cluster, pods: &[PodObject], report: &mut Report) 
     for pod in pods.iter().filter(|pod| pod.host_network) {
         let Some(placed) = cluster.find_pod(&pod.namespace, &pod.name) else { continue };
         let node = cluster.pods[placed].node;
-        for port in pod.containers.iter().flat_map(|container| &container.value.ports) {
+        for port in pod.containers.iter().flat_map(|container| &container.ports) {
             let first: &PodObject = users.entry((node, port.protocol, port.number)).or_insert(pod);
             if !std::ptr::eq(first, pod) {
                 report.problem(pod.place.problem(format!(

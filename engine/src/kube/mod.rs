@@ -16,6 +16,12 @@ use ipnet::Ipv4Net;
 pub use compile::{cni_bridge, compile};
 pub use object::Objects;
 
+/// The limits of one cluster.
+pub mod limits {
+    pub const NODES: usize = 250;
+    pub const PODS: usize = 5_000;
+}
+
 /// Nodes and pods with all their names and addresses decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cluster {

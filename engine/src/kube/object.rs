@@ -1,5 +1,6 @@
 //! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -44,7 +45,7 @@ pub(super) struct PodObject {
     pub(super) node: Option<Marked<String>>,
     pub(super) ip: Option<Marked<Ipv4Addr>>,
     pub(super) host_network: bool,
-    pub(super) containers: Vec<Marked<Container>>,
+    pub(super) containers: Vec<Container>,
 }
 
 impl Objects {
@@ -202,17 +203,14 @@ fn read_pod(object: &At<'_>, report: &mut Report) -> Option<PodObject> {
     Some(PodObject { place: object.place(), namespace, name, node, ip, host_network, containers })
 }
 
-fn read_containers(
-    spec: &At<'_>,
-    host_network: bool,
-    report: &mut Report,
-) -> Vec<Marked<Container>> {
+fn read_containers(spec: &At<'_>, host_network: bool, report: &mut Report) -> Vec<Container> {
     let expected = "a list with at least one container";
     let Some(list) = spec.required("containers", expected, report) else { return Vec::new() };
     let items = list.items(expected, report);
-    let mut containers: Vec<Marked<Container>> = Vec::new();
+    let mut containers = Vec::new();
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
     // Ports are the pod's: all its containers share one network namespace.
-    let mut ports: Vec<Marked<Port>> = Vec::new();
+    let mut taken = BTreeMap::new();
     for at in &items {
         if !at.is_map(report) {
             continue;
@@ -223,24 +221,16 @@ fn read_containers(
             .required("name", LABEL, report)
             .and_then(|it| it.parsed(LABEL, report, |text| is_label(text).then(|| text.to_owned())))
             .unwrap_or_default();
-        if let Some(first) = containers.iter().find(|c| !name.is_empty() && c.value.name == name) {
-            report.problem(at.problem(format!(
-                "two containers are named {name} (the first at line {})",
-                first.place.at.line
-            )));
+        if let Some(line) = names.get(&name).filter(|_| !name.is_empty()) {
+            let message = format!("two containers are named {name} (the first at line {line})");
+            report.problem(at.problem(message));
         }
-        let first_port = ports.len();
-        for port in at.list("ports", "a list of ports", report) {
-            read_port(&port, host_network, &mut ports, report);
-        }
-        containers.push(Marked {
-            value: Container {
-                name,
-                image: image.map(str::to_owned),
-                ports: ports[first_port..].iter().map(|port| port.value.clone()).collect(),
-            },
-            place: at.place(),
-        });
+        names.entry(name.clone()).or_insert(at.place().at.line);
+        let list = at.list("ports", "a list of ports", report);
+        let ports =
+            list.iter().filter_map(|port| read_port(port, host_network, &mut taken, report));
+        let ports = ports.collect();
+        containers.push(Container { name, image: image.map(str::to_owned), ports });
     }
     if list.is_empty_list() {
         report.problem(list.problem(format!("expected {expected}, found none")));
@@ -248,9 +238,14 @@ fn read_containers(
     containers
 }
 
-fn read_port(at: &At<'_>, host_network: bool, ports: &mut Vec<Marked<Port>>, report: &mut Report) {
+fn read_port(
+    at: &At<'_>,
+    host_network: bool,
+    taken: &mut BTreeMap<(Protocol, u16), Place>,
+    report: &mut Report,
+) -> Option<Port> {
     if !at.is_map(report) {
-        return;
+        return None;
     }
     at.misspelt(&["name", "containerPort", "protocol"], &["hostPort", "hostIP"], report);
     let number = at
@@ -271,15 +266,14 @@ fn read_port(at: &At<'_>, host_network: bool, ports: &mut Vec<Marked<Port>>, rep
     if let Some(host_port) = at.field("hostPort").filter(|_| !host_network) {
         report.notice(host_port.problem("hostPort is not used yet"));
     }
-    let (Some(number), Some(protocol)) = (number, protocol) else { return };
-    if let Some(first) =
-        ports.iter().find(|p| p.value.number == number && p.value.protocol == protocol)
-    {
+    let (number, protocol) = (number?, protocol?);
+    if let Some(first) = taken.get(&(protocol, number)) {
         report.problem(at.problem(format!(
             "port {number}/{protocol} is taken within this pod already (by {} at line {})",
-            first.place.path, first.place.at.line
+            first.path, first.at.line
         )));
-        return;
+        return None;
     }
-    ports.push(Marked { value: Port { number, protocol, name }, place: at.place() });
+    taken.insert((protocol, number), at.place());
+    Some(Port { number, protocol, name })
 }

@@ -1,7 +1,9 @@
 //! Claims about clusters: what is read, what is refused and how, and what is made of it.
 
-#[cfg(not(target_arch = "wasm32"))]
 use std::{fmt::Write as _, process::Command};
+#[cfg(not(target_arch = "wasm32"))]
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::base::Nanos;
@@ -285,6 +287,21 @@ fn ranges_and_addresses_that_clash_are_named_with_both_places() {
             "30:17: status.podIP: 10.244.1.255 is the first or last address of 10.244.1.0/24, which no pod can have",
         ]
     );
+}
+
+#[test]
+fn a_cluster_too_large_for_one_lab_is_refused_at_the_limit() {
+    let nodes: String = (0..=limits::NODES).map(|n| node(&format!("n{n}"), "")).collect();
+    let text = nodes + &pod("p", "", "").repeat(2);
+    assert_eq!(
+        refused(&text),
+        [
+            "1002:1: expected at most 250 Nodes, found 251",
+            "1011:1: Pod default/p is here twice (the first at line 1006)",
+        ]
+    );
+    let pods: String = (0..=limits::PODS).map(|n| pod(&format!("p{n}"), "", "")).collect();
+    assert_eq!(refused(&pods), ["25002:1: expected at most 5000 Pods, found 5001"]);
 }
 
 #[test]
