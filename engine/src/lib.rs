@@ -31,3 +31,6 @@ pub mod snapshot;
 pub mod kube;
 
 pub mod lesson;
+
+#[cfg(all(test, target_arch = "wasm32"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

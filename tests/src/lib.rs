@@ -8,6 +8,7 @@ pub mod check;
 pub mod compare;
 pub mod datagrams;
 pub mod frame;
+pub mod golden;
 #[cfg(target_os = "linux")]
 pub mod kernel;
 pub mod lab;

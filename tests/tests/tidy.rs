@@ -85,7 +85,7 @@ fn modules_of_the_engine_name_only_what_stands_below_them() {
 fn the_engine_knows_no_browser() {
     let manifest =
         fs::read_to_string(root().join("engine/Cargo.toml")).expect("the manifest is readable");
-    let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+    let dependencies = manifest.split("dev-dependencies]").next().unwrap_or_default();
     let unwanted = ["web-sys", "js-sys", "wasm-bindgen", "yew", "gloo"];
     for name in unwanted {
         assert!(

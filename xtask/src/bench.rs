@@ -11,7 +11,8 @@ pub(crate) fn bench() -> Result {
         )
     })?;
     timed("The engine, wasm in Chromium", "3 minutes, most of it building", || {
-        wasm::test("wasm_bench", &["--release"], &["--nocapture"])
+        let selection = ["--package", "everyhop-tests", "--test", "wasm_bench", "--release"];
+        wasm::test(&selection, &["--nocapture"])
     })?;
     timed("The kernel, the same topology", "1 minute", || {
         let args =

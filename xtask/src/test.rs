@@ -178,7 +178,8 @@ fn native() -> Result<Passed> {
 }
 
 fn wasm_tests() -> Result<Passed> {
-    wasm::test("wasm", &[], &[])?;
+    wasm::test(&["--package", "everyhop-engine", "--lib"], &[])?;
+    wasm::test(&["--package", "everyhop-tests", "--test", "wasm"], &[])?;
     Ok(Passed::Fully)
 }
 

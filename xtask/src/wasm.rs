@@ -6,13 +6,13 @@ use crate::process::{self, Result, failed};
 use crate::system;
 use crate::tools::{self, WASM_TARGET};
 
-/// Runs one test target of `everyhop-tests` in the browser. `profile` is for cargo, `args` for the tests.
-pub(crate) fn test(target: &str, profile: &[&str], args: &[&str]) -> Result {
+/// Runs the tests that `selection` names, in cargo's words, in the browser. `args` are for the tests.
+pub(crate) fn test(selection: &[&str], args: &[&str]) -> Result {
     tools::wasm_target()?;
     tools::wasm_bindgen()?;
     let driver = chromedriver()?;
-    let mut cargo = process::command("cargo", &["test", "--package", "everyhop-tests"])?;
-    cargo.args(["--target", WASM_TARGET, "--test", target]).args(profile).arg("--").args(args);
+    let mut cargo = process::command("cargo", &["test", "--target", WASM_TARGET])?;
+    cargo.args(selection).arg("--").args(args);
     cargo
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
         .env("CHROMEDRIVER", driver)

@@ -7,18 +7,22 @@
 //! | `move` | `originate`, `wire`, `bridge-in`, `bridge-out` or `forward` |
 //! | `from`, `to` | the device that the leading frame leaves or reaches, as `node-1/veth0` |
 //! | `leg` | `arp-request`, `arp-reply`, `request`, `reply` or `error` |
+//! | `about` | the IPv4 address that is asked for, answered for or sent to on the link |
 //! | `says` | something that happens there: see [`Says`] |
 //!
 //! Values and captions may hold names in braces that stand for this lab's own, so that a caption stays true when the lab
 //! is edited: see [`NAMES`]. The first rule that fits a step tells it; a rule that fits none is a problem.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use super::{Action, Source};
 use crate::base::DevId;
 use crate::kube::Cluster;
+use crate::story::words::{self, Message};
 use crate::story::{LegKind, MoveKind, Outcome, Step, Story};
 use crate::trace::{Event, FdbAnswer, Learnt, Recorder};
+use crate::wire::arp::{Arp, Operation};
 use crate::world::World;
 use crate::yaml::{At, Place, Problem, Report};
 
@@ -91,6 +95,7 @@ enum Condition {
     From(String),
     To(String),
     Leg(LegKind),
+    About(String),
     Says(Says),
 }
 
@@ -124,12 +129,15 @@ pub(super) fn read(at: &At<'_>, report: &mut Report) -> Option<Rule> {
     if let Some(map) =
         at.required("when", "a map of conditions", report).filter(|map| map.is_map(report))
     {
-        map.only(&["move", "from", "to", "leg", "says"], report);
+        map.only(&["move", "from", "to", "leg", "about", "says"], report);
         let mut push = |condition: Option<Condition>| when.extend(condition);
         push(one_of(&map, "move", &MOVES, report).map(Condition::Move));
         push(template(&map, "from", DEVICE, report).map(Condition::From));
         push(template(&map, "to", DEVICE, report).map(Condition::To));
         push(one_of(&map, "leg", &LEGS, report).map(Condition::Leg));
+        push(
+            template(&map, "about", "an address such as {server-ip}", report).map(Condition::About),
+        );
         push(one_of(&map, "says", &SAYS, report).map(Condition::Says));
     }
     at.required("title", "text", report)?;
@@ -270,8 +278,32 @@ impl View<'_> {
             Condition::From(name) => first.is_some_and(|it| is(it.from, name)),
             Condition::To(name) => first.is_some_and(|it| is(it.to, name)),
             Condition::Leg(kind) => self.story.legs[step.leg].kind == *kind,
+            Condition::About(ip) => {
+                let ip = self.fill(ip);
+                self.addresses(step).any(|about| about.to_string() == ip)
+            }
             Condition::Says(says) => self.says(*says, step),
         }
+    }
+
+    /// Next hops that the step's events name, and the address that an ARP frame is about.
+    fn addresses(&self, step: &Step) -> impl Iterator<Item = Ipv4Addr> {
+        let arp =
+            step.moves.first().and_then(|it| match words::message(self.trace.bytes(it.frame)) {
+                Message::Arp(Arp { operation: Operation::Request, target_ip, .. }) => {
+                    Some(target_ip)
+                }
+                Message::Arp(Arp { operation: Operation::Reply, sender_ip, .. }) => Some(sender_ip),
+                _ => None,
+            });
+        let next_hops =
+            step.events.iter().filter_map(|&event| match self.trace.entries[event].event {
+                Event::NeighWait { next_hop, .. }
+                | Event::NeighRelease { next_hop, .. }
+                | Event::NeighHit { next_hop, .. } => Some(next_hop),
+                _ => None,
+            });
+        arp.into_iter().chain(next_hops)
     }
 
     fn says(&self, says: Says, step: &Step) -> bool {
@@ -298,6 +330,7 @@ impl View<'_> {
             Condition::From(name) => format!("from {}", self.fill(name)),
             Condition::To(name) => format!("to {}", self.fill(name)),
             Condition::Leg(kind) => format!("leg {}", name_of(&LEGS, *kind)),
+            Condition::About(ip) => format!("about {}", self.fill(ip)),
             Condition::Says(says) => format!("says {}", name_of(&SAYS, *says)),
         }
     }

@@ -5,6 +5,8 @@ use crate::base::Rng;
 use crate::link::{DeviceKind, bridge::FdbEntry};
 use crate::story::trace_text;
 use crate::trace::{Event, Learnt};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const POD_TO_POD: &str = include_str!("../../../public/labs/pod-to-pod.yaml");
 const NODE_TO_NODE: &str = include_str!("../../../public/labs/node-to-node.yaml");

@@ -93,6 +93,9 @@ impl Sockets {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     fn socket(addr: Option<[u8; 4]>) -> Socket {

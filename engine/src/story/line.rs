@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::words;
 use crate::base::{DevId, PacketId};
-use crate::trace::{Direction, Entry, Event, Recorder};
+use crate::trace::{Direction, Entry, Event, FdbAnswer, Learnt, Recorder, RouteAnswer};
 use crate::world::World;
 
 /// The whole trace, one line an event. Equal traces give equal text, byte for byte.
@@ -41,15 +41,31 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::BridgeIn { port, bridge } => {
             write!(line, "{} enters bridge by {}", dev(bridge), dev(port))
         }
-        Event::FdbLearn { bridge, port, mac, learnt } => {
-            write!(line, "{} learns {mac} at {}: {learnt:?}", dev(bridge), dev(port))
-        }
+        Event::FdbLearn { bridge, port, mac, learnt } => match learnt {
+            Learnt::Moved { from } => {
+                write!(
+                    line,
+                    "{} learns {mac} at {}, no longer {}",
+                    dev(bridge),
+                    dev(port),
+                    dev(from)
+                )
+            }
+            Learnt::New | Learnt::Refreshed | Learnt::LearningOff | Learnt::OwnAddress => {
+                write!(line, "{} learns {mac} at {}: {learnt:?}", dev(bridge), dev(port))
+            }
+        },
         Event::FdbExpired { bridge, port, mac } => {
             write!(line, "{} forgets {mac} at {}", dev(bridge), dev(port))
         }
-        Event::FdbLookup { bridge, mac, answer } => {
-            write!(line, "{} looks up {mac}: {answer:?}", dev(bridge))
-        }
+        Event::FdbLookup { bridge, mac, answer } => match answer {
+            FdbAnswer::Port(port) => {
+                write!(line, "{} looks up {mac}: at {}", dev(bridge), dev(port))
+            }
+            FdbAnswer::Local | FdbAnswer::Miss | FdbAnswer::Group => {
+                write!(line, "{} looks up {mac}: {answer:?}", dev(bridge))
+            }
+        },
         Event::PortSkipped { bridge, port, why } => {
             write!(line, "{} skips {}: {why:?}", dev(bridge), dev(port))
         }
@@ -63,9 +79,15 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::SendFailed { ns: n, dst, error } => {
             write!(line, "{} cannot send to {dst}: {error:?}", ns(n))
         }
-        Event::RouteLookup { ns: n, dst, purpose, answer } => {
-            write!(line, "{} {purpose:?} route to {dst}: {answer:?}", ns(n))
-        }
+        Event::RouteLookup { ns: n, dst, purpose, answer } => match answer {
+            RouteAnswer::Route(id) => {
+                let route = words::Names(world).route(n, id);
+                write!(line, "{} {purpose:?} route to {dst}: {route}", ns(n))
+            }
+            RouteAnswer::Kept | RouteAnswer::None => {
+                write!(line, "{} {purpose:?} route to {dst}: {answer:?}", ns(n))
+            }
+        },
         Event::SourceChosen { ns: n, src, .. } => write!(line, "{} source {src}", ns(n)),
         Event::Forward { from, to, ttl_hops, .. } => {
             write!(line, "{} forward to {} ttl {ttl_hops}", dev(from), dev(to))

@@ -1,6 +1,8 @@
 //! Claims about how a trace is told.
 
 use std::net::Ipv4Addr;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::base::{Nanos, NsId, SocketId};

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::world::World;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn end(netns: &str, dev: &str, mac: [u8; 6]) -> End {
     End { netns: netns.into(), dev: dev.into(), mac: Mac(mac) }

@@ -80,6 +80,9 @@ fn ip(bytes: &[u8]) -> Ipv4Addr {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

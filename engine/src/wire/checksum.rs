@@ -42,6 +42,9 @@ pub fn with_pseudo_header(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, segment: &
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

@@ -179,6 +179,9 @@ fn emit(frame: &mut Vec<u8>, kind: u8, code: u8, rest: [u8; 4], payload: &[u8]) 
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

@@ -143,6 +143,9 @@ pub fn decrease_ttl(packet: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     fn packet(ttl_hops: u8) -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! Claims about worlds made by hand, checked by what packet sockets see.
 
 use std::net::Ipv4Addr;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::base::Mac;

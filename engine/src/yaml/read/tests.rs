@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::yaml::parse;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn with(text: &str, read: impl FnOnce(&At<'_>, &mut Report)) -> Vec<String> {
     let mut report = Report::default();

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::base::Rng;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn read(text: &str) -> Result<Vec<Node>, Vec<String>> {
     let mut report = Report::default();
