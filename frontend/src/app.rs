@@ -32,8 +32,8 @@ pub fn App() -> Html {
     let text_fits = use_kept_texts(&session);
     let theme = use_theme(session.theme);
     let narrow = use_narrow();
-    let title = session.shown.as_ref().map_or_else(String::new, |shown| shown.title.clone());
-    use_effect_with(title.clone(), |title| {
+    let title = session.lesson().map_or("", |lesson| lesson.lesson().title);
+    use_effect_with(title, |&title| {
         let what =
             if title.is_empty() { "every hop a packet takes through Kubernetes" } else { title };
         platform::set_title(&format!("{what} · Everyhop"));

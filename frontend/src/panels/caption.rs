@@ -17,7 +17,9 @@ pub struct Props {
 pub fn Caption(props: &Props) -> Html {
     let (shown, step_idx) = (&props.shown, props.step_idx);
     let n_steps = shown.n_steps();
-    let Some(step) = shown.run.story.steps.get(step_idx) else {
+    let run = &shown.run;
+    let (Some(step), Some(told)) = (run.story.steps.get(step_idx), run.captions.get(step_idx))
+    else {
         return html! {
             <aside class="caption" aria-label="This step">
                 <h1>{ "Nothing moves" }</h1>
@@ -27,7 +29,7 @@ pub fn Caption(props: &Props) -> Html {
         };
     };
     let place = step.moves.first().map(|moved| {
-        let world = &shown.run.start;
+        let world = &run.start;
         let device = &world.devices[moved.to];
         format!(" · {} · {}", world.netns[device.ns].name, device.name)
     });
@@ -35,13 +37,16 @@ pub fn Caption(props: &Props) -> Html {
     html! {
         <aside class="caption" aria-label="This step">
             <p class="visually-hidden" aria-live="polite">
-                { format!("Step {} of {n_steps}. {}. {}", step_idx + 1, step.title, step.text) }
+                { format!("Step {} of {n_steps}. {}. {}", step_idx + 1, told.title, told.text) }
             </p>
             <div class="where">
                 { format!("Step {} of {n_steps}", step_idx + 1) }{ place.unwrap_or_default() }
+                if let Some(number) = told.article {
+                    <span class="article">{ format!("article, step {number}") }</span>
+                }
             </div>
-            <h1>{ &step.title }</h1>
-            <p class="text">{ &step.text }</p>
+            <h1>{ &told.title }</h1>
+            <p class="text">{ &told.text }</p>
             { for headers.as_ref().map(header_rows) }
             if !step.because.is_empty() {
                 <section class="why" aria-labelledby="why">

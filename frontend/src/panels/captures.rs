@@ -23,6 +23,12 @@ pub fn Captures(props: &Props) -> Html {
     let dispatch = use_dispatch();
     let world = &props.shown.run.start;
     let all = use_memo((props.shown.clone(), props.device), |(shown, device)| rows(shown, *device));
+    use_effect_with((props.step_idx, all.clone()), |(step_idx, all)| {
+        if let Some(n) = all.iter().rposition(|row| row.step_idx.is_some_and(|of| of <= *step_idx))
+        {
+            platform::reveal(&row_id(n));
+        }
+    });
     let devices: Vec<(String, DevId)> =
         world.devices.iter().map(|(id, _)| (world.device_name(id), id)).collect();
     let command = match props.device {
@@ -57,12 +63,16 @@ pub fn Captures(props: &Props) -> Html {
             if all.is_empty() {
                 <p class="hint">{ "No frame passes this device." }</p>
             } else {
-                <ol class="mono">
+                <ol class="mono" data-scrolls="true">
                     { for all.iter().enumerate().map(|(n, row)| line(props, n, row, &dispatch)) }
                 </ol>
             }
         </div>
     }
+}
+
+fn row_id(n: usize) -> String {
+    format!("capture-{n}")
 }
 
 fn line(props: &Props, n: usize, row: &Row, dispatch: &Callback<Action>) -> Html {
@@ -84,7 +94,7 @@ fn line(props: &Props, n: usize, row: &Row, dispatch: &Callback<Action>) -> Html
         </>
     };
     html! {
-        <li key={n}>
+        <li key={n} id={row_id(n)}>
             if let Some(step_idx) = row.step_idx {
                 <button
                     {class}

@@ -46,6 +46,10 @@ pub fn Editor(props: &Props) -> Html {
     } else {
         "Changed since the stage was drawn."
     };
+    let mut remarks = props.shown.notices.clone();
+    if props.shown.sent.is_none() {
+        remarks.extend_from_slice(&props.shown.run.unbound);
+    }
     let restore = if lesson == OWN.id { "Start over" } else { "Back to the lesson's text" };
     html! {
         <div class="editor">
@@ -88,7 +92,7 @@ pub fn Editor(props: &Props) -> Html {
                         { list("What stands in the way", "problem", &props.problems, &area) }
                     </div>
                     if props.problems.is_empty() && ran {
-                        { list("Worth knowing", "remark", &props.shown.notices, &area) }
+                        { list("Worth knowing", "remark", &remarks, &area) }
                     }
                 </div>
             </div>

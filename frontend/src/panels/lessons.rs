@@ -69,7 +69,7 @@ struct StepsProps {
 #[component]
 fn Steps(props: &StepsProps) -> Html {
     let dispatch = use_dispatch();
-    let story = &props.shown.run.story;
+    let (story, captions) = (&props.shown.run.story, &props.shown.run.captions);
     // A leg that is left and taken up again, as a packet that waits for ARP, has a group for each part.
     let groups = story.steps.chunk_by(|a, b| a.leg == b.leg);
     let mut first = 0;
@@ -77,7 +77,7 @@ fn Steps(props: &StepsProps) -> Html {
         let start = first;
         first += steps.len();
         let leg = &story.legs[steps[0].leg];
-        let rows = steps.iter().enumerate().map(|(n, step)| {
+        let rows = captions[start..first].iter().enumerate().map(|(n, caption)| {
             let step_idx = start + n;
             let here = step_idx == props.step_idx;
             let go = dispatch.reform(move |_: MouseEvent| Action::Seek(step_idx));
@@ -89,7 +89,13 @@ fn Steps(props: &StepsProps) -> Html {
                         aria-current={here.then_some("step")}
                         onclick={go}
                     >
-                        <i>{ step_idx + 1 }</i><span>{ &step.title }</span>
+                        <i>{ step_idx + 1 }</i>
+                        <span>
+                            { &caption.title }
+                            if let Some(number) = caption.article {
+                                <span class="article">{ format!("article, step {number}") }</span>
+                            }
+                        </span>
                     </button>
                 </li>
             }

@@ -26,7 +26,8 @@ pub fn Timeline(props: &Props) -> Html {
     let (play, sign) = if props.playing { ("Pause", PAUSE) } else { ("Play", PLAY) };
     let step = props.shown.run.story.steps.get(props.step_idx);
     let at = step.map(|step| step.at.to_string()).unwrap_or_default();
-    let says = step.map(|step| format!("Step {} of {n_steps}: {}", props.step_idx + 1, step.title));
+    let caption = props.shown.run.captions.get(props.step_idx);
+    let says = caption.map(|it| format!("Step {} of {n_steps}: {}", props.step_idx + 1, it.title));
     let seek = maybe(&dispatch, |event: InputEvent| {
         let number: usize = platform::value_of(&event).parse().ok()?;
         Some(Action::Seek(number.saturating_sub(1)))
@@ -43,7 +44,7 @@ pub fn Timeline(props: &Props) -> Html {
             { button("Next step", NEXT, "round", props.step_idx >= last, on(Action::StepForward)) }
             <div class="scrub">
                 <Track shown={props.shown.clone()} />
-                <Progress {n_steps} step_idx={props.step_idx} />
+                <Ahead {n_steps} step_idx={props.step_idx} />
                 <input
                     type="range"
                     min="1"
@@ -130,22 +131,29 @@ fn Track(props: &TrackProps) -> Html {
             </g>
         }
     });
-    html! { <svg class="track" aria-hidden="true">{ for segments }</svg> }
+    let marks = props.shown.run.captions.iter().enumerate().filter_map(|(step_idx, caption)| {
+        let at = step_idx * 1000 / n_steps.saturating_sub(1).max(1);
+        let number = caption.article?;
+        Some(html! {
+            <text key={format!("article-{step_idx}")} class="mark" x={per_cent(at)} y="5">{ number }</text>
+        })
+    });
+    html! { <svg class="track" aria-hidden="true">{ for segments }{ for marks }</svg> }
 }
 
 #[derive(PartialEq, Properties)]
-struct ProgressProps {
+struct AheadProps {
     n_steps: usize,
     step_idx: usize,
 }
 
-/// The part of the track that is behind the playhead.
+/// Veils the part of the track that is ahead of the playhead.
 #[component]
-fn Progress(props: &ProgressProps) -> Html {
+fn Ahead(props: &AheadProps) -> Html {
     let done = props.step_idx * 1000 / props.n_steps.saturating_sub(1).max(1);
     html! {
-        <svg class="track done" aria-hidden="true">
-            <rect x="0" y="11" width={per_cent(done)} height="8" />
+        <svg class="track ahead" aria-hidden="true">
+            <rect x={per_cent(done)} y="10" width={per_cent(1000 - done)} height="10" />
         </svg>
     }
 }

@@ -8,7 +8,7 @@ use crate::state::{Action, Theme};
 #[derive(PartialEq, Properties)]
 pub struct Props {
     /// What is shown; empty if nothing is.
-    pub title: String,
+    pub title: &'static str,
     /// Whether it is the learner's version of a lesson.
     pub edited: bool,
     /// In force now.
@@ -28,7 +28,7 @@ pub fn Top(props: &Props) -> Html {
             <a class="brand" href="#/lesson/pod-to-pod">{ "every" }<b>{ "hop" }</b></a>
             if !props.title.is_empty() {
                 <span class="crumb">
-                    <span class="wide">{ "Lessons › " }</span>{ &props.title }
+                    <span class="wide">{ "Lessons › " }</span>{ props.title }
                     if props.edited { <span class="badge">{ "edited" }</span> }
                 </span>
             }

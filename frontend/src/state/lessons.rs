@@ -23,7 +23,7 @@ pub const ARTICLE: &[Lesson] = &[
     },
     Lesson {
         id: LessonId("node-to-node"),
-        title: "Pod to pod, two nodes",
+        title: "Pod to pod, across nodes",
         text: include_str!("../../../public/labs/node-to-node.yaml"),
     },
 ];

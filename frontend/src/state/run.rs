@@ -56,7 +56,6 @@ pub struct Ran {
     pub lesson: LessonId,
     /// The text it was loaded from.
     pub text: Rc<str>,
-    pub title: String,
     pub lab: Lab,
     pub run: Run,
     /// What was sent, where the learner chose it.
@@ -103,8 +102,8 @@ pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
         Some((Ok(run), first)) => (run, Some(first)),
         Some((Err(_), _)) | None => (lab.run(), None),
     };
-    let (title, text) = (lab.title.clone(), Rc::clone(text));
-    Ok(Shown(Rc::new(Ran { lesson, text, title, lab, run, sent, notices })))
+    let text = Rc::clone(text);
+    Ok(Shown(Rc::new(Ran { lesson, text, lab, run, sent, notices })))
 }
 
 /// Sends something else in the same lab.
@@ -113,7 +112,6 @@ pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
     Ok(Shown(Rc::new(Ran {
         lesson: shown.lesson,
         text: Rc::clone(&shown.text),
-        title: shown.title.clone(),
         lab: shown.lab.clone(),
         run,
         sent: Some(exchange),

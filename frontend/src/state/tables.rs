@@ -42,11 +42,15 @@ pub fn tables(now: &World, before: Option<&World>, ns: NsId) -> Vec<Table> {
 
 fn list(world: &World, ns: NsId) -> Vec<Table> {
     let netns = &world.netns[ns];
-    let mut tables = Vec::new();
+    let (mut tables, mut last) = (Vec::new(), Vec::new());
     for &dev in &netns.devs {
         let device = &world.devices[dev];
         if let DeviceKind::Bridge(bridge) = &device.kind {
-            let rows = bridge.fdb.iter().map(|(mac, entry)| {
+            // What was learnt first: the rest never changes by itself.
+            let learnt = |entry: &FdbEntry| matches!(entry, FdbEntry::Learnt { .. });
+            let (first, rest): (Vec<_>, Vec<_>) =
+                bridge.fdb.iter().partition(|(_, entry)| learnt(entry));
+            let rows = first.into_iter().chain(rest).map(|(mac, entry)| {
                 let (port, how) = match entry {
                     FdbEntry::Local => ("this host".into(), "permanent"),
                     FdbEntry::Static { port } => (name(world, *port), "static"),
@@ -65,7 +69,7 @@ fn list(world: &World, ns: NsId) -> Vec<Table> {
                 let flags = world.devices[port].port.map_or_else(PortFlags::default, |p| p.flags);
                 vec![name(world, port), port_flags(flags)]
             });
-            tables.push(Table {
+            last.push(Table {
                 title: format!("Ports of {}", device.name),
                 command: format!("bridge -d link show master {}", device.name),
                 columns: &["port", "flags"],
@@ -106,6 +110,7 @@ fn list(world: &World, ns: NsId) -> Vec<Table> {
         rows: unchanged(sockets),
         empty: "No program has a socket open.",
     });
+    tables.extend(last);
     tables
 }
 
