@@ -56,21 +56,6 @@ impl Rect {
             && point.y >= self.y
             && point.y <= self.bottom()
     }
-
-    pub const fn overlaps(self, other: Self) -> bool {
-        self.x < other.right()
-            && other.x < self.right()
-            && self.y < other.bottom()
-            && other.y < self.bottom()
-    }
-
-    /// The smallest box around both.
-    pub fn union(self, other: Self) -> Self {
-        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
-        let right = self.right().max(other.right());
-        let bottom = self.bottom().max(other.bottom());
-        Self { x, y, w: right - x, h: bottom - y }
-    }
 }
 
 /// The axis-aligned way up to where it comes into `target`, in which it ends: a packet rests on a device's edge and

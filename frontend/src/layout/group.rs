@@ -711,11 +711,13 @@ fn about(world: &World, dev: DevId) -> String {
     };
     let mut about = format!("{}, {what} in {}", device.name, world.netns[device.ns].name);
     if let Some(port) = device.port {
-        about.push_str(&format!(", bridge port of {}", world.devices[port.bridge].name));
+        about.push_str(", bridge port of ");
+        about.push_str(&world.devices[port.bridge].name);
     }
     let address = address(world, dev);
     if !address.is_empty() {
-        about.push_str(&format!(", {address}"));
+        about.push_str(", ");
+        about.push_str(&address);
     }
     about
 }
@@ -775,7 +777,7 @@ fn container_rects(labels: &[String], area: Rect) -> Vec<Rect> {
         let w = (text_width(label, CHIP_FONT) + 20).clamp(60, room.max(60));
         match rows.last_mut() {
             Some(row) if row.iter().map(|w| w + CONTAINER_GAP).sum::<i32>() + w <= room => {
-                row.push(w)
+                row.push(w);
             }
             _ => rows.push(vec![w]),
         }

@@ -64,8 +64,8 @@ fn min_inner(plan: &Plan, room: &Room, per_row: usize) -> i32 {
     }
     match (plan.groups.len().min(per_row), leaves) {
         (0 | 1, 0..=1) => 300,
-        (0 | 1, _) => 500,
-        (2, 0..=1) => 260,
+        (0 | 1, _) => 540,
+        (2, 0..=1) => 290,
         (2, _) => 340,
         _ => 0,
     }
@@ -201,10 +201,10 @@ impl Cables<'_> {
         let y = lane_y + int(lanes(&descents)) * LANE;
         let (first, last) = (sockets.iter().min().copied(), sockets.iter().max().copied());
         let (first, last) = (first.unwrap_or(0), last.unwrap_or(0));
-        let least = text_width(&network.title, 13) + 60;
-        let fits = self.layout.width - MARGIN - least;
-        let left = (first - 30).min(i32::midpoint(first, last) - least / 2).min(fits).max(MARGIN);
-        let right = (last + if last_row == 0 { 30 } else { PILL_END }).max(left + least);
+        let title_w = text_width(&network.title, 13) + 60;
+        let fits = self.layout.width - MARGIN - title_w;
+        let left = (first - 30).min(i32::midpoint(first, last) - title_w / 2).min(fits).max(MARGIN);
+        let right = (last + if last_row == 0 { 30 } else { PILL_END }).max(left + title_w);
         self.layout.width = self.layout.width.max(right + MARGIN);
         let pill = Rect::new(left, y, right - left, PILL_H);
         self.push_pill(network, pill);

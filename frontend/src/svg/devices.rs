@@ -37,12 +37,12 @@ fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
     let (onclick, onkeydown) = selects(&props.on_select, Selection::Device(dev));
     let selected = props.selected == Some(dev);
     let (class, rx) = match it.kind {
-        ChipKind::Eth => ("chip chip-eth", 6),
-        ChipKind::Veth => ("chip chip-veth", 6),
-        ChipKind::Bridge => ("chip chip-bridge", 8),
-        ChipKind::Loopback => ("chip chip-lo", 5),
-        ChipKind::Port => ("chip chip-port", 3),
-        ChipKind::Network => ("chip chip-network", r.h / 2),
+        ChipKind::Eth => ("device device-eth", 6),
+        ChipKind::Veth => ("device device-veth", 6),
+        ChipKind::Bridge => ("device device-bridge", 8),
+        ChipKind::Loopback => ("device device-lo", 5),
+        ChipKind::Port => ("device device-port", 3),
+        ChipKind::Network => ("device device-network", r.h / 2),
     };
     html! {
         <g key={it.name.clone()} class={classes!(class, selected.then_some("selected"))}

@@ -76,14 +76,14 @@ pub fn Stage(props: &StageProps) -> Html {
     }
 }
 
-/// The time to glide into this step: none unless the playhead came from the step before.
+/// The time to glide into this step, fixed when the step begins: none unless the playhead came from the step before.
 #[hook]
 fn use_glide(step_idx: usize, glide_ms: u32) -> u32 {
     let before = use_mut_ref(|| None::<usize>);
-    let follows = use_memo(step_idx, |&step_idx| {
-        before.borrow_mut().replace(step_idx).is_some_and(|before| before + 1 == step_idx)
-    });
-    if *follows { glide_ms } else { 0 }
+    *use_memo(step_idx, |&step_idx| {
+        let follows = before.borrow_mut().replace(step_idx).is_some_and(|it| it + 1 == step_idx);
+        if follows { glide_ms } else { 0 }
+    })
 }
 
 /// `Network with 2 machines and 4 pods`.

@@ -64,7 +64,7 @@ fn leading(glyph: &Glyph, props: &Props) -> Html {
     let (onclick, onkeydown) = selects(&props.on_select, Selection::Packet);
     let aria_label =
         format!("Packet at {}: {}{}", glyph.at, glyph.label, spoken(glyph.mark.as_ref()));
-    let class = classes!("packet", "glides", leg_class(glyph.kind));
+    let class = classes!("glyph", "glides", leg_class(glyph.kind));
     html! {
         <g key={format!("{}-{}", props.step_idx, glyph.id.index())} {class} style={motion(glyph, props.step_idx)}
             data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
@@ -82,9 +82,9 @@ fn other(glyph: &Glyph, step_idx: usize) -> Html {
         Part::Parked => {
             let rest = glyph.rest();
             let style = format!("transform:translate({}px,{}px)", rest.x, rest.y);
-            ("packet parked", style, "waits for ARP")
+            ("glyph parked", style, "waits for ARP")
         }
-        Part::Main | Part::Copy => ("packet copy glides", motion(glyph, step_idx), "copy of"),
+        Part::Main | Part::Copy => ("glyph copy glides", motion(glyph, step_idx), "copy of"),
     };
     html! {
         <g key={format!("{step_idx}-{}", glyph.id.index())} class={classes!(class, leg_class(glyph.kind))} {style}
@@ -92,7 +92,7 @@ fn other(glyph: &Glyph, step_idx: usize) -> Html {
             <title>{ format!("{what}: {}", glyph.label) }</title>
             if glyph.part == Part::Parked {
                 { dot(9) }
-                <path class="clock" d="M0-5v5h3.5" />
+                <path class="clock-hands" d="M0-5v5h3.5" />
             } else {
                 { dot(6) }
             }
