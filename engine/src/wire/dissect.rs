@@ -119,9 +119,9 @@ impl<'a> Fields<'a> {
 fn ethernet(frame: &[u8], kind: EtherType) -> Layer {
     let mut fields = Fields::new(frame, 0);
     let group = |mac: Mac| match mac {
-        Mac::BROADCAST => Some("broadcast: for everybody on the link".into()),
+        Mac::BROADCAST => Some("broadcast".into()),
         Mac::ZERO => Some("not filled in yet".into()),
-        mac if mac.is_multicast() => Some("multicast: for a group".into()),
+        mac if mac.is_multicast() => Some("multicast".into()),
         _ => None,
     };
     fields.mac("Destination", group);
@@ -234,7 +234,7 @@ fn ipv4_header(frame: &[u8], start: usize, header_len: usize, depth: u8) -> Laye
         let note = if total > have {
             format!("bytes, of which {have} are here")
         } else {
-            "bytes, header and payload".into()
+            "bytes".into()
         };
         (total.to_string(), Some(note))
     });
@@ -355,7 +355,7 @@ fn datagram(
     fields.number("Source port");
     fields.number("Destination port");
     fields.take("Length", |raw| {
-        (u16::from_be_bytes(raw).to_string(), Some("bytes, header and payload".into()))
+        (u16::from_be_bytes(raw).to_string(), Some("bytes".into()))
     });
     if bytes[6..8] == [0, 0] {
         fields.take("Checksum", |_: [u8; 2]| ("0x0000".into(), Some("none".into())));
