@@ -65,7 +65,7 @@ fn min_inner(plan: &Plan, room: &Room, per_row: usize) -> i32 {
     match (plan.groups.len().min(per_row), leaves) {
         (0 | 1, 0..=1) => 300,
         (0 | 1, _) => 540,
-        (2, 0..=1) => 290,
+        (2, 0..=1) => 320,
         (2, _) => 340,
         _ => 0,
     }

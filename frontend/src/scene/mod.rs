@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use everyhop_engine::base::{DevId, PacketId};
 use everyhop_engine::story::{LegKind, Move, MoveKind, Outcome, Story};
 
-use crate::layout::{Layout, Point, Rect, simplify, text_width, until_entry};
+use crate::layout::{ChipKind, DeviceBox, Layout, Point, Rect, simplify, text_width, until_entry};
 
 /// One step of the story on the stage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Glyph {
     /// The tag's box, relative to the resting place.
     pub tag: Rect,
     pub mark: Option<Mark>,
+    /// Words for the mark and their box, relative to the resting place.
+    pub note: Option<(String, Rect)>,
 }
 
 /// A packet's part in a step.
@@ -58,6 +60,18 @@ pub enum Mark {
     Dropped(String),
     /// Over the edge of the model.
     Left,
+}
+
+impl Mark {
+    /// What a sign alone does not say.
+    fn words(&self) -> Option<&str> {
+        match self {
+            Self::Delivered | Self::Ignored => None,
+            Self::Waiting => Some("waits for ARP"),
+            Self::Dropped(reason) => Some(reason),
+            Self::Left => Some("leaves the model"),
+        }
+    }
 }
 
 /// A piece of the way.
@@ -185,24 +199,62 @@ fn glyph(
 ) -> Option<Glyph> {
     let device = layout.devices.get(&movement.to)?;
     let rest = *way.last()?;
-    let tag = tag_box(layout, device.rect, rest, label);
+    let tag = tag_box(layout, device, rest, label);
+    let note = mark.as_ref().and_then(Mark::words);
+    let note = note.map(|words| (words.to_owned(), note_box(layout, rest, tag, words)));
     let at = device.name.clone();
-    Some(Glyph { id: movement.packet, part, kind, label: label.to_owned(), at, way, tag, mark })
+    Some(Glyph {
+        id: movement.packet,
+        part,
+        kind,
+        label: label.to_owned(),
+        at,
+        way,
+        tag,
+        mark,
+        note,
+    })
 }
 
 const TAG_H: i32 = 20;
 /// From the packet's middle to the tag's.
 const TAG_RISE: i32 = 15;
+/// From the packet's middle to the tag's near end.
+const TAG_ASIDE: i32 = 9;
 const TAG_FONT: i32 = 11;
 
-/// Beside the packet, on its device's far side from the device's name, and on the stage.
-fn tag_box(layout: &Layout, device: Rect, rest: Point, label: &str) -> Rect {
-    let w = text_width(label, TAG_FONT) + 18;
-    let above = rest.y <= device.centre().y;
-    let y = if above { -TAG_RISE - TAG_H / 2 } else { TAG_RISE - TAG_H / 2 };
-    let right = rest.x + 9;
-    let x = if right + w <= layout.width - 2 { right } else { (rest.x - 9 - w).max(2) };
-    Rect::new(x - rest.x, y, w, TAG_H)
+fn tag_width(text: &str) -> i32 {
+    text_width(text, TAG_FONT) + 18
+}
+
+/// Beside the packet, off its device's name, and on the stage.
+fn tag_box(layout: &Layout, device: &DeviceBox, rest: Point, label: &str) -> Rect {
+    let w = tag_width(label);
+    let middle = if device.kind == ChipKind::Network {
+        device.rect.y - rest.y - TAG_RISE
+    } else if rest.y <= device.rect.centre().y {
+        -TAG_RISE
+    } else {
+        TAG_RISE
+    };
+    let right = rest.x + TAG_ASIDE;
+    let x = if right + w <= layout.width - 2 { right } else { (rest.x - TAG_ASIDE - w).max(2) };
+    Rect::new(x - rest.x, middle - TAG_H / 2, w, TAG_H)
+}
+
+/// On the packet's other side, or where that is too narrow, on the tag's side away from the device.
+fn note_box(layout: &Layout, rest: Point, tag: Rect, words: &str) -> Rect {
+    let w = tag_width(words);
+    let aside = if tag.x >= 0 { -TAG_ASIDE - w } else { TAG_ASIDE };
+    let left = rest.x + aside;
+    let opposite = Rect::new(aside, tag.y, w, TAG_H);
+    let free = aside > tag.right() || opposite.right() < tag.x;
+    if free && left >= 2 && left + w <= layout.width - 2 {
+        return opposite;
+    }
+    let y = if tag.y < 0 { tag.y - TAG_H - 3 } else { tag.bottom() + 3 };
+    let x = (rest.x + tag.x).min(layout.width - 2 - w).max(2) - rest.x;
+    Rect::new(x, y, w, TAG_H)
 }
 
 /// Packets of other legs that wait while this step happens.

@@ -150,10 +150,15 @@ fn a_way_is_told_in_shares_of_its_length() {
 }
 
 #[test]
-fn tags_stay_on_the_stage() {
-    let (layout, scenes) = scenes(true, &[2, 2], [10, 244, 2, 3]);
-    for glyph in scenes.iter().flat_map(|scene| &scene.packets) {
-        let left = glyph.rest().x + glyph.tag.x;
-        assert!(left >= 0 && left + glyph.tag.w <= layout.width, "{glyph:?}");
+fn tags_and_reasons_stay_on_the_stage() {
+    for to in [[10, 244, 2, 3], [10, 244, 1, 9]] {
+        let (layout, scenes) = scenes(true, &[2, 2], to);
+        for glyph in scenes.iter().flat_map(|scene| &scene.packets) {
+            let note = glyph.note.as_ref().map(|(_, rect)| *rect);
+            for rect in note.into_iter().chain([glyph.tag]) {
+                let left = glyph.rest().x + rect.x;
+                assert!(left >= 0 && left + rect.w <= layout.width, "{glyph:?}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use super::ground::s;
 use super::{Selection, leg_class, selects};
-use crate::layout::{Rect, text_width};
+use crate::layout::Rect;
 use crate::scene::{Glyph, Mark, Part, Scene};
 
 #[derive(PartialEq, Properties)]
@@ -70,8 +70,8 @@ fn leading(glyph: &Glyph, props: &Props) -> Html {
             data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
             role="button" tabindex="0" aria-label={aria_label} {onclick} {onkeydown}>
             { dot(8) }
-            { tag(glyph.tag, &glyph.label) }
-            { for glyph.mark.as_ref().map(|mark| mark_view(mark, glyph.tag)) }
+            { capsule("tag", glyph.tag, &glyph.label) }
+            { for glyph.mark.as_ref().map(|mark| mark_view(mark, glyph)) }
         </g>
     }
 }
@@ -104,17 +104,17 @@ fn dot(radius: i32) -> Html {
     html! { <circle class="dot" r={s(radius)} /> }
 }
 
-fn tag(r: Rect, label: &str) -> Html {
+fn capsule(class: &'static str, r: Rect, words: &str) -> Html {
     html! {
-        <g class="tag">
+        <g {class}>
             <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(r.h / 2)} />
-            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ label }</text>
+            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ words }</text>
         </g>
     }
 }
 
-/// Shown when the packet has come to rest: a sign on its dot, and a reason under its tag where there is one.
-fn mark_view(mark: &Mark, tag: Rect) -> Html {
+/// Shown when the packet has come to rest: a sign on its dot, and words where a sign does not say it all.
+fn mark_view(mark: &Mark, glyph: &Glyph) -> Html {
     let (class, sign) = match mark {
         Mark::Delivered => ("mark mark-good", "M-4 0l3 3 5-6"),
         Mark::Ignored => ("mark mark-quiet", "M-4 0h8"),
@@ -122,31 +122,11 @@ fn mark_view(mark: &Mark, tag: Rect) -> Html {
         Mark::Dropped(_) => ("mark mark-bad", "M-4-4l8 8M4-4l-8 8"),
         Mark::Left => ("mark mark-quiet", "M-4 0h7M0-3l3 3-3 3"),
     };
-    let reason = match mark {
-        Mark::Dropped(reason) => Some(reason.as_str()),
-        Mark::Waiting => Some("waits for ARP"),
-        Mark::Left => Some("leaves the model"),
-        Mark::Delivered | Mark::Ignored => None,
-    };
     html! {
         <g {class}>
             <circle r="9" />
             <path d={sign} />
-            { for reason.map(|reason| note(reason, tag)) }
-        </g>
-    }
-}
-
-/// On the tag's far side from the device.
-fn note(reason: &str, tag: Rect) -> Html {
-    let w = text_width(reason, 11) + 18;
-    let y = if tag.y < 0 { tag.y - tag.h - 3 } else { tag.bottom() + 3 };
-    let x = if tag.x < 0 { tag.right() - w } else { tag.x };
-    let r = Rect { x, y, w, h: tag.h };
-    html! {
-        <g class="note">
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(r.h / 2)} />
-            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ reason }</text>
+            { for glyph.note.as_ref().map(|(words, place)| capsule("note", *place, words)) }
         </g>
     }
 }
