@@ -181,6 +181,9 @@ struct Room {
 const WIDE: Room = Room { w: 868, h: 560, narrow: false };
 const NARROW: Room = Room { w: 366, h: 640, narrow: true };
 
+/// The smallest scale of a wide drawing.
+const LEAST_PERCENT: i32 = 72;
+
 /// More columns than this are never tried: longer rows do not read better.
 const MAX_COLUMNS: usize = 12;
 const MAX_PER_ROW: usize = 6;
@@ -203,14 +206,14 @@ pub fn lay_out(world: &World, cluster: &ClusterView, narrow: bool) -> Layout {
     best.unwrap_or_default()
 }
 
-/// Smaller is better: how much the drawing must shrink; on a phone, how far it is too wide, then how long it is.
+/// Smaller is better: on a phone, how far it is too wide, then how long it is; else how far it must be scrolled
+/// sideways when it is as small as a reader can bear (stage.css), then how much it must shrink to be seen at once.
 fn cost(layout: &Layout, room: &Room) -> (i32, i32) {
     if room.narrow {
-        ((layout.width - room.w).max(0), layout.height)
-    } else {
-        let shrink = (layout.width * room.h).max(layout.height * room.w);
-        (shrink, layout.width)
+        return ((layout.width - room.w).max(0), layout.height);
     }
+    let hidden = (layout.width * LEAST_PERCENT / 100 - room.w).max(0);
+    (hidden, (layout.width * room.h).max(layout.height * room.w))
 }
 
 #[cfg(test)]

@@ -50,15 +50,16 @@ impl Layout {
     }
 }
 
+/// Out at the side and in again from below.
 fn loop_around(rect: Rect) -> Vec<Point> {
     let centre = rect.centre();
-    let (side, above) = (rect.right() + 10, rect.y - 10);
+    let (side, below) = (rect.right() + 6, rect.bottom() + 8);
     vec![
         centre,
         Point::new(side, centre.y),
-        Point::new(side, above),
-        Point::new(centre.x, above),
-        centre,
+        Point::new(side, below),
+        Point::new(centre.x, below),
+        Point::new(centre.x, rect.bottom()),
     ]
 }
 
@@ -103,10 +104,14 @@ fn out_of(route: &RouteBox, dev: DevId) -> Vec<Point> {
     way
 }
 
-/// A leaf's stack is above its devices, a hub's below its bridges.
+/// A leaf's stack is between `lo` and its other devices, a hub's below its bridges.
 fn from_stack(device: &DeviceBox, netns: NetnsKind) -> Vec<Point> {
     let centre = device.rect.centre();
-    let below = matches!(device.kind, ChipKind::Bridge | ChipKind::Veth) && netns == NetnsKind::Hub;
-    let y = if below { device.rect.bottom() + STACK_STEP } else { device.rect.y - STACK_STEP };
+    let from_below = match device.kind {
+        ChipKind::Bridge | ChipKind::Veth => netns == NetnsKind::Hub,
+        ChipKind::Loopback => netns == NetnsKind::Leaf,
+        ChipKind::Eth | ChipKind::Port | ChipKind::Network => false,
+    };
+    let y = if from_below { device.rect.bottom() + STACK_STEP } else { device.rect.y - STACK_STEP };
     vec![Point::new(centre.x, y), centre]
 }
