@@ -35,7 +35,7 @@ impl Layout {
         let program = self.containers.iter().find(|c| by_program && c.ns == netns.ns);
         match (program, route) {
             (Some(program), Some(route)) => through_stack(program, route, dev),
-            (Some(program), None) => from_program(program.rect, device.rect),
+            (Some(program), None) => from_program(program.rect, device),
             (None, Some(route)) => out_of(route, dev),
             (None, None) => from_stack(device, netns.kind),
         }
@@ -63,23 +63,26 @@ fn loop_around(rect: Rect) -> Vec<Point> {
     ]
 }
 
-fn from_program(program: Rect, device: Rect) -> Vec<Point> {
-    let (start, end) = (program.centre(), device.centre());
-    let below = device.y >= program.bottom();
+fn from_program(program: Rect, device: &DeviceBox) -> Vec<Point> {
+    let (start, end) = (program.centre(), device.rect.centre());
+    let below = device.rect.y >= program.bottom();
     let y = if below { program.bottom() } else { program.y };
-    let turn_y = if below { device.y - 9 } else { program.y.min(device.bottom() + 9) };
-    let x = if device.x <= start.x && start.x <= device.right() && device.w > program.w {
-        start.x
+    let turn_y = if below { device.rect.y - 9 } else { program.y.min(device.rect.bottom() + 9) };
+    // A bridge is met wherever it is nearest; rounding must not bend a straight way.
+    let (x, end_x) = if device.kind == ChipKind::Bridge {
+        let near = start.x.clamp(device.rect.x, device.rect.right());
+        (near, near)
+    } else if (start.x - end.x).abs() <= 2 {
+        (end.x, end.x)
     } else {
-        end.x
+        (start.x, end.x)
     };
-    let points = vec![
-        Point::new(start.x, y),
-        Point::new(start.x, turn_y),
+    simplify(vec![
+        Point::new(x, y),
         Point::new(x, turn_y),
-        Point::new(x, end.y),
-    ];
-    simplify(points)
+        Point::new(end_x, turn_y),
+        Point::new(end_x, end.y),
+    ])
 }
 
 fn through_stack(program: &ContainerBox, route: &RouteBox, dev: DevId) -> Vec<Point> {
