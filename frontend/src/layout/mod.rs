@@ -32,7 +32,7 @@ use everyhop_engine::base::{DevId, NsId};
 use everyhop_engine::world::{WireKind, World};
 
 pub use cluster::{ClusterView, NodeView, PodView};
-pub use geometry::{Point, Rect, fit, simplify, text_width, until_entry};
+pub use geometry::{Point, Rect, simplify, text_width, until_entry};
 
 /// A drawing without colours: what stands where.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
