@@ -197,7 +197,10 @@ fn browser() -> Result<Passed> {
     }
     let mut cargo =
         process::command("cargo", &["test", "--package", "everyhop-tests", "--test", "browser"])?;
-    cargo.env("EVERYHOP_DIST", dist).env("CHROMEDRIVER", wasm::chromedriver()?);
+    cargo
+        .env("EVERYHOP_DIST", dist)
+        .env("EVERYHOP_AXE", tools::axe_core()?)
+        .env("CHROMEDRIVER", wasm::chromedriver()?);
     process::run(&mut cargo)?;
     Ok(Passed::Fully)
 }

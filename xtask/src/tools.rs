@@ -1,6 +1,7 @@
 //! The tools that cargo and npm bring: used where the right version is there, else installed into `.tools/`.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::process::{self, Result, failed, root, timed, tools_dir};
 use crate::system;
@@ -12,6 +13,7 @@ const TRUNK: &str = "0.21.14";
 const CARGO_DENY: &str = "0.20.2";
 /// Debian's 108 cannot read what Rust 1.95 writes ("invalid code after misc prefix: 17").
 const BINARYEN: &str = "132";
+const AXE: &str = "4.14.1";
 
 /// Everything that turns the sources into `dist/`.
 pub(crate) fn for_the_page() -> Result {
@@ -71,18 +73,40 @@ pub(crate) fn wasm_bindgen() -> Result {
 /// Makes the wasm smaller.
 fn wasm_opt() -> Result {
     provide("wasm-opt", &Wanted::AtLeast(known(BINARYEN)), "10 seconds", || {
-        if !system::provide("npm, which brings wasm-opt", system::NPM)? {
-            return failed(
-                "wasm-opt needs Node.js and npm: see the line above, or https://nodejs.org",
-            );
-        }
-        let prefix = tools_dir().join("npm");
-        fs::create_dir_all(&prefix)
-            .or_else(|problem| failed(format!("cannot make {}: {problem}", prefix.display())))?;
-        let package = format!("binaryen@{BINARYEN}");
-        let mut npm = process::command("npm", &["install", "--no-audit", "--no-fund", "--prefix"])?;
-        process::run(npm.arg(prefix).arg(package))
+        npm_install("wasm-opt", &format!("binaryen@{BINARYEN}"))
     })
+}
+
+/// The script that judges the page's accessibility; it runs in the tested page and is no part of ours.
+pub(crate) fn axe_core() -> Result<PathBuf> {
+    let folder = tools_dir().join("npm/node_modules/axe-core");
+    let version = || {
+        let manifest = fs::read_to_string(folder.join("package.json")).ok()?;
+        let (_, version) = manifest.split_once("\"version\": \"")?;
+        Version::parse(version.split_once('"')?.0)
+    };
+    if version() == Some(known(AXE)) {
+        println!("    axe-core {AXE}: there");
+    } else {
+        timed(&format!("Installing axe-core {AXE} into .tools/"), "10 seconds", || {
+            npm_install("axe-core", &format!("axe-core@{AXE}"))
+        })?;
+    }
+    Ok(folder.join("axe.min.js"))
+}
+
+/// Puts an npm package into `.tools/npm`, beside those that are there.
+fn npm_install(what: &str, package: &str) -> Result {
+    if !system::provide(&format!("npm, which brings {what}"), system::NPM)? {
+        return failed(format!(
+            "{what} needs Node.js and npm: see the line above, or https://nodejs.org"
+        ));
+    }
+    let prefix = tools_dir().join("npm");
+    fs::create_dir_all(&prefix)
+        .or_else(|problem| failed(format!("cannot make {}: {problem}", prefix.display())))?;
+    let mut npm = process::command("npm", &["install", "--no-audit", "--no-fund", "--prefix"])?;
+    process::run(npm.arg(prefix).arg(package))
 }
 
 /// Checks licences, sources and advisories of the dependencies.

@@ -1,0 +1,219 @@
+//! One chromedriver with one Chromium, which end with it. Calls wait for the browser's answer. Knows no page.
+
+use std::cell::Cell;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use serde_json::{Value, json};
+use thirtyfour::common::capabilities::desiredcapabilities::Capabilities;
+use thirtyfour::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+/// How long anything may take before it has failed. Long, for a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(15);
+
+/// A browser with a profile of its own.
+pub(crate) struct Browser {
+    runtime: Runtime,
+    /// None once it has quit.
+    driver: Option<WebDriver>,
+    process: Child,
+    /// Whether a failure has left its picture.
+    pictured: Cell<bool>,
+}
+
+impl Browser {
+    pub(crate) fn start() -> Self {
+        let program = env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+        let mut process = Command::new(&program)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|problem| panic!("cannot start {}: {problem}", program.display()));
+        let Some(port) = port_of(&mut process) else {
+            let _ = process.kill();
+            panic!("{} ended before it said its port", program.display());
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let url = format!("http://127.0.0.1:{port}");
+        match runtime.block_on(WebDriver::new(url, capabilities())) {
+            Ok(driver) => Self { runtime, driver: Some(driver), process, pictured: false.into() },
+            Err(problem) => {
+                let _ = process.kill();
+                panic!("Chromium does not start: {problem}")
+            }
+        }
+    }
+
+    /// What the driver answers; a panic with a picture if it refuses.
+    fn wait_for<T>(
+        &self,
+        what: &str,
+        ask: impl AsyncFnOnce(&WebDriver) -> WebDriverResult<T>,
+    ) -> T {
+        let driver = self.driver.as_ref().expect("it quits when it is dropped");
+        self.runtime
+            .block_on(ask(driver))
+            .unwrap_or_else(|problem| self.fail(&format!("{what}: {problem}")))
+    }
+
+    /// Ends the test with a message and the path of a picture.
+    pub(crate) fn fail(&self, message: &str) -> ! {
+        panic!("{message}\n{}", self.picture())
+    }
+
+    fn picture(&self) -> String {
+        self.pictured.set(true);
+        let test = thread::current().name().unwrap_or("unnamed").replace("::", "-");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/browser");
+        let path = folder.join(format!("{test}.png"));
+        let driver = self.driver.as_ref().expect("it quits when it is dropped");
+        let taken =
+            fs::create_dir_all(&folder).map_err(|problem| problem.to_string()).and_then(|()| {
+                let taken = self.runtime.block_on(driver.screenshot(&path));
+                taken.map_err(|problem| problem.to_string())
+            });
+        match taken {
+            Ok(()) => format!("picture: {}", path.canonicalize().unwrap_or(path).display()),
+            Err(problem) => format!("no picture: {problem}"),
+        }
+    }
+
+    pub(crate) fn go(&self, url: &str) {
+        self.wait_for(&format!("opening {url}"), async |driver| driver.goto(url).await);
+    }
+
+    pub(crate) fn reload(&self) {
+        self.wait_for("reloading", async |driver| driver.refresh().await);
+    }
+
+    /// What a script returns, with `arguments` at hand.
+    pub(crate) fn ask(&self, script: &str, arguments: &[Value]) -> Value {
+        self.wait_for(script, async |driver| {
+            Ok(driver.execute(script, arguments).await?.json().clone())
+        })
+    }
+
+    /// What a script hands to the function that is its last argument.
+    pub(crate) fn ask_later(&self, script: &str) -> Value {
+        self.wait_for(script, async |driver| {
+            Ok(driver.execute_async(script, Vec::new()).await?.json().clone())
+        })
+    }
+
+    /// Asks until the answer is accepted, and returns it; fails in the words of `what`.
+    pub(crate) fn until(
+        &self,
+        what: &str,
+        script: &str,
+        arguments: &[Value],
+        accept: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.ask(script, arguments);
+            if accept(&answer) {
+                return answer;
+            }
+            if started.elapsed() > PATIENCE {
+                let answer = format!("{answer:#}");
+                let shown: String = answer.chars().take(2000).collect();
+                self.fail(&format!("{what}: not so after {PATIENCE:?}; {script} gave {shown}"));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Scrolls there and clicks: what covers the element would get the click, and that is a failure.
+    pub(crate) fn click(&self, what: &str, by: By) {
+        self.wait_for(&format!("clicking {what}"), async |driver| {
+            let element = driver.find(by).await?;
+            element.scroll_into_view().await?;
+            element.click().await
+        });
+    }
+
+    /// Clicks where the element is, whatever else is there.
+    pub(crate) fn click_at(&self, what: &str, by: By) {
+        self.wait_for(&format!("clicking at {what}"), async |driver| {
+            let element = driver.find(by).await?;
+            driver.action_chain().click_element(&element).perform().await
+        });
+    }
+
+    /// Types into what has the focus.
+    pub(crate) fn keys(&self, keys: &str) {
+        self.wait_for("typing", async |driver| {
+            driver.action_chain().send_keys(keys).perform().await
+        });
+    }
+
+    /// Presses a key while another is held.
+    pub(crate) fn chord(&self, held: Key, key: char) {
+        self.wait_for("typing", async |driver| {
+            let chain = driver.action_chain().key_down(held.clone()).send_keys(key.to_string());
+            chain.key_up(held).perform().await
+        });
+    }
+
+    /// A command of the Chrome DevTools protocol.
+    pub(crate) fn devtools(&self, method: &str, parameters: Value) -> Value {
+        self.wait_for(method, async |driver| driver.cdp().send_raw(method, parameters).await)
+    }
+
+    /// Errors on the console since the last call.
+    pub(crate) fn console_errors(&self) -> Vec<String> {
+        let entries = self.wait_for("the console", async |driver| driver.browser_log().await);
+        let errors = entries.into_iter().filter(|entry| entry.level == "SEVERE");
+        errors.map(|entry| entry.message).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if thread::panicking() && !self.pictured.get() {
+            eprintln!("{}", self.picture());
+        }
+        if let Some(driver) = self.driver.take() {
+            // Chromedriver ends either way, and Chromium with it.
+            let _ = self.runtime.block_on(driver.quit());
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The port that chromedriver chose, from what it prints.
+fn port_of(process: &mut Child) -> Option<u16> {
+    let mut lines = BufReader::new(process.stdout.take()?).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    // A pipe that nobody reads would fill up and stop it.
+    thread::spawn(move || lines.for_each(drop));
+    port
+}
+
+/// The same flags as for the engine's tests in the browser, and the console's log.
+fn capabilities() -> Capabilities {
+    let text = include_str!("../../webdriver.json");
+    let mut wanted: serde_json::Map<String, Value> =
+        serde_json::from_str(text).expect("webdriver.json is a JSON object");
+    wanted.insert("browserName".into(), json!("chrome"));
+    wanted.insert("goog:loggingPrefs".into(), json!({"browser": "ALL"}));
+    wanted.into()
+}
+
+/// A file that `cargo xtask test` names in the environment.
+pub(crate) fn file_named_by(variable: &str) -> String {
+    let path = env::var_os(variable).map(PathBuf::from);
+    let path = path.unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"));
+    fs::read_to_string(&path)
+        .unwrap_or_else(|problem| panic!("{variable}: {}: {problem}", path.display()))
+}
