@@ -143,7 +143,7 @@ fn origin(pod: &PodObject) -> String {
 fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
     let mut given: Vec<(&NodeObject, &Marked<Ipv4Net>)> =
         nodes.iter().filter_map(|node| Some((node, node.pod_cidr.as_ref()?))).collect();
-    given.sort_by_key(|(_, range)| range.value);
+    given.sort_unstable_by_key(|(_, range)| range.value);
     let mut widest: Option<(&NodeObject, &Marked<Ipv4Net>)> = None;
     for &(node, range) in &given {
         if let Some((other, theirs)) = widest.filter(|(_, w)| overlap(w.value, range.value)) {
@@ -156,7 +156,8 @@ fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
             widest = Some((node, range));
         }
     }
-    let mut free: BTreeSet<u8> = (0..=255).collect();
+    let mut free = BTreeSet::new();
+    free.extend(0..=255_u8);
     for (_, range) in &given {
         if range.value.prefix_len() < 16 {
             free.retain(|&third| !overlap(automatic(third), range.value));
@@ -202,7 +203,8 @@ fn give_addresses(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Addr> {
         nodes.iter().filter_map(|node| Some(node.address.as_ref()?.value)).collect();
     let net = given.first().map_or(UNDERLAY, |&ip| Ipv4Net::new_assert(ip, UNDERLAY_BITS).trunc());
     let [a, b, c, _] = net.network().octets();
-    let mut free: BTreeSet<Ipv4Addr> = (1..255).map(|d| Ipv4Addr::new(a, b, c, d)).collect();
+    let mut free = BTreeSet::new();
+    free.extend((1..255).map(|d| Ipv4Addr::new(a, b, c, d)));
     free.retain(|ip| !given.contains(ip));
     let mut addresses = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -234,7 +236,7 @@ fn check_addresses(
     report: &mut Report,
 ) {
     let mut by_start: Vec<(Ipv4Net, &NodeObject)> = ranges.iter().copied().zip(nodes).collect();
-    by_start.sort_by_key(|(range, _)| *range);
+    by_start.sort_unstable_by_key(|(range, _)| *range);
     let mut first_with = BTreeMap::new();
     for (node, address) in nodes.iter().zip(addresses) {
         let place = node.address.as_ref().map_or(&node.place, |marked| &marked.place);
@@ -299,8 +301,8 @@ impl Pool {
 
 fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
     let nodes = &cluster.nodes;
-    let by_name: BTreeMap<&str, usize> =
-        nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
+    let mut by_name = BTreeMap::new();
+    by_name.extend(nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)));
     let mut pools: Vec<Pool> = nodes
         .iter()
         .map(|node| Pool {
@@ -323,11 +325,9 @@ fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
             keep_address(&nodes[node], &mut pools[node], (pods, index), ip, report);
         }
     }
-    let taken_names: BTreeSet<&str> = nodes
-        .iter()
-        .map(|node| node.netns.as_str())
-        .chain(cluster.underlay.as_ref().map(|underlay| underlay.netns.as_str()))
-        .collect();
+    let mut taken_names = BTreeSet::new();
+    taken_names.extend(nodes.iter().map(|node| node.netns.as_str()));
+    taken_names.extend(cluster.underlay.as_ref().map(|underlay| underlay.netns.as_str()));
     for ((index, pod), node) in pods.iter().enumerate().zip(placed) {
         let kept = pod.ip.as_ref().map(|ip| ip.value);
         let ip = if pod.host_network { Some(nodes[node].address) } else { kept };

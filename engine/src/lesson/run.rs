@@ -206,8 +206,8 @@ impl Run {
     /// there tell, and nothing of later ones. Past the last step it is the end.
     pub fn world_at(&self, step: usize) -> World {
         let Some(last) = self.story.steps.get(step) else { return self.end.clone() };
-        let told: BTreeSet<usize> =
-            self.story.steps[..=step].iter().flat_map(|step| step.events.iter().copied()).collect();
+        let mut told = BTreeSet::new();
+        told.extend(self.story.steps[..=step].iter().flat_map(|step| step.events.iter().copied()));
         let of_instant: Vec<usize> = {
             let entries = &self.trace.entries;
             let from = entries.partition_point(|entry| entry.at < last.at);

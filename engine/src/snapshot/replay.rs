@@ -9,7 +9,7 @@ use super::read::{Item, Text};
 use super::{Files, load};
 use crate::base::{Nanos, NsId, SocketId};
 use crate::stack::socket::{Bound, Program, Socket};
-use crate::trace::{Direction, Event, NotModelled, Recorder, SendError};
+use crate::trace::{Direction, Event, Recorder, SendError};
 use crate::wire::eth;
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
@@ -258,24 +258,12 @@ fn refuse_unmodelled(
     for entry in &trace.entries[from..] {
         if let Event::NotModelled { ns, what } = entry.event {
             let place = &world.netns[ns].name;
-            let message = format!("in {place} this leads to {}, not modelled yet", words(what));
+            let message =
+                format!("in {place} this leads to what is not modelled yet: {}", what.words());
             return Err(item.problem("", message));
         }
     }
     Ok(())
-}
-
-fn words(what: NotModelled) -> String {
-    match what {
-        NotModelled::IcmpRedirect => "an ICMP redirect".into(),
-        NotModelled::Fragmentation => "a packet longer than the next MTU".into(),
-        NotModelled::Reassembly => "fragments to put together".into(),
-        NotModelled::Protocol(6) => "TCP".into(),
-        NotModelled::Protocol(number) => format!("the IP protocol {number}"),
-        NotModelled::Ipv6 => "IPv6".into(),
-        NotModelled::IpOptions => "IPv4 options".into(),
-        NotModelled::LinkLocalGroup => "a frame to a link-local group on a bridge".into(),
-    }
 }
 
 /// The socket that the stimulus sends by: the one that is there, or a new one, which stays open.

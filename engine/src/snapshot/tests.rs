@@ -354,7 +354,10 @@ fn what_a_stimulus_leads_to_and_is_not_modelled_ends_the_replay() {
         tcp.replace(' ', "")
     );
     let message = replay(&snapshot(), stimuli.as_bytes(), b"").expect_err("TCP").to_string();
-    assert_eq!(message, "stimuli.json:1:2: [0]: in b this leads to TCP, not modelled yet");
+    assert_eq!(
+        message,
+        "stimuli.json:1:2: [0]: in b this leads to what is not modelled yet: TCP endpoints"
+    );
 }
 
 #[test]

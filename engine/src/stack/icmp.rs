@@ -9,10 +9,15 @@ use super::{Netns, socket::Bound};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, SocketId};
 use crate::link::{Ctx, Devices};
 use crate::skb::{PacketType, Skb};
-use crate::trace::{Birth, DropReason, Event, Heard, LookupFor, RouteAnswer, Tracer};
+use crate::trace::{Birth, DropReason, Event, Heard, LookupFor, NotModelled, RouteAnswer, Tracer};
 use crate::wire::icmp::{self, Error, Message, Quote};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, udp};
+
+/// Messages that change routes or path MTUs, which this engine does not keep.
+const REDIRECT: u8 = 5;
+const UNREACHABLE: u8 = 3;
+const FRAGMENTATION_NEEDED: u8 = 4;
 
 /// Precedence bits of an error's TOS, `IPTOS_PREC_INTERNETCONTROL`.
 const INTERNETCONTROL: u8 = 0xc0;
@@ -90,8 +95,22 @@ pub(super) fn receive<T: Tracer>(
                 None => ctx.drop(dev, skb, DropReason::NoSocket),
             };
         }
+        // What a raw socket sends, pings among it, minds neither.
+        Message::Other { kind: REDIRECT, .. } if quotes_udp(&skb, header) => {
+            ip::not_modelled(ctx, devices, dev, skb, NotModelled::RedirectHeard)
+        }
+        Message::Other { kind: UNREACHABLE, code: FRAGMENTATION_NEEDED }
+            if quotes_udp(&skb, header) =>
+        {
+            ip::not_modelled(ctx, devices, dev, skb, NotModelled::PathMtu);
+        }
         Message::Other { .. } => ctx.drop(dev, skb, DropReason::UnhandledProto),
     }
+}
+
+fn quotes_udp(skb: &Skb, header: &Header) -> bool {
+    let quoted_protocol = header.header_len + icmp::LEN + 9;
+    skb.payload().get(quoted_protocol) == Some(&Protocol::Udp.to_u8())
 }
 
 /// Lets a program's socket read what arrived.

@@ -105,7 +105,7 @@ fn header_drop_reason(malformed: Malformed) -> DropReason {
     }
 }
 
-fn not_modelled<T: Tracer>(
+pub(super) fn not_modelled<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     devices: &Devices,
     dev: DevId,

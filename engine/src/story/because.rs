@@ -4,8 +4,8 @@ use super::words::Names;
 use super::{Because, Step};
 use crate::base::OriginId;
 use crate::trace::{
-    Event, FdbAnswer, Heard, Learnt, LookupFor, NeighCause, NotModelled, Nud, Recorder,
-    RouteAnswer, SendError, Skipped,
+    Event, FdbAnswer, Heard, Learnt, LookupFor, NeighCause, Nud, Recorder, RouteAnswer, SendError,
+    Skipped,
 };
 use crate::world::World;
 
@@ -222,9 +222,7 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "icmpv4_xrlim_allow",
             None,
         ),
-        Event::NotModelled { what, .. } => {
-            (format!("not modelled: {}", not_modelled(what)), "-", None)
-        }
+        Event::NotModelled { what, .. } => (format!("not modelled: {}", what.words()), "-", None),
         Event::LeftModel { dev } => (
             format!(
                 "insufficient information: the other end of {} is not in the model",
@@ -285,20 +283,5 @@ const fn neigh_function(to: Nud, cause: NeighCause) -> &'static str {
         (_, NeighCause::Timer) => "neigh_timer_handler",
         (_, NeighCause::ProbesExhausted) => "neigh_invalidate",
         (_, NeighCause::Reply | NeighCause::RequestSeen | NeighCause::Announced) => "neigh_update",
-    }
-}
-
-fn not_modelled(what: NotModelled) -> String {
-    match what {
-        NotModelled::IcmpRedirect => {
-            "Linux would also send an ICMP redirect, since the packet leaves by the device it came from".into()
-        }
-        NotModelled::Fragmentation => "the packet is longer than the MTU of the next link".into(),
-        NotModelled::Reassembly => "a fragment must be put together with its other pieces".into(),
-        NotModelled::Protocol(6) => "TCP endpoints".into(),
-        NotModelled::Protocol(other) => format!("an endpoint for IP protocol {other}"),
-        NotModelled::Ipv6 => "IPv6".into(),
-        NotModelled::IpOptions => "IPv4 options".into(),
-        NotModelled::LinkLocalGroup => "frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports".into(),
     }
 }

@@ -295,7 +295,9 @@ impl Telling<'_> {
     fn finish(mut self) -> Story {
         for step in &mut self.story.steps {
             let fruitful = |m: &Move| self.packets.get(&m.packet).is_some_and(|seen| seen.fruitful);
-            step.moves.sort_by_key(|m| !fruitful(m));
+            if let Some(leading) = step.moves.iter().position(fruitful) {
+                step.moves[..=leading].rotate_right(1);
+            }
             step.events.sort_unstable();
             step.events.dedup();
             let answered =

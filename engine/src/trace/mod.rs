@@ -292,6 +292,10 @@ pub enum Event {
 pub enum NotModelled {
     /// A router that forwards out of the device it received from sends a redirect (`ip_rt_send_redirect`).
     IcmpRedirect,
+    /// A redirect that this host would follow (`ip_do_redirect`).
+    RedirectHeard,
+    /// The word that a packet was too long for a link on its way (`ip_rt_update_pmtu`).
+    PathMtu,
     /// A packet longer than the outgoing device's MTU.
     Fragmentation,
     /// Pieces of a packet that must be put together (`ip_defrag`).
@@ -304,6 +308,26 @@ pub enum NotModelled {
     IpOptions,
     /// Frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports.
     LinkLocalGroup,
+}
+
+impl NotModelled {
+    /// What Linux would do: `TCP endpoints`.
+    pub fn words(self) -> String {
+        match self {
+            Self::IcmpRedirect => {
+                "Linux would also send an ICMP redirect, since the packet leaves by the device it came from".into()
+            }
+            Self::RedirectHeard => "Linux would follow this ICMP redirect from here on".into(),
+            Self::PathMtu => "Linux would remember the smaller MTU of this path".into(),
+            Self::Fragmentation => "the packet is longer than the MTU of the next link".into(),
+            Self::Reassembly => "a fragment must be put together with its other pieces".into(),
+            Self::Protocol(6) => "TCP endpoints".into(),
+            Self::Protocol(other) => format!("an endpoint for IP protocol {other}"),
+            Self::Ipv6 => "IPv6".into(),
+            Self::IpOptions => "IPv4 options".into(),
+            Self::LinkLocalGroup => "frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports".into(),
+        }
+    }
 }
 
 /// What a layer reports. Only [`World`](crate::world::World) acts on it; every frame taken in leaves as at least one

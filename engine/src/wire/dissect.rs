@@ -231,11 +231,8 @@ fn ipv4_header(frame: &[u8], start: usize, header_len: usize, depth: u8) -> Laye
     let have = bytes.len();
     fields.take("Total length", |raw| {
         let total = usize::from(u16::from_be_bytes(raw));
-        let note = if total > have {
-            format!("bytes, of which {have} are here")
-        } else {
-            "bytes".into()
-        };
+        let note =
+            if total > have { format!("bytes, of which {have} are here") } else { "bytes".into() };
         (total.to_string(), Some(note))
     });
     fields.plain("Identification", |raw| format!("0x{:04x}", u16::from_be_bytes(raw)));
@@ -354,9 +351,7 @@ fn datagram(
     let mut fields = Fields::new(frame, start);
     fields.number("Source port");
     fields.number("Destination port");
-    fields.take("Length", |raw| {
-        (u16::from_be_bytes(raw).to_string(), Some("bytes".into()))
-    });
+    fields.take("Length", |raw| (u16::from_be_bytes(raw).to_string(), Some("bytes".into())));
     if bytes[6..8] == [0, 0] {
         fields.take("Checksum", |_: [u8; 2]| ("0x0000".into(), Some("none".into())));
     } else {

@@ -74,12 +74,27 @@ impl Scalar {
         }
         let unsigned = text.trim_start_matches(['+', '-']);
         let infinite = matches!(unsigned, ".inf" | ".Inf" | ".INF");
-        let numeric = unsigned.starts_with(|c: char| c == '.' || c.is_ascii_digit());
-        if infinite || (numeric && text.parse::<f64>().is_ok()) {
+        if infinite || is_decimal(unsigned) {
             return Meaning::Float(text);
         }
         Meaning::Text(text)
     }
+}
+
+/// `12.5`, `.5`, `1e-3`: digits with at most one point, then at most one exponent (YAML 1.2 section 10.3.2). A field wants
+/// none of them, so their values are never needed.
+fn is_decimal(text: &str) -> bool {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => {
+            (mantissa, exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
+        }
+        None => (text, "0"),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    !(whole.is_empty() && fraction.is_empty())
+        && !exponent.is_empty()
+        && [whole, fraction, exponent].into_iter().all(digits)
 }
 
 /// The text in a file's bytes: UTF-8, with or without a byte order mark.

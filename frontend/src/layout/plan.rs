@@ -177,8 +177,8 @@ fn host_pod(pod: &PodView) -> HostPod {
 
 fn plan_hub(world: &World, ns: NsId, leaves: &[Leaf], pods: Vec<HostPod>, is_machine: bool) -> Hub {
     let bridges: Vec<DevId> = bridges(world, ns).collect();
-    let to_leaves: BTreeSet<DevId> =
-        leaves.iter().flat_map(|leaf| leaf.wires.iter().map(|&(_, hub_end)| hub_end)).collect();
+    let mut to_leaves = BTreeSet::new();
+    to_leaves.extend(leaves.iter().flat_map(|leaf| leaf.wires.iter().map(|&(_, hub_end)| hub_end)));
     let mut uplinks: Vec<_> = real_devices(world, ns)
         .filter(|dev| !to_leaves.contains(dev))
         .map(|dev| (dev, bridge_index(world, &bridges, dev)))
@@ -234,11 +234,14 @@ fn bridges(world: &World, ns: NsId) -> impl Iterator<Item = DevId> {
 
 /// Namespaces at the other ends of its wires.
 fn neighbours(world: &World, ns: NsId) -> BTreeSet<NsId> {
-    real_devices(world, ns)
-        .filter_map(|dev| world.devices[dev].kind.peer())
-        .map(|peer| world.devices[peer].ns)
-        .filter(|&other| other != ns)
-        .collect()
+    let mut found = BTreeSet::new();
+    found.extend(
+        real_devices(world, ns)
+            .filter_map(|dev| world.devices[dev].kind.peer())
+            .map(|peer| world.devices[peer].ns)
+            .filter(|&other| other != ns),
+    );
+    found
 }
 
 fn is_leaf_of(world: &World, ns: NsId, hub: NsId) -> bool {
