@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::{maybe, use_dispatch};
 use crate::platform;
 use crate::state::lessons::{LessonId, OWN};
-use crate::state::run::Shown;
+use crate::state::run::{EDITOR_BYTES, Shown};
 use crate::state::{Action, Texts};
 use everyhop_engine::yaml::Problem;
 
@@ -26,7 +26,23 @@ pub fn Editor(props: &Props) -> Html {
     let area = use_node_ref();
     let Some(lesson) = props.lesson else { return Html::default() };
     let text = props.texts.draft(lesson);
-    let edit = dispatch.reform(|event: InputEvent| Action::Edit(platform::value_of(&event).into()));
+    let edit = {
+        let (area, text) = (area.clone(), text.clone());
+        dispatch.reform(move |event: InputEvent| {
+            let typed: Rc<str> = platform::value_of(&event).into();
+            if typed.len() <= EDITOR_BYTES {
+                return Action::Edit(typed);
+            }
+            // Before the browser lays it out.
+            platform::set_text(&area, &text);
+            Action::TooLong(typed)
+        })
+    };
+    let paste = maybe(&dispatch, |event: Event| {
+        let text = platform::pasted(&event).filter(|text| text.len() > EDITOR_BYTES)?;
+        event.prevent_default();
+        Some(Action::TooLong(text.into()))
+    });
     let run = dispatch.reform(|_: MouseEvent| Action::RunText);
     let run_by_key = {
         let dispatch = dispatch.clone();
@@ -83,8 +99,9 @@ pub fn Editor(props: &Props) -> Html {
                     autocapitalize="off"
                     autocomplete="off"
                     wrap="off"
-                    value={AttrValue::from(text)}
+                    value={AttrValue::from(text.clone())}
                     oninput={edit}
+                    onpaste={paste}
                     onkeydown={run_by_key}
                 />
                 <div class="problems">

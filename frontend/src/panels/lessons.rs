@@ -93,7 +93,7 @@ fn Steps(props: &StepsProps) -> Html {
                         <span>
                             { &caption.title }
                             if let Some(number) = caption.article {
-                                <span class="article">{ format!("article, step {number}") }</span>
+                                <span class="article">{ format!("article {number}") }</span>
                             }
                         </span>
                     </button>

@@ -18,7 +18,8 @@ fn notice(info: &PanicHookInfo<'_>) {
     }
     let Some(crash) = document.get_element_by_id("crash") else { return };
     crash.set_text_content(Some(&format!(
-        "This page stopped because of a mistake in its own code. What you typed is kept. ({info}) "
+        "This page stopped because of a mistake in its own code. What you typed is kept. ({}) ",
+        words(info)
     )));
     if let Ok(link) = document.create_element("a") {
         // Without a fragment, so that the browser loads the page anew.
@@ -32,6 +33,12 @@ fn notice(info: &PanicHookInfo<'_>) {
     if let Some(root) = root() {
         let _ = root.remove_attribute("data-ready");
     }
+}
+
+/// The panic's own words: its first line, without the stack that a browser's error brings along.
+fn words(info: &PanicHookInfo<'_>) -> String {
+    let text = info.payload_as_str().unwrap_or("no message");
+    text.lines().next().unwrap_or_default().chars().take(200).collect()
 }
 
 /// Whether the page before this one ended in a panic, and where it was. Asked once: the answer is forgotten.

@@ -190,8 +190,14 @@ fn text_key(kept: Kept, lesson: LessonId) -> String {
 /// What was typed on earlier visits.
 pub fn stored_texts() -> Texts {
     let of = |kept| {
-        let texts = lessons::all().map(|lesson| (lesson.id, stored(&text_key(kept, lesson.id))));
-        texts.filter_map(|(id, text)| Some((id, text?.into()))).collect()
+        // One by one: collecting into a map brings a sort along, and the page is downloaded before it runs.
+        let mut texts = std::collections::BTreeMap::new();
+        for lesson in lessons::all() {
+            if let Some(text) = stored(&text_key(kept, lesson.id)) {
+                texts.insert(lesson.id, text.into());
+            }
+        }
+        texts
     };
     Texts { drafts: of(Kept::Draft), put_aside: of(Kept::PutAside) }
 }
@@ -222,6 +228,12 @@ pub fn value_of(event: &InputEvent) -> String {
     let area = event.target_dyn_into::<HtmlTextAreaElement>().map(|area| area.value());
     area.or_else(|| event.target_dyn_into::<HtmlInputElement>().map(|input| input.value()))
         .unwrap_or_default()
+}
+
+/// The text about to be pasted.
+pub fn pasted(event: &yew::Event) -> Option<String> {
+    let event = event.dyn_ref::<web_sys::ClipboardEvent>()?;
+    event.clipboard_data()?.get_data("text").ok()
 }
 
 /// The chosen option of the list that an event came from.

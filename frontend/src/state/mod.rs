@@ -153,6 +153,8 @@ pub enum Action {
     SelectField(Option<FieldAt>),
     /// The editor's text changed.
     Edit(Rc<str>),
+    /// A text came that the editor does not take.
+    TooLong(Rc<str>),
     /// Load and run the editor's text.
     RunText,
     /// Put the draft aside and show the lesson's own text.
@@ -365,6 +367,7 @@ impl Session {
                     }
                 }
             }
+            Action::TooLong(text) => self.problems = run::too_long(&text).into(),
             Action::RunText => {
                 if let Some(lesson) = self.lesson() {
                     self.show(run::run(lesson, &self.texts.draft(lesson)));

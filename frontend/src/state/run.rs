@@ -106,6 +106,22 @@ pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
     Ok(Shown(Rc::new(Ran { lesson, text, lab, run, sent, notices })))
 }
 
+/// Bytes of text that the editor takes. Browsers need many seconds to lay out a text area with a megabyte.
+pub const EDITOR_BYTES: usize = 256 << 10;
+
+/// Why a text of more than [`EDITOR_BYTES`] is not taken: the engine's own budget, or the editor's.
+pub fn too_long(text: &str) -> Vec<Problem> {
+    if text.len() > everyhop_engine::yaml::limits::TEXT_BYTES {
+        return Lab::load(text).err().unwrap_or_default();
+    }
+    vec![Problem::of_text(format!(
+        "this text has {} KiB, and the editor takes up to {} KiB: run it with the command line, or leave out what no \
+         packet needs. The text before is still there.",
+        text.len() >> 10,
+        EDITOR_BYTES >> 10
+    ))]
+}
+
 /// Sends something else in the same lab.
 pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
     let run = exchange.run(&shown.lab)?;

@@ -130,3 +130,14 @@ fn every_lesson_of_the_list_runs() {
         assert!(ran.is_ok_and(|shown| shown.n_steps() > 0), "{:?}", lesson.id);
     }
 }
+
+#[test]
+fn a_text_that_is_too_long_is_refused_with_a_message_and_replaces_nothing() {
+    let draft: Rc<str> = "# mine".into();
+    for bytes in [run::EDITOR_BYTES + 1, 10 << 20] {
+        let pasted: Rc<str> = "x".repeat(bytes).into();
+        let session = after(page(""), [Action::Edit(draft.clone()), Action::TooLong(pasted)]);
+        assert_eq!(session.problems.len(), 1, "{bytes}");
+        assert_eq!(session.texts.draft(ARTICLE[0].id), draft);
+    }
+}
