@@ -26,18 +26,8 @@ pub fn Editor(props: &Props) -> Html {
     let area = use_node_ref();
     let Some(lesson) = props.lesson else { return Html::default() };
     let text = props.texts.draft(lesson);
-    let edit = {
-        let (area, text) = (area.clone(), text.clone());
-        dispatch.reform(move |event: InputEvent| {
-            let typed: Rc<str> = platform::value_of(&event).into();
-            if typed.len() <= EDITOR_BYTES {
-                return Action::Edit(typed);
-            }
-            // Before the browser lays it out.
-            platform::set_text(&area, &text);
-            Action::TooLong(typed)
-        })
-    };
+    let edit = dispatch.reform(|event: InputEvent| Action::Edit(platform::value_of(&event).into()));
+    // Before the browser lays it out, which may take it minutes.
     let paste = maybe(&dispatch, |event: Event| {
         let text = platform::pasted(&event).filter(|text| text.len() > EDITOR_BYTES)?;
         event.prevent_default();

@@ -246,13 +246,6 @@ pub fn text_in(area: &NodeRef) -> Option<String> {
     area.cast::<HtmlTextAreaElement>().map(|area| area.value())
 }
 
-/// Replaces the text in a text area.
-pub fn set_text(area: &NodeRef, text: &str) {
-    if let Some(area) = area.cast::<HtmlTextAreaElement>() {
-        area.set_value(text);
-    }
-}
-
 /// Focuses a text area and puts its caret at a character, `at` of `n_lines` lines down.
 pub fn set_caret(area: &NodeRef, utf16_at: u32, line: usize) {
     let Some(area) = area.cast::<HtmlTextAreaElement>() else { return };

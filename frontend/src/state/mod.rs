@@ -153,7 +153,7 @@ pub enum Action {
     SelectField(Option<FieldAt>),
     /// The editor's text changed.
     Edit(Rc<str>),
-    /// A text came that the editor does not take.
+    /// A text was pasted that the editor does not take.
     TooLong(Rc<str>),
     /// Load and run the editor's text.
     RunText,

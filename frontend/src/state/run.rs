@@ -106,7 +106,7 @@ pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
     Ok(Shown(Rc::new(Ran { lesson, text, lab, run, sent, notices })))
 }
 
-/// Bytes of text that the editor takes. Browsers need many seconds to lay out a text area with a megabyte.
+/// Bytes that can be pasted at once. Browsers need many seconds to lay out a text area with a megabyte.
 pub const EDITOR_BYTES: usize = 256 << 10;
 
 /// Why a text of more than [`EDITOR_BYTES`] is not taken: the engine's own budget, or the editor's.
