@@ -9,14 +9,20 @@ use crate::driver::file_named_by;
 use crate::page::{LAPTOP, PHONE, Page, on_page};
 
 /// What is wrong with the page as it is now: each mistake with its element and how to mend it.
+///
+/// What axe takes for the visible text of a drawing has titles in it and no blanks between texts, so whether names have
+/// that text in them is another test's claim there.
 fn violations(page: &Page) -> Vec<String> {
     let found = page.browser.ask_later(
         "const done = arguments[arguments.length - 1];
+         const misread = (violation, node) => violation.id === 'label-content-name-mismatch'
+             && document.querySelector(node.target[0])?.closest('svg');
          const line = (violation, node) =>
              `${violation.id}: ${violation.help}\\n    ${node.html}\\n    ${node.failureSummary}`;
          axe.run(document, {resultTypes: ['violations']})
              .then(it => it.violations.filter(v => ['serious', 'critical'].includes(v.impact)))
-             .then(it => done(it.flatMap(v => v.nodes.map(node => line(v, node)))))
+             .then(it => it.flatMap(v => v.nodes.filter(node => !misread(v, node)).map(node => line(v, node))))
+             .then(done)
              .catch(problem => done([String(problem)]))",
     );
     let found = found.as_array().into_iter().flatten();
@@ -66,12 +72,32 @@ fn axe_finds_nothing_serious_in_the_dark_theme() {
 }
 
 #[test]
+fn what_is_written_on_the_stage_is_in_its_name() {
+    on_page(|page| {
+        for lesson in ["pod-to-pod", "node-to-node"] {
+            page.open(&format!("#/lesson/{lesson}?step=1"));
+            let unnamed = page.browser.ask(
+                "const name = it => it.getAttribute('aria-label') ?? '';
+                 return [...document.querySelectorAll('.stage-svg [role=button]')].flatMap(it =>
+                     [...it.querySelectorAll('text')]
+                         .flatMap(text => text.textContent.trim().split(/\\s+/))
+                         .filter(word => !name(it).includes(word))
+                         .map(word => `“${word}” is not in “${name(it)}”`))",
+                &[],
+            );
+            assert_eq!(unnamed, Value::Array(Vec::new()), "{lesson}");
+        }
+    });
+}
+
+#[test]
 fn everything_that_can_be_pressed_has_a_name() {
     on_page(|page| {
         page.open("#/lesson/node-to-node?step=4");
         let nameless = page.browser.ask(
             "return [...document.querySelectorAll('button, a, select, input, textarea, [role=button]')]
-                 .filter(it => !(it.getAttribute('aria-label') || it.textContent.trim() || it.title || it.labels?.length))
+                 .filter(it => !it.getAttribute('aria-label') && !it.textContent.trim())
+                 .filter(it => !it.title && !it.labels?.length)
                  .map(it => it.outerHTML)",
             &[],
         );

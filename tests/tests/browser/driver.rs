@@ -161,7 +161,7 @@ impl Browser {
         });
     }
 
-    /// A command of the Chrome DevTools protocol.
+    /// A command of Chrome's developer tools.
     pub(crate) fn devtools(&self, method: &str, parameters: Value) -> Value {
         self.wait_for(method, async |driver| driver.cdp().send_raw(method, parameters).await)
     }

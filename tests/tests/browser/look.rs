@@ -31,7 +31,8 @@ fn on_a_phone_nothing_scrolls_sideways_and_the_transport_is_in_view() {
                 &format!("{lesson}: the transport is in view"),
                 "return [...document.querySelectorAll('.transport button')].every(it => {
                      const r = it.getBoundingClientRect();
-                     return r.width > 0 && r.top >= 0 && r.bottom <= innerHeight && r.left >= 0 && r.right <= innerWidth
+                     return r.width > 0 && r.top >= 0 && r.bottom <= innerHeight
+                         && r.left >= 0 && r.right <= innerWidth
                  })",
             );
         }
@@ -76,7 +77,8 @@ fn on_a_laptop_the_stage_and_its_caption_are_in_view_without_scrolling() {
                 &format!("{lesson}: the packet is within the stage"),
                 "const stage = document.querySelector('.stage').getBoundingClientRect();
                  const r = document.querySelector('[data-packet] .dot').getBoundingClientRect();
-                 return r.left >= stage.left && r.right <= stage.right && r.top >= stage.top && r.bottom <= stage.bottom",
+                 return r.left >= stage.left && r.right <= stage.right
+                     && r.top >= stage.top && r.bottom <= stage.bottom",
             );
         }
     });

@@ -1,8 +1,8 @@
 //! The built page in headless Chromium, driven as a reader would: what it shows, what it does, what it survives.
 //!
-//! `cargo xtask test --only page,browser` builds the page and runs this. It knows the page by the hooks that
-//! docs/embedding.md promises, by accessible names, and by the classes of what has neither; and it runs the engine
-//! natively beside it, to know what should be shown. Pictures of failures are left in target/browser/.
+//! `cargo xtask test --only page,browser` builds the page and runs this. It knows the page by its data attributes, by
+//! accessible names, and by the classes of what has neither; and it runs the engine natively beside it, to know what
+//! should be shown. Each test has a browser of its own. Pictures of failures are left in target/browser/.
 
 mod access;
 mod address;
