@@ -5,6 +5,7 @@ use yew::prelude::*;
 
 use crate::state::headers::{FieldAt, Headers};
 use crate::state::run::Shown;
+use everyhop_engine::base::Mac;
 use everyhop_engine::story::Because;
 
 #[derive(PartialEq, Properties)]
@@ -46,7 +47,7 @@ pub fn Caption(props: &Props) -> Html {
                 }
             </div>
             <h1>{ &told.title }</h1>
-            <p class="text">{ &told.text }</p>
+            <p class="text">{ words(&told.text) }</p>
             { for headers.as_ref().map(header_rows) }
             if !step.because.is_empty() {
                 <section class="why" aria-labelledby="why">
@@ -66,16 +67,30 @@ fn results(shown: &Shown) -> Html {
     html! {
         { for shown.run.results.iter().enumerate().map(|(n, result)| html! {
             <p key={n} class={classes!("result", result.verdict.name())}>
-                <b>{ result.verdict.name() }</b>{ " " }{ &result.because }
+                <b>{ result.verdict.name() }</b>{ " " }{ words(&result.because) }
             </p>
         }) }
     }
 }
 
+/// A sentence, in which what stands between backticks is what a machine says.
+fn words(text: &str) -> Html {
+    text.split('`')
+        .enumerate()
+        .map(|(n, part)| {
+            if n % 2 == 1 {
+                html! { <code>{ part }</code> }
+            } else {
+                html! { { part } }
+            }
+        })
+        .collect()
+}
+
 fn reason(because: &Because) -> Html {
     html! {
         <li key={because.event}>
-            { &because.text }
+            { words(&because.text) }
             <div class="source">
                 <code title="The kernel's function that decides this">{ because.kernel }</code>
                 if let Some(origin) = &because.origin {
@@ -130,7 +145,11 @@ fn header_rows(headers: &Headers) -> Html {
 
 fn row(headers: &Headers, name: String, field: &Field, at: FieldAt) -> Html {
     let before = headers.before(at);
-    let words = field.note.as_ref().filter(|_| field.name == "Type");
+    // A number that says less than its meaning: a type, or an address that is not there yet.
+    let meaning = field
+        .note
+        .as_ref()
+        .filter(|_| field.name == "Type" || field.value == Mac::ZERO.to_string());
     html! {
         <div key={format!("{}.{}", at.layer, at.field)} class={before.map(|_| "changed")}>
             <dt>{ name }</dt>
@@ -139,7 +158,7 @@ fn row(headers: &Headers, name: String, field: &Field, at: FieldAt) -> Html {
                     <s><span class="visually-hidden">{ "was " }</span>{ before.to_owned() }</s>
                     { " " }<b>{ &field.value }</b>
                 } else {
-                    { words.unwrap_or(&field.value) }
+                    { meaning.unwrap_or(&field.value) }
                 }
             </dd>
         </div>
