@@ -22,6 +22,7 @@ impl Nanos {
     }
 
     /// The span from `earlier` to here, zero if `earlier` is later.
+    #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }

@@ -1,4 +1,4 @@
-//! The learning bridge. Read net/bridge/br_input.c, br_forward.c and br_fdb.c first.
+//! The learning bridge. Read `net/bridge/br_input.c`, `br_forward.c` and `br_fdb.c` first.
 //!
 //! Not modelled: VLAN filtering, STP, multicast snooping's group entries, neighbour suppression. Snapshots that use
 //! them are refused.

@@ -1,4 +1,4 @@
-//! Routing tables: longest prefix match through the three default rules. Read net/ipv4/fib_trie.c first.
+//! Routing tables: longest prefix match through the three default rules. Read `net/ipv4/fib_trie.c` first.
 //!
 //! Not modelled yet: other policy rules, multipath, nexthop objects, TOS. Loading them is an error.
 
@@ -64,7 +64,7 @@ pub struct Fib {
     tables: FxIndexMap<TableId, Table>,
 }
 
-/// One hash map a prefix length, longest first, as Linux's own fib_hash.c had them. A table has few lengths, and a
+/// One hash map a prefix length, longest first, as Linux's own `fib_hash.c` had them. A table has few lengths, and a
 /// look-up then costs a fifth of one in a trie.
 #[derive(Clone, Debug, Default)]
 struct Table {

@@ -73,7 +73,7 @@ pub(super) fn receive<T: Tracer>(
             ctx.drop(dev, skb, DropReason::InvalidProto);
         }
         Message::EchoRequest { .. } if ns.sysctl.icmp_echo_ignore_all => {
-            ctx.drop(dev, skb, DropReason::InvalidProto)
+            ctx.drop(dev, skb, DropReason::InvalidProto);
         }
         Message::EchoRequest { code, id, seq, payload } => {
             echo_reply(ctx, ns, devices, dev, header, (code, (id, seq), payload), &skb);
@@ -86,18 +86,16 @@ pub(super) fn receive<T: Tracer>(
             }
             None => ctx.drop(dev, skb, DropReason::NoSocket),
         },
-        Message::Error { error, quote } => {
-            match sender_of(ns, &quote) {
-                Some(socket) => {
-                    hear(ctx, ns, devices, dev, socket, Heard::Error(error), &skb);
-                    ctx.consume(skb);
-                }
-                None => ctx.drop(dev, skb, DropReason::NoSocket),
-            };
-        }
+        Message::Error { error, quote } => match sender_of(ns, &quote) {
+            Some(socket) => {
+                hear(ctx, ns, devices, dev, socket, Heard::Error(error), &skb);
+                ctx.consume(skb);
+            }
+            None => ctx.drop(dev, skb, DropReason::NoSocket),
+        },
         // What a raw socket sends, pings among it, minds neither.
         Message::Other { kind: REDIRECT, .. } if quotes_udp(&skb, header) => {
-            ip::not_modelled(ctx, devices, dev, skb, NotModelled::RedirectHeard)
+            ip::not_modelled(ctx, devices, dev, skb, NotModelled::RedirectHeard);
         }
         Message::Other { kind: UNREACHABLE, code: FRAGMENTATION_NEEDED }
             if quotes_udp(&skb, header) =>

@@ -1,4 +1,4 @@
-//! IPv4 input, forwarding and output. Read net/ipv4/ip_input.c, ip_forward.c, ip_output.c and route.c first.
+//! IPv4 input, forwarding and output. Read `net/ipv4/ip_input.c`, `ip_forward.c`, `ip_output.c` and `route.c` first.
 
 use std::net::Ipv4Addr;
 
@@ -44,7 +44,7 @@ pub(super) fn receive<T: Tracer>(
     match route_input(ns, devices, dev, header.src, header.dst) {
         Input::Refused(reason) => ctx.drop(dev, skb, reason),
         Input::LimitedBroadcast => {
-            deliver(ctx, ns, devices, dev, &header, Delivered::Broadcast, skb)
+            deliver(ctx, ns, devices, dev, &header, Delivered::Broadcast, skb);
         }
         Input::NoRoute => {
             let event = Event::RouteLookup {
@@ -70,10 +70,10 @@ pub(super) fn receive<T: Tracer>(
                     ctx.drop(dev, skb, DropReason::IpLocalSource);
                 }
                 RouteKind::Local => {
-                    deliver(ctx, ns, devices, dev, &header, Delivered::Unicast, skb)
+                    deliver(ctx, ns, devices, dev, &header, Delivered::Unicast, skb);
                 }
                 RouteKind::Broadcast => {
-                    deliver(ctx, ns, devices, dev, &header, Delivered::Broadcast, skb)
+                    deliver(ctx, ns, devices, dev, &header, Delivered::Broadcast, skb);
                 }
                 RouteKind::Unicast { .. } if !ns.sysctl.ip_forward => {
                     ctx.drop(dev, skb, DropReason::IpInAddrErrors);

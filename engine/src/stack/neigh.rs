@@ -75,17 +75,11 @@ impl Neighbour {
 }
 
 /// A namespace's neighbours, by device and address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NeighTable {
     entries: FxIndexMap<(DevId, Ipv4Addr), Neighbour>,
     /// The span an entry stays reachable, drawn once as the kernel does per device and then every five minutes.
     reachable_time: Option<Nanos>,
-}
-
-impl Default for NeighTable {
-    fn default() -> Self {
-        Self { entries: FxIndexMap::default(), reachable_time: None }
-    }
 }
 
 impl NeighTable {

@@ -160,13 +160,12 @@ impl Telling<'_> {
 
     /// The bytes that the packet has at its next tap or wait.
     fn frame_after(&self, index: usize, packet: PacketId) -> Option<FrameId> {
-        let later = self.trace.entries[index..].iter().filter(|e| e.packet == Some(packet));
+        let mut later = self.trace.entries[index..].iter().filter(|e| e.packet == Some(packet));
         later
-            .filter_map(|e| match e.event {
+            .find_map(|e| match e.event {
                 Event::Tap { frame, .. } | Event::NeighWait { frame, .. } => Some(frame),
                 _ => None,
             })
-            .next()
             .or_else(|| self.packets.get(&packet)?.frame)
     }
 
@@ -328,20 +327,18 @@ fn ends_at_stack(entry: Entry) -> bool {
 /// How the step's leading frame ends here.
 fn outcome_of(entries: &[Entry], step: &Step) -> Option<Outcome> {
     let main = step.moves.first().map(|m| m.packet);
-    let of_main =
+    let mut of_main =
         step.events.iter().map(|&i| &entries[i]).filter(|e| main.is_none() || e.packet == main);
-    of_main
-        .filter_map(|entry| match entry.event {
-            Event::SocketReceive { .. } => Some(Outcome::Delivered),
-            Event::NeighChange { cause: NeighCause::Reply | NeighCause::Announced, .. } => {
-                Some(Outcome::Delivered)
-            }
-            Event::ArpNoted { .. } => Some(Outcome::Ignored),
-            Event::NeighWait { .. } => Some(Outcome::Waiting),
-            Event::Dropped { reason, .. } => Some(Outcome::Dropped(reason)),
-            Event::LeftModel { .. } => Some(Outcome::LeftModel),
-            Event::SendFailed { error, .. } => Some(Outcome::NotSent(error)),
-            _ => None,
-        })
-        .next()
+    of_main.find_map(|entry| match entry.event {
+        Event::SocketReceive { .. } => Some(Outcome::Delivered),
+        Event::NeighChange { cause: NeighCause::Reply | NeighCause::Announced, .. } => {
+            Some(Outcome::Delivered)
+        }
+        Event::ArpNoted { .. } => Some(Outcome::Ignored),
+        Event::NeighWait { .. } => Some(Outcome::Waiting),
+        Event::Dropped { reason, .. } => Some(Outcome::Dropped(reason)),
+        Event::LeftModel { .. } => Some(Outcome::LeftModel),
+        Event::SendFailed { error, .. } => Some(Outcome::NotSent(error)),
+        _ => None,
+    })
 }

@@ -73,7 +73,7 @@ pub fn verdict_of(
                 exchange.heard = exchange.heard.or(Some((heard, exchange.source_of(packet))));
             }
             Event::SocketReceive { .. } if exchange.part_of(packet) == Some(Part::Request) => {
-                exchange.read = true
+                exchange.read = true;
             }
             Event::SendFailed { error, dst, .. }
                 if exchange.part_of(packet) == Some(Part::Request) =>
@@ -84,10 +84,10 @@ pub fn verdict_of(
                 exchange.unmodelled = true;
             }
             Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
-            Event::Dropped { dev, reason } => {
-                if exchange.part_of(packet).is_some() && !exchange.copies.contains_key(&packet) {
-                    exchange.dropped = Some((reason, world.device_name(dev)));
-                }
+            Event::Dropped { dev, reason }
+                if exchange.part_of(packet).is_some() && !exchange.copies.contains_key(&packet) =>
+            {
+                exchange.dropped = Some((reason, world.device_name(dev)));
             }
             _ => {}
         }

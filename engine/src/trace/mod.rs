@@ -40,9 +40,9 @@ pub struct Off;
 
 impl Tracer for Off {
     const ON: bool = false;
-    #[inline(always)]
+    #[inline]
     fn event(&mut self, _: Nanos, _: Option<PacketId>, _: Event) {}
-    #[inline(always)]
+    #[inline]
     fn frame(&mut self, _: &[u8]) -> FrameId {
         FrameId::NONE
     }

@@ -92,7 +92,7 @@ fn is_decimal(text: &str) -> bool {
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    !(whole.is_empty() && fraction.is_empty())
+    (!whole.is_empty() || !fraction.is_empty())
         && !exponent.is_empty()
         && [whole, fraction, exponent].into_iter().all(digits)
 }

@@ -104,7 +104,7 @@ pub fn text_width(text: &str, font_size: i32) -> i32 {
 }
 
 /// The text, or its beginning with an ellipsis if it needs more than `width`.
-pub fn fit(text: &str, font_size: i32, width: i32) -> String {
+pub(super) fn fit(text: &str, font_size: i32, width: i32) -> String {
     if text_width(text, font_size) <= width {
         return text.to_owned();
     }
