@@ -148,6 +148,7 @@ pub enum Action {
     SetSpeed(Speed),
     SelectTab(Tab),
     SelectMove(usize),
+    /// Choosing what is chosen already lets go of it; the same for the next.
     SelectDevice(Option<DevId>),
     SelectNetns(Option<NsId>),
     SelectField(Option<FieldAt>),
@@ -348,12 +349,12 @@ impl Session {
                 self.tab = Tab::Packet;
             }
             Action::SelectDevice(device) => {
-                self.device = device;
+                self.device = device.filter(|_| self.device != device);
                 self.netns = None;
                 self.tab = Tab::Captures;
             }
             Action::SelectNetns(netns) => {
-                self.netns = netns;
+                self.netns = netns.filter(|_| self.netns != netns);
                 self.device = None;
                 self.tab = Tab::Tables;
             }

@@ -1,5 +1,7 @@
 //! What the learner does and what the page then is.
 
+use super::headers::Headers;
+use super::run::Sending;
 use super::*;
 
 fn page(hash: &str) -> Session {
@@ -140,4 +142,71 @@ fn a_text_that_is_too_long_is_refused_with_a_message_and_replaces_nothing() {
         assert_eq!(session.problems.len(), 1, "{bytes}");
         assert_eq!(session.texts.draft(ARTICLE[0].id), draft);
     }
+}
+
+fn shown(hash: &str) -> Shown {
+    page(hash).shown.expect("the lesson runs")
+}
+
+#[test]
+fn the_row_a_bridge_learns_is_marked_at_the_step_that_teaches_it_and_not_later() {
+    let shown = shown("#/lesson/pod-to-pod");
+    let node = shown.run.start.find_netns("node-1").expect("the lesson's node");
+    let marked = |step_idx: usize| -> Vec<String> {
+        let before = step_idx.checked_sub(1).map(|step_idx| shown.run.world_at(step_idx));
+        let tables = tables::tables(&shown.run.world_at(step_idx), before.as_ref(), node);
+        let rows = tables.into_iter().flat_map(|table| table.rows);
+        rows.filter(|row| row.changed).map(|row| row.cells.join(" ")).collect()
+    };
+    let marked: Vec<_> = (0..shown.n_steps()).flat_map(marked).collect();
+    assert_eq!(
+        marked,
+        ["0a:58:0a:f4:01:02 veth0 learnt", "0a:58:0a:f4:01:03 veth1 learnt"],
+        "each address once"
+    );
+}
+
+#[test]
+fn a_router_changes_both_hardware_addresses_and_the_ttl_and_the_checksum_that_covers_it() {
+    let shown = shown("#/lesson/node-to-node");
+    let steps = 0..shown.n_steps();
+    let headers = steps.filter_map(|step_idx| Headers::at(&shown, step_idx, 0));
+    let changed: Vec<Vec<&str>> =
+        headers.map(|it| it.changes.iter().map(|change| change.name).collect()).collect();
+    let routed = ["Destination", "Source", "Time to live", "Checksum"];
+    assert!(
+        changed.iter().any(|names| routed.iter().all(|name| names.contains(name))),
+        "{changed:?}"
+    );
+}
+
+#[test]
+fn a_lab_without_actions_sends_from_the_first_pod_to_the_second_until_told_otherwise() {
+    let session = page("#/lesson/own");
+    let sent = session.shown.as_ref().and_then(|shown| shown.sent.clone());
+    let first =
+        Exchange { from: "pod/client".into(), to: "pod/api".into(), sending: Sending::Icmp };
+    assert_eq!(sent, Some(first.clone()));
+    let datagram = Exchange { to: "pod/db".into(), sending: Sending::Udp(5353), ..first };
+    let session = after(session, [Action::Send(datagram.clone())]);
+    assert_eq!(session.shown.as_ref().and_then(|shown| shown.sent.clone()), Some(datagram));
+    assert_eq!(session.step_idx, 0);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_and_the_stage_stays() {
+    let session = page("#/lesson/own?step=3");
+    let wrong = Exchange { from: "pod/client".into(), to: "10.244".into(), sending: Sending::Icmp };
+    let sent = after(session.clone(), [Action::Send(wrong)]);
+    assert!(sent.notice.is_some() && sent.shown == session.shown && sent.step_idx == 2);
+}
+
+#[test]
+fn choosing_a_device_opens_its_captures_and_choosing_it_again_lets_go() {
+    let session = page("");
+    let device = session.shown.as_ref().and_then(|shown| shown.run.start.devices.iter().next());
+    let device = device.map(|(id, _)| id);
+    let chosen = after(session, [Action::SelectDevice(device)]);
+    assert_eq!((chosen.device, chosen.tab), (device, Tab::Captures));
+    assert_eq!(after(chosen, [Action::SelectDevice(device)]).device, None);
 }
