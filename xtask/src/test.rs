@@ -52,7 +52,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "browser",
         what: "Tests of the built page, in headless Chromium",
-        usually: "1 minute",
+        usually: "2 minutes",
         run: browser,
     },
     Step {

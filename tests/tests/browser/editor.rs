@@ -266,6 +266,30 @@ fn ten_megabytes_are_refused() {
 }
 
 #[test]
+fn a_paste_that_is_too_long_is_refused_before_it_is_laid_out() {
+    on_page(|page| {
+        open_editor(page);
+        // The browser's clipboard is out of reach; the page gets the event that a paste of it would be.
+        let is_taken = page.browser.ask(
+            "const data = new DataTransfer();
+             data.setData('text/plain', 'kind: Pod\\n'.repeat(1 << 20));
+             const options = {clipboardData: data, bubbles: true, cancelable: true};
+             const paste = new ClipboardEvent('paste', options);
+             return document.querySelector(arguments[0]).dispatchEvent(paste)",
+            &[json!(AREA)],
+        );
+        assert_eq!(is_taken, false);
+        page.holds(
+            "a message says so",
+            "return document.querySelector('[role=alert] li.problem')?.checkVisibility() === true",
+        );
+        has_text(page, POD_TO_POD);
+        still_steps(page);
+        runs(page, &format!("{POD_TO_POD}{THIRD_POD}"));
+    });
+}
+
+#[test]
 fn an_unknown_kind_is_ignored_with_a_notice() {
     on_page(|page| {
         open_editor(page);
