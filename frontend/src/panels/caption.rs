@@ -22,7 +22,7 @@ pub fn Caption(props: &Props) -> Html {
     let (Some(step), Some(told)) = (run.story.steps.get(step_idx), run.captions.get(step_idx))
     else {
         return html! {
-            <aside class="caption" aria-label="This step">
+            <aside class="caption" aria-label="This step" tabindex="0">
                 <h1>{ "Nothing moves" }</h1>
                 <p>{ "No packet is sent in this lab." }</p>
                 { results(shown) }
@@ -36,7 +36,7 @@ pub fn Caption(props: &Props) -> Html {
     });
     let headers = Headers::at(shown, step_idx, 0);
     html! {
-        <aside class="caption" aria-label="This step">
+        <aside class="caption" aria-label="This step" tabindex="0">
             <p class="visually-hidden" aria-live="polite">
                 { format!("Step {} of {n_steps}. {}. {}", step_idx + 1, told.title, told.text) }
             </p>

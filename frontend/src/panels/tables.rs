@@ -65,7 +65,7 @@ pub fn Tables(props: &Props) -> Html {
 
 fn table(table: &Table) -> Html {
     html! {
-        <section key={table.title.clone()} class="table">
+        <section key={table.title.clone()} class="table" aria-label={table.title.clone()} tabindex="0">
             <h3>{ &table.title }<code>{ &table.command }</code></h3>
             if table.rows.is_empty() {
                 <p class="hint">{ table.empty }</p>

@@ -188,7 +188,7 @@ impl Session {
         };
         if crashed {
             session.notice = Some(
-                "The page stopped while it ran your text. The text is in the editor, and it is not run again by itself."
+                "The page stopped. If it was your text that did it: it is in the editor, and it is not run again by itself."
                     .into(),
             );
             session.tab = Tab::Yaml;

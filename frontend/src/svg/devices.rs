@@ -44,10 +44,12 @@ fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
         ChipKind::Port => ("device device-port", 3),
         ChipKind::Network => ("device device-network", r.h / 2),
     };
+    let drawn_in_name = it.label.split_whitespace().all(|word| it.about.contains(word));
+    let name = if drawn_in_name { it.about.clone() } else { format!("{}: {}", it.label, it.about) };
     html! {
         <g key={it.name.clone()} class={classes!(class, selected.then_some("selected"))}
             data-device={it.name.clone()} role="button" tabindex="0"
-            aria-label={it.about.clone()} aria-pressed={selected.to_string()} {onclick} {onkeydown}>
+            aria-label={name} aria-pressed={selected.to_string()} {onclick} {onkeydown}>
             <title>{ &it.about }</title>
             <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(rx)} />
             if !it.label.is_empty() {

@@ -51,7 +51,9 @@ fn netns(it: &NetnsBox, selected: bool, on_select: &Callback<Selection>) -> Html
     // A namespace outside of a cluster is no pod's and no node's.
     let what =
         if it.title == it.name && it.kind != NetnsKind::Leaf { "network namespace" } else { what };
-    let label = format!("{what} {}", it.name);
+    // What is drawn comes first, so that who speaks to the page can say what they see.
+    let word = if it.word_at.is_some() { " netns" } else { "" };
+    let label = format!("{}{word}: {what} {}", it.title, it.name);
     html! {
         <g key={format!("netns-{}", it.name)} class={classes!(class, selected.then_some("selected"))} data-netns={it.name.clone()}
             role="button" tabindex="0" aria-label={label} aria-pressed={selected.to_string()} {onclick} {onkeydown}>

@@ -19,7 +19,7 @@ fn a_panic_shows_a_message_with_a_way_back() {
     page.click("#crash a");
     page.is_ready();
     page.is_at(3);
-    page.says("The page stopped while it ran your text");
+    page.says("The page stopped. If it was your text");
     page.press("Next step");
     page.is_at(4);
     page.reload();
