@@ -63,7 +63,10 @@ pub fn Drawer(props: &Props) -> Html {
     });
     let step_idx = session.step_idx;
     html! {
-        <section class={classes!("drawer", (session.tab == Tab::Yaml).then_some("tall"))}>
+        <section
+            class={classes!("drawer", (session.tab == Tab::Yaml).then_some("tall"))}
+            aria-label="Details"
+        >
             <div class="tabs" role="tablist" aria-label="Details" onkeydown={move_focus}>
                 { for tabs }
             </div>
