@@ -3,9 +3,10 @@
 use super::words::Names;
 use super::{Because, Step};
 use crate::base::OriginId;
+use crate::link::DeviceKind;
 use crate::trace::{
-    Event, FdbAnswer, Heard, Learnt, LookupFor, NeighCause, Nud, Recorder, RouteAnswer, SendError,
-    Skipped,
+    Birth, Event, FdbAnswer, Heard, Learnt, LookupFor, NeighCause, Nud, Recorder, RouteAnswer,
+    SendError, Skipped,
 };
 use crate::world::World;
 
@@ -30,10 +31,24 @@ type Reason = (String, &'static str, Option<OriginId>);
 fn reason(world: &World, event: Event) -> Option<Reason> {
     let names = Names(world);
     Some(match event {
-        Event::Born { .. } | Event::Tap { .. } | Event::Crossed { .. } | Event::BridgeIn { .. } => {
-            return None;
+        Event::Born { birth, .. } => return birth_reason(birth),
+        Event::Tap { .. } | Event::SocketSend { .. } | Event::BridgeOut { .. } => return None,
+        Event::Crossed { from, to } => {
+            let (out, into) = (names.unique(from), names.unique(to));
+            let (text, kernel) = match world.devices[from].kind {
+                DeviceKind::Loopback => (format!("{out} receives what it sends"), "loopback_xmit"),
+                DeviceKind::Veth { .. } => (format!("the peer of {out} is {into}"), "veth_xmit"),
+                DeviceKind::Ethernet { .. } | DeviceKind::Bridge(_) => {
+                    (format!("the cable of {out} ends at {into}"), "ndo_start_xmit")
+                }
+            };
+            (text, kernel, world.devices[from].origin)
         }
-        Event::SocketSend { .. } | Event::BridgeOut { .. } => return None,
+        Event::BridgeIn { port, bridge } => (
+            format!("the master of {} is {}", names.short(port), names.short(bridge)),
+            "br_handle_frame",
+            world.devices[port].origin,
+        ),
         Event::FdbLearn { bridge, port, mac, learnt } => {
             let (br, at) = (names.short(bridge), names.short(port));
             let text = match learnt {
@@ -235,6 +250,23 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             (format!("dropped at {}: {}", names.full(dev), reason.words()), reason.name(), None)
         }
     })
+}
+
+/// Why the stack made a packet by itself; what a program sends has its reason in the lab.
+fn birth_reason(birth: Birth) -> Option<Reason> {
+    let (text, kernel) = match birth {
+        Birth::ArpRequest => (
+            "the neighbour table asks for the address, three times at most, a second apart",
+            "arp_solicit",
+        ),
+        Birth::ArpReply => ("the address asked for is one of this host's own", "arp_process"),
+        Birth::EchoReply => {
+            ("the kernel itself answers echo requests; no program is needed", "icmp_echo")
+        }
+        Birth::IcmpError(_) => ("who sent a packet that fails is told so", "icmp_send"),
+        Birth::Sent | Birth::Injected | Birth::Answer | Birth::Clone => return None,
+    };
+    Some((text.into(), kernel, None))
 }
 
 fn send_failed(
