@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 
 pub use bridge::{Bridge, PortFlags};
 
-use crate::base::{Arena, DevId, Mac, Nanos, NsId, OriginId, PacketId, Rng};
+use crate::base::{Arena, DevId, Id, Mac, Nanos, NsId, OriginId, PacketId, Rng};
 use crate::skb::{BufPool, PacketType, Skb};
 use crate::trace::{Birth, Direction, DropReason, Event, Next, Tracer};
 use crate::wire::eth;
@@ -103,13 +103,14 @@ pub struct Ctx<'a, T> {
 
 /// Hands out packet ids.
 #[derive(Clone, Debug, Default)]
-pub struct PacketIds(usize);
+pub struct PacketIds(u32);
 
 impl PacketIds {
     #[inline]
     fn next(&mut self) -> PacketId {
-        let id = crate::base::Id::from_index(self.0);
-        self.0 = (self.0 + 1) & 0xffff_ffff;
+        let id = Id::from_index(self.0 as usize);
+        // Begins again after 2^32 packets, which only an untraced run can reach.
+        self.0 = self.0.wrapping_add(1);
         id
     }
 }

@@ -4,12 +4,10 @@
 
 mod build;
 mod queue;
-mod topology;
 
 use std::net::Ipv4Addr;
 
 pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
-pub use topology::{Topology, Wire, WireKind};
 
 use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Ctx, Devices, PacketIds};

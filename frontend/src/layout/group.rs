@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use everyhop_engine::base::{DevId, NsId};
 use everyhop_engine::link::DeviceKind;
-use everyhop_engine::world::{WireKind, World};
+use everyhop_engine::world::World;
 
 use super::geometry::{Point, Rect, fit, simplify, text_width};
 use super::manifold::{Descent, descend, lanes, spread};
 use super::plan::{Group, HostPod, Leaf, bridge_index};
 use super::{
     ChipKind, ContainerBox, DeviceBox, HostPodBox, Layout, Machine, NetnsBox, NetnsKind, RouteBox,
-    WireLine,
+    WireKind, WireLine,
 };
 
 pub(super) const CHIP_H: i32 = 26;

@@ -29,7 +29,7 @@ mod plan;
 use std::collections::BTreeMap;
 
 use everyhop_engine::base::{DevId, NsId};
-use everyhop_engine::world::{WireKind, World};
+use everyhop_engine::world::World;
 
 pub use cluster::{ClusterView, NodeView, PodView};
 pub use geometry::{Point, Rect, simplify, text_width, until_entry};
@@ -130,6 +130,17 @@ pub enum ChipKind {
     Port,
     /// The network between machines itself.
     Network,
+}
+
+/// How two devices are joined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WireKind {
+    /// The two ends of a veth pair.
+    Veth,
+    /// An Ethernet cable.
+    Cable,
+    /// A port and its bridge.
+    Port,
 }
 
 /// A wire or a bridge port's membership, from the middle of one device to the middle of the other.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use everyhop_engine::base::DevId;
 use everyhop_engine::link::DeviceKind;
-use everyhop_engine::world::{WireKind, World};
+use everyhop_engine::world::World;
 
 use super::geometry::{Point, Rect, text_width};
 use super::group::{self, Arranged, Bands, FRAME_PAD, int};
 use super::manifold::{descend, lanes, spread};
 use super::plan::{Network, Plan};
-use super::{ChipKind, Layout, NetnsBox, NetnsKind, Room};
+use super::{ChipKind, Layout, NetnsBox, NetnsKind, Room, WireKind};
 
 const MARGIN: i32 = 4;
 const GROUP_GAP: i32 = 18;

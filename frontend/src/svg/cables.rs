@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use everyhop_engine::world::WireKind;
+use crate::layout::WireKind;
 use yew::prelude::*;
 
 use super::ground::s;
