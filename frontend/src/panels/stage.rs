@@ -54,6 +54,14 @@ pub fn StageFrame(props: &Props) -> Html {
     } else {
         GLIDE_MS
     };
+    // On a phone a stage of several nodes is longer than the screen: playing follows the packet, stepping by hand does
+    // not take the reader away from the text.
+    let follows = props.narrow && props.playing;
+    use_effect_with((props.step_idx, follows), |&(_, follows)| {
+        if follows {
+            platform::reveal_packet();
+        }
+    });
     let n_steps = props.shown.n_steps();
     let step = if n_steps == 0 { 0 } else { props.step_idx + 1 };
     html! {

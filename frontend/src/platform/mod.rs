@@ -277,3 +277,15 @@ pub fn reveal(id: &str) {
         list.set_scroll_top(bottom - list.client_height());
     }
 }
+
+/// Scrolls as little as needed to show the device where the packet goes; the packet itself may still be gliding.
+pub fn reveal_packet() {
+    let Some(document) = window().and_then(|w| w.document()) else { return };
+    let find = |css: &str| document.query_selector(css).ok().flatten();
+    let at = find("[data-packet]").and_then(|packet| packet.get_attribute("data-at"));
+    if let Some(device) = at.and_then(|at| find(&format!("[data-device=\"{at}\"]"))) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        device.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}

@@ -61,6 +61,24 @@ fn on_a_phone_the_transport_never_covers_what_has_the_focus() {
 }
 
 #[test]
+fn on_a_phone_playing_keeps_the_packet_in_view() {
+    on_page(|page| {
+        page.size(PHONE);
+        page.open("#/lesson/node-to-node?step=18");
+        page.choose("Speed", "4×");
+        page.press("Play");
+        page.is_at(page.n_steps() - 12);
+        page.holds(
+            "the device where the packet is lies above the transport",
+            "const at = document.querySelector('[data-packet]').dataset.at;
+             const it = document.querySelector(`[data-device=\"${at}\"]`).getBoundingClientRect();
+             const transport = document.querySelector('.transport').getBoundingClientRect();
+             return it.top >= 0 && it.bottom <= transport.top",
+        );
+    });
+}
+
+#[test]
 fn on_a_laptop_the_stage_and_its_caption_are_in_view_without_scrolling() {
     on_page(|page| {
         page.size(LAPTOP);
