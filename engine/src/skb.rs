@@ -1,6 +1,9 @@
 //! A frame on its way, with what the kernel keeps beside the bytes (`struct sk_buff`).
 
-use crate::base::PacketId;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use crate::base::{CtId, DevId, Mac, PacketId, RouteId, SocketId};
 use crate::wire::eth;
 
 /// How a frame's destination relates to the device that received it (`skb->pkt_type`).
@@ -16,15 +19,128 @@ pub enum PacketType {
     OtherHost,
 }
 
+/// A packet's mark (`skb->mark`): set by rules, read by rules and by policy routing; lost between namespaces.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Mark(pub u32);
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:x}", self.0)
+    }
+}
+
+/// Where a routing decision leads a packet (`skb_dst`, `struct rtable`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dst {
+    /// None where no table was asked: limited broadcast, a bridged packet.
+    pub route: Option<RouteId>,
+    /// The device it leaves by; `lo` for what stays on this host.
+    pub dev: DevId,
+    pub to: DstKind,
+}
+
+/// What becomes of a routed packet (`rt->rt_type` with the input or output function).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DstKind {
+    /// For this host (`ip_local_deliver`, or out through `lo`).
+    Local,
+    /// For everybody on the link.
+    Broadcast,
+    /// To this neighbour: the gateway, or the destination itself.
+    Unicast { next_hop: Ipv4Addr },
+}
+
+/// How a packet relates to its connection (`enum ip_conntrack_info`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CtInfo {
+    Established,
+    Related,
+    New,
+    EstablishedReply,
+    RelatedReply,
+}
+
+/// A packet's connection (`skb->_nfct`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Ct {
+    /// Connection tracking did not see the packet, or could make nothing of it (`INVALID` where tracking is on).
+    #[default]
+    None,
+    /// Tracking was switched off for it (`IP_CT_UNTRACKED`).
+    Untracked,
+    Tracked {
+        entry: CtId,
+        info: CtInfo,
+    },
+}
+
+impl Ct {
+    /// The connection of an ICMP error or a reset that this host makes about a packet (`nf_conntrack_attach`): the
+    /// packet's own, as something related to it in the other direction.
+    pub const fn attached_to(about: Self) -> Self {
+        match about {
+            Self::None | Self::Untracked => Self::None,
+            Self::Tracked { entry, info } => {
+                let info = match info {
+                    CtInfo::Established | CtInfo::Related | CtInfo::New => CtInfo::RelatedReply,
+                    CtInfo::EstablishedReply | CtInfo::RelatedReply => CtInfo::Related,
+                };
+                Self::Tracked { entry, info }
+            }
+        }
+    }
+}
+
+/// What br_netfilter keeps beside a bridged packet (`struct nf_bridge_info`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BridgeInfo {
+    /// The port it came in by (`physindev`).
+    pub phys_in: DevId,
+    /// The port it will leave by, known from the forwarding hook on (`physoutdev`).
+    pub phys_out: Option<DevId>,
+    /// It was for another station when it came (`pkt_otherhost`).
+    pub other_host: bool,
+    /// The neighbour table works for the bridge on a packet whose destination changed; this was the source address of
+    /// its frame (`bridged_dnat`, `neigh_header`).
+    pub bridged_dnat: Option<Mac>,
+}
+
 /// A frame and its metadata. `frame` is complete: Ethernet header first, checksums right, no FCS.
 #[derive(Clone, Debug)]
 pub struct Skb {
     pub id: PacketId,
     pub pkt_type: PacketType,
     pub frame: Vec<u8>,
+    pub mark: Mark,
+    pub ct: Ct,
+    pub dst: Option<Dst>,
+    pub bridge: Option<BridgeInfo>,
+    /// The socket whose program sent it (`skb->sk`), while it is in that socket's namespace.
+    pub socket: Option<SocketId>,
+    /// The longest piece in bytes of a packet that came in fragments (`IPCB(skb)->frag_max_size`); zero if it was whole.
+    pub frag_max_bytes: u16,
+    /// A rule asked to see every step of it (`skb->nf_trace`, the TRACE target).
+    pub nf_trace: bool,
 }
 
 impl Skb {
+    /// A new packet of this host's own, or one just put on a wire.
+    #[inline]
+    pub const fn new(id: PacketId, frame: Vec<u8>) -> Self {
+        Self {
+            id,
+            pkt_type: PacketType::Host,
+            frame,
+            mark: Mark(0),
+            ct: Ct::None,
+            dst: None,
+            bridge: None,
+            socket: None,
+            frag_max_bytes: 0,
+            nf_trace: false,
+        }
+    }
+
     /// The bytes after the Ethernet header.
     #[inline]
     pub fn payload(&self) -> &[u8] {
@@ -35,6 +151,21 @@ impl Skb {
     #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         &mut self.frame[eth::LEN..]
+    }
+
+    /// Forgets what belongs to the device or namespace it leaves (`skb_scrub_packet`); the mark stays within one
+    /// namespace.
+    #[inline]
+    pub fn scrub(&mut self, other_namespace: bool) {
+        self.ct = Ct::None;
+        self.dst = None;
+        self.bridge = None;
+        self.nf_trace = false;
+        self.frag_max_bytes = 0;
+        if other_namespace {
+            self.mark = Mark(0);
+            self.socket = None;
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What every floor needs: virtual time, ids and arenas, MAC addresses, the seeded generator, limits.
 
 mod arena;
+mod hook;
 mod mac;
 mod nanos;
 mod rng;
 
 pub use arena::{Arena, Id};
+pub use hook::Hook;
 pub use mac::{Mac, MacError};
 pub use nanos::Nanos;
 pub use rng::Rng;
@@ -34,6 +36,10 @@ arena::id! {
 arena::id! {
     /// A socket within its namespace.
     SocketId
+}
+arena::id! {
+    /// A tracked connection within its namespace's [`Conntrack`](crate::netfilter::conntrack::Conntrack).
+    CtId
 }
 arena::id! {
     /// Who caused a configuration item, for example a Kubernetes object; see [`World::origin`](crate::world::World::origin).

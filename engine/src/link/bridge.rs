@@ -3,11 +3,11 @@
 //! Not modelled: VLAN filtering, STP, multicast snooping's group entries, neighbour suppression. Snapshots that use
 //! them are refused.
 
-use super::{Ctx, Device, DeviceKind, Devices, Port};
+use super::{Device, DeviceKind, Devices, Port};
 use crate::base::{DevId, FxIndexMap, Mac, Nanos};
 use crate::skb::{PacketType, Skb};
-use crate::trace::{DropReason, Event, FdbAnswer, Learnt, Next, NotModelled, Skipped, Tracer};
-use crate::wire::eth;
+use crate::trace::{Ctx, DropReason, Event, FdbAnswer, Learnt, Next, NotModelled, Skipped, Tracer};
+use crate::wire::eth::{self, EtherType};
 
 /// A bridge's own data.
 #[derive(Clone, Debug)]
@@ -15,6 +15,9 @@ pub struct Bridge {
     /// In the order the kernel floods them: the newest port first (`br_add_if` adds at the head).
     pub ports: Vec<DevId>,
     pub fdb: FxIndexMap<Mac, FdbEntry>,
+    /// Frames with IPv4 packets go through the IP rules (`net.bridge.bridge-nf-call-iptables`, or the bridge's own
+    /// `nf_call_iptables`).
+    pub calls_iptables: bool,
     /// A learnt entry unused for longer is forgotten; zero turns learning into flooding.
     pub ageing: Nanos,
 }
@@ -26,7 +29,12 @@ impl Bridge {
 
 impl Default for Bridge {
     fn default() -> Self {
-        Self { ports: Vec::new(), fdb: FxIndexMap::default(), ageing: Self::AGEING }
+        Self {
+            ports: Vec::new(),
+            fdb: FxIndexMap::default(),
+            calls_iptables: false,
+            ageing: Self::AGEING,
+        }
     }
 }
 
@@ -89,7 +97,7 @@ enum Flooded {
     Broadcast,
 }
 
-/// A frame arrived on a port (`br_handle_frame`, `br_handle_frame_finish`).
+/// A frame arrived on a port (`br_handle_frame`).
 pub(super) fn receive<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     devices: &mut Devices,
@@ -111,6 +119,24 @@ pub(super) fn receive<T: Tracer>(
     if dst == devices[bridge].mac {
         skb.pkt_type = PacketType::Host;
     }
+    if bridge_mut(&mut devices[bridge]).calls_iptables
+        && eth::ether_type(&skb.frame) == EtherType::Ipv4
+    {
+        return ctx.out.push(Next::BridgeIn(dev, skb));
+    }
+    receive_finish(ctx, devices, dev, port, skb);
+}
+
+/// Learns where the frame comes from and sends it where it goes (`br_handle_frame_finish`).
+pub fn receive_finish<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &mut Devices,
+    dev: DevId,
+    port: Port,
+    skb: Skb,
+) {
+    let (dst, src) = (eth::dst(&skb.frame), eth::src(&skb.frame));
+    let bridge = port.bridge;
     learn(ctx, devices, dev, port, src, &skb);
 
     let source = Source::Port { dev, isolated: port.flags.isolated };
@@ -136,6 +162,9 @@ pub(super) fn transmit<T: Tracer>(
     bridge: DevId,
     skb: Skb,
 ) {
+    if skb.bridge.is_some_and(|it| it.bridged_dnat.is_some()) {
+        return ctx.out.push(Next::BridgeBack(bridge, skb));
+    }
     let dst = eth::dst(&skb.frame);
     if dst.is_multicast() {
         ctx.event(skb.id, Event::FdbLookup { bridge, mac: dst, answer: FdbAnswer::Group });
@@ -229,11 +258,8 @@ fn forward<T: Tracer>(
     to: DevId,
     skb: Skb,
 ) {
-    match refusal(&devices[to], to, source, skb.frame.len()) {
-        None => {
-            ctx.event(skb.id, Event::BridgeOut { bridge, port: to });
-            ctx.out.push(Next::Transmit(to, skb));
-        }
+    match refusal(&devices[to], to, source, &skb) {
+        None => send(ctx, bridge, to, skb),
         Some(why) => {
             ctx.event(skb.id, Event::PortSkipped { bridge, port: to, why });
             ctx.drop(bridge, skb, DropReason::NoTxTarget);
@@ -261,7 +287,7 @@ fn flood<T: Tracer>(
             (Flooded::Multicast | Flooded::Broadcast, Source::Own) => true,
         };
         let why = if takes_part {
-            refusal(&devices[to], to, source, skb.frame.len())
+            refusal(&devices[to], to, source, skb)
         } else {
             Some(Skipped::FloodOff)
         };
@@ -270,11 +296,36 @@ fn flood<T: Tracer>(
             continue;
         }
         let copy = ctx.copy_of(skb);
-        ctx.event(copy.id, Event::BridgeOut { bridge, port: to });
-        ctx.out.push(Next::Transmit(to, copy));
+        send(ctx, bridge, to, copy);
         sent += 1;
     }
     sent
+}
+
+/// `__br_forward`: through this port, past the IP rules if they saw the packet come.
+fn send<T: Tracer>(ctx: &mut Ctx<'_, T>, bridge: DevId, to: DevId, skb: Skb) {
+    if skb.bridge.is_some() {
+        return ctx.out.push(Next::BridgeForward(to, skb));
+    }
+    ctx.event(skb.id, Event::BridgeOut { bridge, port: to });
+    ctx.out.push(Next::Transmit(to, skb));
+}
+
+/// A frame that the IP rules let go leaves through the port (`br_dev_queue_push_xmit`).
+pub fn push<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    devices: &Devices,
+    (bridge, to): (DevId, DevId),
+    mut skb: Skb,
+) {
+    skb.bridge = None;
+    if skb.frame.len() > devices[to].longest_frame() {
+        let why = Skipped::TooBig;
+        ctx.event(skb.id, Event::PortSkipped { bridge, port: to, why });
+        return ctx.drop(bridge, skb, DropReason::NoTxTarget);
+    }
+    ctx.event(skb.id, Event::BridgeOut { bridge, port: to });
+    ctx.out.push(Next::Transmit(to, skb));
 }
 
 /// After its copies left, the flooded frame itself is done.
@@ -287,7 +338,7 @@ fn finish_flood<T: Tracer>(ctx: &mut Ctx<'_, T>, dev: DevId, sent: usize, skb: S
 }
 
 /// `should_deliver` and `is_skb_forwardable`: why this port may not send the frame.
-fn refusal(device: &Device, to: DevId, source: Source, frame_len: usize) -> Option<Skipped> {
+fn refusal(device: &Device, to: DevId, source: Source, skb: &Skb) -> Option<Skipped> {
     let flags = device.port?.flags;
     match source {
         Source::Port { dev, .. } if dev == to && !flags.hairpin => return Some(Skipped::Incoming),
@@ -296,7 +347,7 @@ fn refusal(device: &Device, to: DevId, source: Source, frame_len: usize) -> Opti
     }
     if !device.up {
         Some(Skipped::Down)
-    } else if frame_len > device.longest_frame() {
+    } else if skb.bridge.is_none() && skb.frame.len() > device.longest_frame() {
         Some(Skipped::TooBig)
     } else {
         None

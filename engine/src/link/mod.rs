@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 
 pub use bridge::{Bridge, PortFlags};
 
-use crate::base::{Arena, DevId, Id, Mac, Nanos, NsId, OriginId, PacketId, Rng};
-use crate::skb::{BufPool, PacketType, Skb};
-use crate::trace::{Birth, Direction, DropReason, Event, Next, Tracer};
+use crate::base::{Arena, DevId, Mac, Nanos, NsId, OriginId};
+use crate::skb::{PacketType, Skb};
+use crate::trace::{Ctx, Direction, DropReason, Event, Next, Tracer};
 use crate::wire::eth;
 
 /// All devices of a world.
@@ -90,73 +90,6 @@ const LOOPBACK_TIME: Nanos = Nanos::from_micros(1);
 const VETH_TIME: Nanos = Nanos::from_micros(2);
 const CABLE_TIME: Nanos = Nanos::from_micros(10);
 
-/// What a layer may touch besides its own tables.
-pub struct Ctx<'a, T> {
-    pub now: Nanos,
-    pub rng: &'a mut Rng,
-    pub trace: &'a mut T,
-    pub bufs: &'a mut BufPool,
-    pub packets: &'a mut PacketIds,
-    /// Reports, acted on by the world in this order.
-    pub out: &'a mut Vec<Next>,
-}
-
-/// Hands out packet ids.
-#[derive(Clone, Debug, Default)]
-pub struct PacketIds(u32);
-
-impl PacketIds {
-    #[inline]
-    fn next(&mut self) -> PacketId {
-        let id = Id::from_index(self.0 as usize);
-        // Begins again after 2^32 packets, which only an untraced run can reach.
-        self.0 = self.0.wrapping_add(1);
-        id
-    }
-}
-
-impl<T: Tracer> Ctx<'_, T> {
-    #[inline]
-    pub fn event(&mut self, packet: impl Into<Option<PacketId>>, event: Event) {
-        self.trace.event(self.now, packet.into(), event);
-    }
-
-    /// A new packet's id, with its birth recorded.
-    #[inline]
-    pub fn born(&mut self, parent: Option<PacketId>, birth: Birth) -> PacketId {
-        let id = self.packets.next();
-        self.event(id, Event::Born { parent, birth });
-        id
-    }
-
-    #[inline]
-    fn tap(&mut self, dev: DevId, dir: Direction, skb: &Skb) {
-        if T::ON {
-            let frame = self.trace.frame(&skb.frame);
-            self.event(skb.id, Event::Tap { dev, dir, frame });
-        }
-    }
-
-    /// A copy of a packet, as a packet of its own.
-    fn copy_of(&mut self, skb: &Skb) -> Skb {
-        let id = self.born(Some(skb.id), Birth::Clone);
-        Skb { id, pkt_type: skb.pkt_type, frame: self.bufs.copy(&skb.frame) }
-    }
-
-    /// Ends a packet's life with a reason.
-    #[inline]
-    pub fn drop(&mut self, dev: DevId, skb: Skb, reason: DropReason) {
-        self.event(skb.id, Event::Dropped { dev, reason });
-        self.bufs.give(skb.frame);
-    }
-
-    /// Ends a packet's life because it was read.
-    #[inline]
-    pub fn consume(&mut self, skb: Skb) {
-        self.bufs.give(skb.frame);
-    }
-}
-
 /// Hands a frame to a device to transmit (`dev_queue_xmit`, then the driver's `ndo_start_xmit`).
 #[inline]
 pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: DevId, skb: Skb) {
@@ -191,6 +124,9 @@ pub fn arrive<T: Tracer>(
 ) {
     if !devices[dev].up {
         return ctx.drop(dev, skb, DropReason::DevReady);
+    }
+    if !matches!(devices[dev].kind, DeviceKind::Loopback) {
+        skb.scrub(devices[from].ns != devices[dev].ns);
     }
     ctx.event(skb.id, Event::Crossed { from, to: dev });
     skb.pkt_type = packet_type(eth::dst(&skb.frame), devices[dev].mac);

@@ -8,9 +8,9 @@ use super::ip;
 use super::neigh::{self, News};
 use super::{Netns, is_loopback};
 use crate::base::{DevId, Mac, PacketId};
-use crate::link::{Ctx, Devices, Scope};
+use crate::link::{Devices, Scope};
 use crate::skb::{PacketType, Skb};
-use crate::trace::{Birth, DropReason, Event, NeighCause, Next, Nud, Tracer};
+use crate::trace::{Birth, Ctx, DropReason, Event, NeighCause, Next, Nud, Tracer};
 use crate::wire::arp::{Arp, Operation};
 use crate::wire::eth::{self, EtherType};
 
@@ -115,5 +115,5 @@ fn send<T: Tracer>(ctx: &mut Ctx<'_, T>, dev: DevId, id: PacketId, own: Mac, to:
     let mut frame = ctx.bufs.take();
     eth::emit(&mut frame, to, own, EtherType::Arp);
     arp.emit(&mut frame);
-    ctx.out.push(Next::Transmit(dev, Skb { id, pkt_type: PacketType::Host, frame }));
+    ctx.out.push(Next::Transmit(dev, Skb::new(id, frame)));
 }

@@ -7,9 +7,11 @@ use std::net::Ipv4Addr;
 use super::ip::{self, Delivered, OutputRoute};
 use super::{Netns, socket::Bound};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, SocketId};
-use crate::link::{Ctx, Devices};
-use crate::skb::{PacketType, Skb};
-use crate::trace::{Birth, DropReason, Event, Heard, LookupFor, NotModelled, RouteAnswer, Tracer};
+use crate::link::Devices;
+use crate::skb::{Ct, PacketType, Skb};
+use crate::trace::{
+    Birth, Ctx, DropReason, Event, Heard, LookupFor, NotModelled, RouteAnswer, Tracer,
+};
 use crate::wire::icmp::{self, Error, Message, Quote};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, udp};
@@ -152,7 +154,7 @@ fn echo_reply<T: Tracer>(
     let Some(route) = route_for(ctx, ns, ns_id, reply, header.src, Some(header.dst)) else {
         return;
     };
-    let mut frame = ip::new_frame(ctx, devices, route.dev);
+    let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos: header.tos,
         identification: ctx.rng.bits16(),
@@ -164,7 +166,9 @@ fn echo_reply<T: Tracer>(
     }
     .emit(&mut frame, icmp::LEN + payload.len());
     icmp::emit_echo(&mut frame, icmp::Echo::Reply { code }, id_and_seq, payload);
-    ip::output(ctx, ns, devices, route, Skb { id: reply, pkt_type: PacketType::Host, frame });
+    let mut skb = Skb::new(reply, frame);
+    skb.dst = Some(route.dst);
+    ip::local_out(ctx, ns, devices, skb);
 }
 
 /// `icmp_send`: tells the sender of `skb` what went wrong, unless RFC 1122 section 3.2.2 forbids it.
@@ -191,10 +195,10 @@ pub(super) fn send_error<T: Tracer>(
     let id = ctx.born(Some(skb.id), Birth::IcmpError(error));
     let src = ns.owns(header.dst).then_some(header.dst);
     let Some(route) = route_for(ctx, ns, ns_id, id, header.src, src) else { return };
-    if route.dev != ns.lo && !ns.icmp_rate.allow(header.src, ctx.now) {
+    if route.dst.dev != ns.lo && !ns.icmp_rate.allow(header.src, ctx.now) {
         return ctx.event(id, Event::RateLimited { ns: ns_id, dst: header.src });
     }
-    let mut frame = ip::new_frame(ctx, devices, route.dev);
+    let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos: header.tos & TOS_MASK | INTERNETCONTROL,
         identification: ctx.rng.bits16(),
@@ -206,7 +210,10 @@ pub(super) fn send_error<T: Tracer>(
     }
     .emit(&mut frame, icmp::LEN + icmp::quoted_len(header.total_len));
     icmp::emit_error(&mut frame, error, &packet[..header.total_len]);
-    ip::output(ctx, ns, devices, route, Skb { id, pkt_type: PacketType::Host, frame });
+    let mut error_skb = Skb::new(id, frame);
+    error_skb.dst = Some(route.dst);
+    error_skb.ct = Ct::attached_to(skb.ct);
+    ip::local_out(ctx, ns, devices, error_skb);
 }
 
 /// The route of a message the stack sends by itself; without one there is no message.
@@ -221,7 +228,7 @@ fn route_for<T: Tracer>(
     let purpose = LookupFor::Output;
     match ip::route_output(ns, dst, src, false) {
         Ok(route) => {
-            let answer = RouteAnswer::Route(route.id);
+            let answer = RouteAnswer::Route(route.route);
             ctx.event(packet, Event::RouteLookup { ns: ns_id, dst, purpose, answer });
             Some(route)
         }

@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use super::fib::RouteKind;
-use super::{Netns, icmp, is_loopback, neigh, udp};
-use crate::base::{DevId, Mac, RouteId};
-use crate::link::{Ctx, Devices, Scope};
-use crate::skb::{PacketType, Skb};
+use super::{Netns, hooks, icmp, is_loopback, neigh, udp};
+use crate::base::{DevId, Hook, Mac, RouteId};
+use crate::link::{Devices, Scope};
+use crate::skb::{Dst, DstKind, PacketType, Skb};
 use crate::trace::{
-    DropReason, Event, LookupFor, Next, NotModelled, RouteAnswer, SendError, Tracer,
+    Ctx, DropReason, Event, LookupFor, Next, NotModelled, RouteAnswer, SendError, Tracer,
 };
 use crate::wire::eth::{self, EtherType};
 use crate::wire::ipv4::{self, Header, Protocol};
@@ -30,74 +30,107 @@ pub(super) fn receive<T: Tracer>(
         Ok(header) => header,
         Err(malformed) => return ctx.drop(dev, skb, header_drop_reason(malformed)),
     };
-    let ns_id = devices[dev].ns;
     if header.header_len > ipv4::LEN {
         return not_modelled(ctx, devices, dev, skb, NotModelled::IpOptions);
     }
     skb.frame.truncate(eth::LEN + header.total_len); // padding of short frames, as pskb_trim_rcsum does
 
-    if is_loopback(&devices[dev]) {
-        let (dst, purpose, answer) = (header.dst, LookupFor::Input, RouteAnswer::Kept);
-        ctx.event(skb.id, Event::RouteLookup { ns: ns_id, dst, purpose, answer });
-        return deliver(ctx, ns, devices, dev, &header, Delivered::Unicast, skb);
+    skb.socket = None; // skb_orphan: what arrives is nobody's yet
+    let passed_by_bridge = skb.bridge.take().is_some(); // ip_sabotage_in: br_netfilter was here already
+    if ns.netfilter.is_none() || passed_by_bridge {
+        return receive_finish(ctx, ns, devices, dev, &header, skb);
     }
-    match route_input(ns, devices, dev, header.src, header.dst) {
-        Input::Refused(reason) => ctx.drop(dev, skb, reason),
+    let at = (Hook::PreRouting, Some(dev), None);
+    let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
+    let Ok(header) = Header::parse(skb.payload()) else {
+        return ctx.drop(dev, skb, DropReason::IpInHdr);
+    };
+    receive_finish(ctx, ns, devices, dev, &header, skb);
+}
+
+/// `ip_rcv_finish`: where to, then there. A packet that has a route keeps it: it came through `lo`, or br_netfilter
+/// routed it.
+#[inline]
+fn receive_finish<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    dev: DevId,
+    header: &Header,
+    mut skb: Skb,
+) {
+    let ns_id = devices[dev].ns;
+    let dst = match skb.dst {
+        Some(dst) => {
+            let (purpose, answer) = (LookupFor::Input, RouteAnswer::Kept);
+            let event = Event::RouteLookup { ns: ns_id, dst: header.dst, purpose, answer };
+            ctx.event(skb.id, event);
+            dst
+        }
+        None => match route_received(ctx, ns, devices, dev, header, &skb) {
+            Ok(dst) => dst,
+            Err(reason) => {
+                if reason == DropReason::IpInNoRoutes {
+                    icmp::send_error(ctx, ns, devices, Error::NetUnreachable, &skb);
+                }
+                return ctx.drop(dev, skb, reason);
+            }
+        },
+    };
+    skb.dst = Some(dst);
+    match dst.to {
+        DstKind::Local | DstKind::Broadcast => deliver(ctx, ns, devices, dev, skb),
+        DstKind::Unicast { .. } => forward(ctx, ns, devices, dev, dst, header, skb),
+    }
+}
+
+/// `ip_route_input`: where a packet that arrived goes, or why it goes nowhere.
+pub(super) fn route_received<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &Netns,
+    devices: &Devices,
+    dev: DevId,
+    header: &Header,
+    skb: &Skb,
+) -> Result<Dst, DropReason> {
+    let ns_id = devices[dev].ns;
+    let mut looked_up = |answer| {
+        let (dst, purpose) = (header.dst, LookupFor::Input);
+        ctx.event(skb.id, Event::RouteLookup { ns: ns_id, dst, purpose, answer });
+    };
+    let id = match route_input(ns, devices, dev, header.src, header.dst) {
+        Input::Refused(reason) => return Err(reason),
         Input::LimitedBroadcast => {
-            deliver(ctx, ns, devices, dev, &header, Delivered::Broadcast, skb);
+            return Ok(Dst { route: None, dev, to: DstKind::Broadcast });
         }
         Input::NoRoute => {
-            let event = Event::RouteLookup {
-                ns: ns_id,
-                dst: header.dst,
-                purpose: LookupFor::Input,
-                answer: RouteAnswer::None,
-            };
-            ctx.event(skb.id, event);
-            if ns.sysctl.ip_forward {
-                icmp::send_error(ctx, ns, devices, Error::NetUnreachable, &skb);
-                ctx.drop(dev, skb, DropReason::IpInNoRoutes);
+            looked_up(RouteAnswer::None);
+            return Err(if ns.sysctl.ip_forward {
+                DropReason::IpInNoRoutes
             } else {
-                ctx.drop(dev, skb, DropReason::IpInAddrErrors);
-            }
+                DropReason::IpInAddrErrors
+            });
         }
-        Input::Route(id) => {
-            let (dst, purpose, answer) = (header.dst, LookupFor::Input, RouteAnswer::Route(id));
-            ctx.event(skb.id, Event::RouteLookup { ns: ns_id, dst, purpose, answer });
-            let route = ns.fib.route(id);
-            match route.kind {
-                RouteKind::Local if ns.owns_source(devices, dev, header.src) => {
-                    ctx.drop(dev, skb, DropReason::IpLocalSource);
-                }
-                RouteKind::Local => {
-                    deliver(ctx, ns, devices, dev, &header, Delivered::Unicast, skb);
-                }
-                RouteKind::Broadcast => {
-                    deliver(ctx, ns, devices, dev, &header, Delivered::Broadcast, skb);
-                }
-                RouteKind::Unicast { .. } if !ns.sysctl.ip_forward => {
-                    ctx.drop(dev, skb, DropReason::IpInAddrErrors);
-                }
-                RouteKind::Unicast { .. } if ns.owns_source(devices, dev, header.src) => {
-                    ctx.drop(dev, skb, DropReason::IpLocalSource);
-                }
-                RouteKind::Unicast { via } => {
-                    forward(
-                        ctx,
-                        ns,
-                        devices,
-                        (dev, route.dev),
-                        via.unwrap_or(header.dst),
-                        &header,
-                        skb,
-                    );
-                }
-            }
+        Input::Route(id) => id,
+    };
+    looked_up(RouteAnswer::Route(id));
+    let route = ns.fib.route(id);
+    let reached = |dev, to| Ok(Dst { route: Some(id), dev, to });
+    let own_source = || ns.owns_source(devices, dev, header.src);
+    match route.kind {
+        RouteKind::Broadcast => reached(dev, DstKind::Broadcast),
+        RouteKind::Unicast { .. } if !ns.sysctl.ip_forward => Err(DropReason::IpInAddrErrors),
+        RouteKind::Local | RouteKind::Unicast { .. } if own_source() => {
+            Err(DropReason::IpLocalSource)
+        }
+        RouteKind::Local => reached(ns.lo, DstKind::Local),
+        RouteKind::Unicast { via } => {
+            reached(route.dev, DstKind::Unicast { next_hop: via.unwrap_or(header.dst) })
         }
     }
 }
 
-fn header_drop_reason(malformed: Malformed) -> DropReason {
+pub(super) fn header_drop_reason(malformed: Malformed) -> DropReason {
     match malformed {
         Malformed::Truncated { .. } => DropReason::PktTooSmall,
         Malformed::Field(_) => DropReason::IpInHdr,
@@ -174,21 +207,46 @@ pub(super) enum Delivered {
     Broadcast,
 }
 
+impl Delivered {
+    fn of(skb: &Skb) -> Self {
+        match skb.dst.map(|dst| dst.to) {
+            Some(DstKind::Broadcast) => Self::Broadcast,
+            Some(DstKind::Local | DstKind::Unicast { .. }) | None => Self::Unicast,
+        }
+    }
+}
+
 /// Protocols besides ICMP, TCP and UDP that a kernel may have an endpoint for: IGMP, IP in IP, DCCP, IPv6 in IP, GRE,
 /// ESP, AH, L2TP, SCTP, UDP-Lite.
 const KERNEL_PROTOCOLS: [u8; 10] = [2, 4, 33, 41, 47, 50, 51, 115, 132, 136];
 
-/// `ip_local_deliver`: by protocol.
+/// `ip_local_deliver`.
 fn deliver<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &mut Netns,
     devices: &Devices,
     dev: DevId,
-    header: &Header,
-    how: Delivered,
     skb: Skb,
 ) {
     ctx.event(skb.id, Event::LocalDeliver { ns: devices[dev].ns, dev });
+    let Some(skb) = hooks::ask(ctx, ns, devices, (Hook::LocalIn, Some(dev), None), skb) else {
+        return;
+    };
+    deliver_finish(ctx, ns, devices, dev, skb);
+}
+
+/// `ip_local_deliver_finish`: by protocol.
+fn deliver_finish<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    dev: DevId,
+    skb: Skb,
+) {
+    let how = Delivered::of(&skb);
+    let Ok(header) = &Header::parse(skb.payload()) else {
+        return ctx.drop(dev, skb, DropReason::IpInHdr);
+    };
     if header.is_fragment() {
         return not_modelled(ctx, devices, dev, skb, NotModelled::Reassembly);
     }
@@ -213,11 +271,12 @@ fn forward<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &mut Netns,
     devices: &Devices,
-    (from, to): (DevId, DevId),
-    next_hop: Ipv4Addr,
+    from: DevId,
+    dst: Dst,
     header: &Header,
     mut skb: Skb,
 ) {
+    let to = dst.dev;
     if skb.pkt_type != PacketType::Host {
         return ctx.drop(from, skb, DropReason::OtherHost);
     }
@@ -234,17 +293,16 @@ fn forward<T: Tracer>(
     if from == to {
         ctx.event(skb.id, Event::NotModelled { ns: ns_id, what: NotModelled::IcmpRedirect });
     }
-    eth::set_addresses(&mut skb.frame, Mac::ZERO, devices[to].mac);
-    neigh::output(ctx, ns, devices, (to, next_hop), skb);
+    let at = (Hook::Forward, Some(from), Some(to));
+    let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
+    output(ctx, ns, devices, skb);
 }
 
 /// Where a packet of this host's own goes, and from which address.
 #[derive(Clone, Copy)]
 pub(super) struct OutputRoute {
-    pub id: RouteId,
-    /// The device it leaves by; `lo` for this host's own addresses.
-    pub dev: DevId,
-    pub next_hop: Option<Ipv4Addr>,
+    pub dst: Dst,
+    pub route: RouteId,
     pub src: Ipv4Addr,
 }
 
@@ -258,11 +316,13 @@ pub(super) fn route_output(
 ) -> Result<OutputRoute, SendError> {
     let id = ns.fib.lookup(dst).ok_or(SendError::NetUnreachable)?;
     let route = ns.fib.route(id);
-    let (dev, next_hop) = match route.kind {
-        RouteKind::Local => (ns.lo, None),
+    let (dev, to) = match route.kind {
+        RouteKind::Local => (ns.lo, DstKind::Local),
         RouteKind::Broadcast if !broadcast_allowed => return Err(SendError::Access),
-        RouteKind::Broadcast => (route.dev, None),
-        RouteKind::Unicast { via } => (route.dev, Some(via.unwrap_or(dst))),
+        RouteKind::Broadcast => (route.dev, DstKind::Broadcast),
+        RouteKind::Unicast { via } => {
+            (route.dev, DstKind::Unicast { next_hop: via.unwrap_or(dst) })
+        }
     };
     let chosen = src.or(route.prefsrc).or(match route.kind {
         RouteKind::Local => Some(dst),
@@ -271,32 +331,54 @@ pub(super) fn route_output(
         }
         RouteKind::Unicast { via: Some(via) } => ns.select_addr(route.dev, via, Scope::Universe),
     });
-    Ok(OutputRoute { id, dev, next_hop, src: chosen.ok_or(SendError::NoSource)? })
+    let src = chosen.ok_or(SendError::NoSource)?;
+    Ok(OutputRoute { dst: Dst { route: Some(id), dev, to }, route: id, src })
 }
 
 /// An empty frame with room for its Ethernet header.
 #[inline]
-pub(super) fn new_frame<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &Devices, dev: DevId) -> Vec<u8> {
+pub(super) fn new_frame<T: Tracer>(ctx: &mut Ctx<'_, T>) -> Vec<u8> {
     let mut frame = ctx.bufs.take();
-    eth::emit(&mut frame, Mac::ZERO, devices[dev].mac, EtherType::Ipv4);
+    eth::emit(&mut frame, Mac::ZERO, Mac::ZERO, EtherType::Ipv4);
     frame
 }
 
-/// `ip_finish_output2`: to the neighbour, to everybody on the link, or back up through `lo`.
+/// A packet of this host's own, routed by [`Skb::dst`], leaves (`ip_local_out`).
 #[inline]
-pub(super) fn output<T: Tracer>(
+pub(super) fn local_out<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &mut Netns,
     devices: &Devices,
-    route: OutputRoute,
-    mut skb: Skb,
+    skb: Skb,
 ) {
-    match route.next_hop {
-        Some(next_hop) => neigh::output(ctx, ns, devices, (route.dev, next_hop), skb),
-        None => {
-            let dst = if route.dev == ns.lo { Mac::ZERO } else { Mac::BROADCAST };
-            eth::set_addresses(&mut skb.frame, dst, devices[route.dev].mac);
-            ctx.out.push(Next::Transmit(route.dev, skb));
+    let at = (Hook::LocalOut, None, skb.dst.map(|dst| dst.dev));
+    let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
+    output(ctx, ns, devices, skb);
+}
+
+/// `ip_output`, `ip_finish_output2`: to the neighbour, to everybody on the link, or back up through `lo`.
+#[inline]
+pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices, skb: Skb) {
+    let dev = skb.dst.map(|dst| dst.dev);
+    let Some(mut skb) = hooks::ask(ctx, ns, devices, (Hook::PostRouting, None, dev), skb) else {
+        return;
+    };
+    let Some(Dst { dev, to, .. }) = skb.dst else {
+        return ctx.drop(ns.lo, skb, DropReason::IpOutNoRoutes);
+    };
+    let own = devices[dev].mac;
+    match to {
+        DstKind::Unicast { next_hop } => {
+            eth::set_addresses(&mut skb.frame, Mac::ZERO, own);
+            neigh::output(ctx, ns, devices, (dev, next_hop), skb);
+        }
+        DstKind::Local => {
+            eth::set_addresses(&mut skb.frame, Mac::ZERO, own);
+            ctx.out.push(Next::Transmit(dev, skb));
+        }
+        DstKind::Broadcast => {
+            eth::set_addresses(&mut skb.frame, Mac::BROADCAST, own);
+            ctx.out.push(Next::Transmit(dev, skb));
         }
     }
 }

@@ -1,22 +1,26 @@
 //! One network namespace's own stack: addresses, routes, neighbours, ARP, IPv4, ICMP, UDP. Read net/ipv4/ first.
 //!
-//! Not modelled yet, and refused or said aloud where it would matter: netfilter, policy rules beyond the three default
+//! Not modelled yet, and refused or said aloud where it would matter: policy rules beyond the three default
 //! ones, TCP endpoints, IPv6, fragments, ICMP redirects, reverse path filtering.
 
 pub mod arp;
+pub mod br_netfilter;
 pub mod fib;
+mod hooks;
 pub mod icmp;
 pub mod ip;
 pub mod neigh;
+mod reject;
 pub mod socket;
 pub mod udp;
 
 use std::net::Ipv4Addr;
 
 use crate::base::{DevId, OriginId};
-use crate::link::{Ctx, Device, Devices, IfAddr, Scope};
+use crate::link::{Device, Devices, IfAddr, Scope};
+use crate::netfilter::Netfilter;
 use crate::skb::Skb;
-use crate::trace::{DropReason, Event, NotModelled, Tracer};
+use crate::trace::{Ctx, DropReason, Event, NotModelled, Tracer};
 use crate::wire::eth::{self, EtherType};
 
 use fib::Fib;
@@ -34,6 +38,8 @@ pub struct Netns {
     pub fib: Fib,
     pub neigh: NeighTable,
     pub sockets: Sockets,
+    /// None as long as there is no rule, no set and no tracked connection.
+    pub netfilter: Option<Box<Netfilter>>,
     pub icmp_rate: icmp::ErrorRate,
     pub sysctl: Sysctl,
     pub origin: Option<OriginId>,

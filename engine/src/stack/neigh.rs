@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 
 use super::{Netns, arp, icmp};
 use crate::base::{DevId, FxIndexMap, Mac, Nanos, limits};
-use crate::link::{Ctx, Devices};
+use crate::link::Devices;
 use crate::skb::Skb;
-use crate::trace::{DropReason, Event, NeighCause, Next, Nud, Tracer};
+use crate::trace::{Ctx, DropReason, Event, NeighCause, Next, Nud, Tracer};
 use crate::wire::{eth, icmp::Error};
 
 /// `base_reachable_time`; an entry stays reachable for a random half to three halves of it.
@@ -37,6 +37,8 @@ pub struct Neighbour {
     /// Tells a timer that is out of date from the one that counts.
     generation: u32,
     queue: Vec<Skb>,
+    /// A packet was sent by it, so that its hardware header is kept (`neigh->hh`).
+    header_cached: bool,
 }
 
 impl Neighbour {
@@ -50,6 +52,7 @@ impl Neighbour {
             probes: 0,
             generation: 0,
             queue: Vec::new(),
+            header_cached: false,
         }
     }
 
@@ -103,6 +106,7 @@ impl NeighTable {
             }
             Nud::None | Nud::Stale | Nud::Failed | Nud::Noarp | Nud::Permanent => None,
         };
+        entry.header_cached = entry.is_valid();
         self.entries.insert((dev, ip), entry);
         due
     }
@@ -110,6 +114,11 @@ impl NeighTable {
     /// The entry for an address on a device.
     pub fn get(&self, dev: DevId, ip: Ipv4Addr) -> Option<&Neighbour> {
         self.entries.get(&(dev, ip))
+    }
+
+    /// The address in a kept hardware header, whatever the entry's state (`neigh_hh_bridge`).
+    pub(super) fn cached_header(&self, dev: DevId, ip: Ipv4Addr) -> Option<Mac> {
+        self.get(dev, ip).filter(|entry| entry.header_cached).map(|entry| entry.mac)
     }
 
     /// All entries in the order they were made.
@@ -134,6 +143,7 @@ pub fn output<T: Tracer>(
         .entry((dev, next_hop))
         .or_insert_with(|| Neighbour::new(Nud::None, Mac::ZERO, now));
     if entry.is_connected() {
+        entry.header_cached = true;
         return transmit(ctx, devices, dev, next_hop, (entry.mac, entry.state), skb);
     }
     entry.used = now;
@@ -154,6 +164,7 @@ pub fn output<T: Tracer>(
         Nud::Incomplete => return enqueue(ctx, entry, (dev, next_hop), skb),
         Nud::Delay | Nud::Probe | Nud::Reachable | Nud::Noarp | Nud::Permanent => {}
     }
+    entry.header_cached = true;
     let known = (entry.mac, entry.state);
     transmit(ctx, devices, dev, next_hop, known, skb);
 }

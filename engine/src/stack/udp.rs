@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use super::ip::{self, Delivered, OutputRoute};
 use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program};
 use crate::base::{DevId, NsId, PacketId, SocketId};
-use crate::link::{Ctx, Devices};
-use crate::skb::{PacketType, Skb};
+use crate::link::Devices;
+use crate::skb::Skb;
 use crate::trace::{
-    Birth, DropReason, Event, Heard, LookupFor, Next, RouteAnswer, SendError, Tracer,
+    Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, RouteAnswer, SendError, Tracer,
 };
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, icmp, icmp::Error, udp};
@@ -87,7 +87,7 @@ pub fn send<T: Tracer>(
 
     let route = route(ctx, ns, ns_id, id, dst, src.or(ns.sockets.get(socket).addr))?;
     let len = payload.len() + udp::LEN; // an echo header has as many bytes
-    let mtu_bytes = devices[route.dev].mtu_bytes;
+    let mtu_bytes = devices[route.dst.dev].mtu_bytes;
     if ipv4::LEN + len > (mtu_bytes as usize).min(usize::from(u16::MAX)) {
         let error = SendError::MessageSize { mtu_bytes };
         ctx.event(id, Event::SendFailed { ns: ns_id, dst, error });
@@ -102,7 +102,7 @@ pub fn send<T: Tracer>(
         src: route.src,
         dst,
     };
-    let mut frame = ip::new_frame(ctx, devices, route.dev);
+    let mut frame = ip::new_frame(ctx);
     match (to, bound) {
         (To::Udp { port: dst_port, .. }, Bound::Udp { port }) => {
             header.emit(&mut frame, len);
@@ -118,7 +118,10 @@ pub fn send<T: Tracer>(
             unreachable!("World sends datagrams on UDP sockets and echoes on ping sockets")
         }
     }
-    ip::output(ctx, ns, devices, route, Skb { id, pkt_type: PacketType::Host, frame });
+    let mut skb = Skb::new(id, frame);
+    skb.dst = Some(route.dst);
+    skb.socket = Some(socket);
+    ip::local_out(ctx, ns, devices, skb);
     Ok(())
 }
 
@@ -132,7 +135,7 @@ fn route<T: Tracer>(
 ) -> Result<OutputRoute, SendError> {
     match ip::route_output(ns, dst, src, false) {
         Ok(route) => {
-            let answer = RouteAnswer::Route(route.id);
+            let answer = RouteAnswer::Route(route.route);
             ctx.event(
                 packet,
                 Event::RouteLookup { ns: ns_id, dst, purpose: LookupFor::Output, answer },
@@ -140,7 +143,7 @@ fn route<T: Tracer>(
             if src.is_none() {
                 ctx.event(
                     packet,
-                    Event::SourceChosen { ns: ns_id, src: route.src, route: route.id },
+                    Event::SourceChosen { ns: ns_id, src: route.src, route: route.route },
                 );
             }
             Ok(route)

@@ -118,6 +118,32 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             };
             (text, kernel, world.devices[port].origin)
         }
+        Event::BridgeCallsRules { bridge, port, hook } => (
+            format!(
+                "br_netfilter is on: {} shows the packet at {} to the IP rules of {}",
+                names.short(bridge),
+                names.short(port),
+                hook.chain()
+            ),
+            "br_netfilter",
+            None,
+        ),
+        Event::BridgedDnat { bridge, dst, same_bridge: true } => (
+            format!(
+                "its destination is now {dst}, which is on {} too: it gets that neighbour's address and stays bridged",
+                names.short(bridge)
+            ),
+            "br_nf_pre_routing_finish_bridge",
+            None,
+        ),
+        Event::BridgedDnat { bridge, dst, same_bridge: false } => (
+            format!(
+                "its destination is now {dst}, which is not on {}: it goes up to the host, to be routed",
+                names.short(bridge)
+            ),
+            "br_nf_pre_routing_finish",
+            None,
+        ),
         Event::BridgeUp { bridge } => (
             format!("{} hands it to {}'s own stack", names.short(bridge), names.ns_of(bridge)),
             "br_pass_frame_up",
@@ -264,6 +290,7 @@ fn birth_reason(birth: Birth) -> Option<Reason> {
             ("the kernel itself answers echo requests; no program is needed", "icmp_echo")
         }
         Birth::IcmpError(_) => ("who sent a packet that fails is told so", "icmp_send"),
+        Birth::Reset => ("a rule refuses the segment with a reset", "nf_send_reset"),
         Birth::Sent | Birth::Injected | Birth::Answer | Birth::Clone => return None,
     };
     Some((text.into(), kernel, None))

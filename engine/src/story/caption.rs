@@ -16,7 +16,7 @@ pub(super) fn label_leg(_: &World, trace: &Recorder, leg: &mut Leg) {
     leg.kind = match birth {
         Some(Birth::ArpRequest) => LegKind::ArpRequest,
         Some(Birth::ArpReply) => LegKind::ArpReply,
-        Some(Birth::EchoReply | Birth::Answer) => LegKind::Reply,
+        Some(Birth::EchoReply | Birth::Answer | Birth::Reset) => LegKind::Reply,
         Some(Birth::IcmpError(_)) => LegKind::IcmpError,
         Some(Birth::Sent | Birth::Injected | Birth::Clone) | None => LegKind::Request,
     };

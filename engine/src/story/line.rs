@@ -72,6 +72,13 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::BridgeOut { bridge, port } => {
             write!(line, "{} leaves bridge by {}", dev(bridge), dev(port))
         }
+        Event::BridgeCallsRules { bridge, port, hook } => {
+            write!(line, "{} asks {} about {}", dev(bridge), hook.chain(), dev(port))
+        }
+        Event::BridgedDnat { bridge, dst, same_bridge } => {
+            let how = if same_bridge { "bridged to" } else { "up, to be routed to" };
+            write!(line, "{} new destination, {how} {dst}", dev(bridge))
+        }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
         Event::SocketSend { ns: n, dst, dst_port, .. } => {
             write!(line, "{} sends to {dst}:{dst_port}", ns(n))

@@ -124,7 +124,9 @@ impl Exchange<'_> {
                 self.copies.insert(packet, ());
                 parent.and_then(|p| self.part_of(p))
             }
-            Birth::EchoReply | Birth::Answer | Birth::IcmpError(_) => Some(Part::Reply),
+            Birth::EchoReply | Birth::Answer | Birth::IcmpError(_) | Birth::Reset => {
+                Some(Part::Reply)
+            }
             Birth::ArpRequest | Birth::ArpReply => None,
         };
         if let Some(part) = part {
@@ -174,6 +176,24 @@ impl Exchange<'_> {
             (Some((Heard::Error(error @ Error::NetUnreachable), source)), _) => (
                 Verdict::Rejected,
                 format!("{} says {}: it has no route", speaker(*source), error.words()),
+            ),
+            (
+                Some((
+                    Heard::Error(
+                        error @ (Error::NetProhibited
+                        | Error::HostProhibited
+                        | Error::AdminProhibited),
+                    ),
+                    source,
+                )),
+                _,
+            ) => (
+                Verdict::Rejected,
+                format!(
+                    "{} says {}: a rule or a route forbids it",
+                    speaker(*source),
+                    error.words()
+                ),
             ),
             (Some((Heard::Error(error @ Error::TtlExceeded), source)), _) => (
                 Verdict::Dropped,

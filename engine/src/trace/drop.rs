@@ -29,6 +29,10 @@ pub enum DropReason {
     IpInNoRoutes,
     /// The TTL ran out (`ip_forward`).
     IpTtlExceeded,
+    /// This host's own packet lost its route (`ip_output`).
+    IpOutNoRoutes,
+    /// A rule drops it (`nf_hook_slow`).
+    NetfilterDrop,
     /// No endpoint for the IP protocol (`ip_protocol_deliver_rcu`).
     IpNoProto,
     /// Nothing understands the frame's type (`__netif_receive_skb_core`).
@@ -72,6 +76,8 @@ impl DropReason {
             Self::IpInAddrErrors => "SKB_DROP_REASON_IP_INADDRERRORS",
             Self::IpInNoRoutes => "SKB_DROP_REASON_IP_INNOROUTES",
             Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
+            Self::IpOutNoRoutes => "SKB_DROP_REASON_IP_OUTNOROUTES",
+            Self::NetfilterDrop => "SKB_DROP_REASON_NETFILTER_DROP",
             Self::IpNoProto => "SKB_DROP_REASON_IP_NOPROTO",
             Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
             Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
@@ -103,6 +109,8 @@ impl DropReason {
             Self::IpInAddrErrors => "this host does not forward packets (ip_forward is 0)",
             Self::IpInNoRoutes => "this host has no route to the destination",
             Self::IpTtlExceeded => "its time to live ran out",
+            Self::IpOutNoRoutes => "it has no route any more",
+            Self::NetfilterDrop => "a rule drops it",
             Self::IpNoProto => "nothing here speaks its IP protocol",
             Self::UnhandledProto => "nothing here understands its protocol",
             Self::UdpCsum => "its UDP checksum is wrong",

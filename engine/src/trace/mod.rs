@@ -3,15 +3,17 @@
 //! Events hold ids and numbers only, so recording one costs a copy; words are made in `story`. A layer records through
 //! [`Tracer`], which is compiled away when tracing is [`Off`].
 
+mod ctx;
 mod drop;
 mod recorder;
 
 use std::net::Ipv4Addr;
 
+pub use ctx::{Ctx, PacketIds};
 pub use drop::DropReason;
 pub use recorder::{Capture, FrameId, Recorder};
 
-use crate::base::{DevId, Mac, Nanos, NsId, PacketId, RouteId, SocketId};
+use crate::base::{DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, SocketId};
 use crate::skb::Skb;
 use crate::wire::icmp;
 
@@ -74,6 +76,8 @@ pub enum Birth {
     Answer,
     /// The stack reports an error about its parent.
     IcmpError(icmp::Error),
+    /// A rule refuses a TCP segment with a reset; the parent is the segment.
+    Reset,
     /// A bridge sends its parent through one more port, or also up its own stack.
     Clone,
 }
@@ -238,6 +242,11 @@ pub enum Event {
     PortSkipped { bridge: DevId, port: DevId, why: Skipped },
     /// The bridge sends the frame through this port (`__br_forward`).
     BridgeOut { bridge: DevId, port: DevId },
+    /// The bridge asks the IP rules about the frame (`br_nf_pre_routing`, `br_nf_forward`, `br_nf_post_routing`).
+    BridgeCallsRules { bridge: DevId, port: DevId, hook: Hook },
+    /// A rule gave a bridged packet another destination (`br_nf_pre_routing_finish`): to a neighbour on the same bridge,
+    /// or up to the host's routing.
+    BridgedDnat { bridge: DevId, dst: Ipv4Addr, same_bridge: bool },
     /// The bridge hands the frame to its own host (`br_pass_frame_up`).
     BridgeUp { bridge: DevId },
 
@@ -342,6 +351,13 @@ pub enum Next {
     Receive(DevId, Skb),
     /// The frame is for the namespace's own stack.
     Up(DevId, Skb),
+    /// A frame came by a port of a bridge that calls the IP rules (`br_nf_pre_routing`).
+    BridgeIn(DevId, Skb),
+    /// A frame that the IP rules saw come may leave by this port (`br_nf_forward`).
+    BridgeForward(DevId, Skb),
+    /// The neighbour of a bridged packet with a new destination is known; the bridge takes it back
+    /// (`br_nf_pre_routing_finish_bridge_slow`).
+    BridgeBack(DevId, Skb),
     /// Call the neighbour table back at this time.
     NeighTimer { at: Nanos, dev: DevId, ip: Ipv4Addr, generation: u32 },
     /// A program answers a datagram.

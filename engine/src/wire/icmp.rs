@@ -14,6 +14,9 @@ pub enum Error {
     HostUnreachable,
     ProtocolUnreachable,
     PortUnreachable,
+    NetProhibited,
+    HostProhibited,
+    AdminProhibited,
     TtlExceeded,
 }
 
@@ -25,6 +28,9 @@ impl Error {
             Self::HostUnreachable => (3, 1),
             Self::ProtocolUnreachable => (3, 2),
             Self::PortUnreachable => (3, 3),
+            Self::NetProhibited => (3, 9),
+            Self::HostProhibited => (3, 10),
+            Self::AdminProhibited => (3, 13),
             Self::TtlExceeded => (11, 0),
         }
     }
@@ -36,6 +42,9 @@ impl Error {
             Self::HostUnreachable => "ICMP_DEST_UNREACH/ICMP_HOST_UNREACH",
             Self::ProtocolUnreachable => "ICMP_DEST_UNREACH/ICMP_PROT_UNREACH",
             Self::PortUnreachable => "ICMP_DEST_UNREACH/ICMP_PORT_UNREACH",
+            Self::NetProhibited => "ICMP_DEST_UNREACH/ICMP_NET_ANO",
+            Self::HostProhibited => "ICMP_DEST_UNREACH/ICMP_HOST_ANO",
+            Self::AdminProhibited => "ICMP_DEST_UNREACH/ICMP_PKT_FILTERED",
             Self::TtlExceeded => "ICMP_TIME_EXCEEDED/ICMP_EXC_TTL",
         }
     }
@@ -47,6 +56,9 @@ impl Error {
             Self::HostUnreachable => "host unreachable",
             Self::ProtocolUnreachable => "protocol unreachable",
             Self::PortUnreachable => "port unreachable",
+            Self::NetProhibited => "network prohibited",
+            Self::HostProhibited => "host prohibited",
+            Self::AdminProhibited => "communication prohibited",
             Self::TtlExceeded => "time exceeded",
         }
     }
@@ -107,6 +119,9 @@ impl<'a> Message<'a> {
             (3, 1) => Self::error(Error::HostUnreachable, payload)?,
             (3, 2) => Self::error(Error::ProtocolUnreachable, payload)?,
             (3, 3) => Self::error(Error::PortUnreachable, payload)?,
+            (3, 9) => Self::error(Error::NetProhibited, payload)?,
+            (3, 10) => Self::error(Error::HostProhibited, payload)?,
+            (3, 13) => Self::error(Error::AdminProhibited, payload)?,
             (11, 0) => Self::error(Error::TtlExceeded, payload)?,
             (kind, code) => Self::Other { kind, code },
         })

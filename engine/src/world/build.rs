@@ -125,6 +125,7 @@ impl World {
             fib: Fib::default(),
             neigh: NeighTable::default(),
             sockets: Sockets::default(),
+            netfilter: None,
             icmp_rate: ErrorRate::default(),
             sysctl: Sysctl::default(),
             origin: None,

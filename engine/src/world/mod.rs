@@ -10,11 +10,11 @@ use std::net::Ipv4Addr;
 pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
 
 use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
-use crate::link::{self, Ctx, Devices, PacketIds};
-use crate::skb::{BufPool, PacketType, Skb};
+use crate::link::{self, Devices};
+use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
-use crate::stack::{self, Netns, neigh, udp};
-use crate::trace::{Birth, Next, SendError, Tracer};
+use crate::stack::{self, Netns, br_netfilter, neigh, udp};
+use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
 use queue::{Due, Queue};
 
 /// Everything a packet's path depends on, at one moment of virtual time.
@@ -162,7 +162,7 @@ impl World {
         let frame = self.bufs.copy(frame);
         let (mut ctx, _, _) = self.split(trace);
         let id = ctx.born(None, Birth::Injected);
-        ctx.out.push(Next::Transmit(dev, Skb { id, pkt_type: PacketType::Host, frame }));
+        ctx.out.push(Next::Transmit(dev, Skb::new(id, frame)));
         self.settle(trace);
         Ok(())
     }
@@ -240,6 +240,20 @@ impl World {
                     let (mut ctx, netns, devices) = self.split(trace);
                     let ns = devices[dev].ns;
                     stack::receive(&mut ctx, &mut netns[ns], devices, dev, skb);
+                }
+                Next::BridgeIn(dev, skb) => {
+                    let (mut ctx, netns, devices) = self.split(trace);
+                    let ns = devices[dev].ns;
+                    br_netfilter::pre_routing(&mut ctx, &mut netns[ns], devices, dev, skb);
+                }
+                Next::BridgeForward(to, skb) => {
+                    let (mut ctx, netns, devices) = self.split(trace);
+                    let ns = devices[to].ns;
+                    br_netfilter::forward(&mut ctx, &mut netns[ns], devices, to, skb);
+                }
+                Next::BridgeBack(bridge, skb) => {
+                    let (mut ctx, _, devices) = self.split(trace);
+                    br_netfilter::back(&mut ctx, devices, bridge, skb);
                 }
                 Next::Answer { ns, socket, to: (dst, port), parent } => {
                     let (mut ctx, netns, devices) = self.split(trace);
