@@ -91,7 +91,7 @@ impl Ct {
     }
 }
 
-/// What br_netfilter keeps beside a bridged packet (`struct nf_bridge_info`).
+/// What `br_netfilter` keeps beside a bridged packet (`struct nf_bridge_info`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BridgeInfo {
     /// The port it came in by (`physindev`).

@@ -1,4 +1,4 @@
-//! The five places where the IP path asks netfilter (`enum nf_inet_hooks`, include/uapi/linux/netfilter.h).
+//! The five places where the IP path asks netfilter (`enum nf_inet_hooks`, `include/uapi/linux/netfilter.h`).
 
 /// A hook. The order is the kernel's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

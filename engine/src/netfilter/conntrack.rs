@@ -1,4 +1,4 @@
-//! Connection tracking. Read net/netfilter/nf_conntrack_core.c first.
+//! Connection tracking. Read `net/netfilter/nf_conntrack_core.c` first.
 
 use super::At;
 use crate::skb::Skb;

@@ -1,5 +1,5 @@
 //! Netfilter of one namespace: what the five hooks of the IP path do with a packet, in the kernel's order of priorities.
-//! Read net/netfilter/core.c, include/uapi/linux/netfilter_ipv4.h and net/ipv4/netfilter/ first.
+//! Read `net/netfilter/core.c`, `include/uapi/linux/netfilter_ipv4.h` and `net/ipv4/netfilter/` first.
 //!
 //! ```text
 //! PREROUTING   defrag -400 · raw -300 · conntrack -200 · mangle -150 · nat (destination) -100

@@ -1,4 +1,4 @@
-//! Network address translation of tracked connections. Read net/netfilter/nf_nat_core.c first.
+//! Network address translation of tracked connections. Read `net/netfilter/nf_nat_core.c` first.
 
 use super::At;
 use super::conntrack::Conntrack;

@@ -1,4 +1,4 @@
-//! Tables, chains and the walk through them. Read net/ipv4/netfilter/ip_tables.c and net/netfilter/nf_tables_core.c
+//! Tables, chains and the walk through them. Read `net/ipv4/netfilter/ip_tables.c` and `net/netfilter/nf_tables_core.c`
 //! first.
 
 use super::{Around, At, Netfilter, Reject};

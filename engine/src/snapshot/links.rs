@@ -82,6 +82,8 @@ struct BridgeData {
     #[serde(default)]
     fdb_max_learned: u64,
     group_fwd_mask: Option<String>,
+    #[serde(default)]
+    nf_call_iptables: u64,
 }
 
 /// Disciplines that only queue, and so decide nothing where nothing is ever full.
@@ -254,7 +256,7 @@ fn bridge(item: &Item<'_, Link>) -> Result<Bridge, Problem> {
         Some(hundredths) => Nanos(hundredths.saturating_mul(10_000_000)),
         None => Bridge::AGEING,
     };
-    Ok(Bridge { ageing, ..Bridge::default() })
+    Ok(Bridge { ageing, calls_iptables: data.nf_call_iptables != 0, ..Bridge::default() })
 }
 
 /// Where a veth device says that its other end is.

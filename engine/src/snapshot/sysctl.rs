@@ -52,6 +52,10 @@ pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> 
             let message = "expected what sysctl -a prints: a name, = and a value";
             return Err(line.problem(0, "", message));
         };
+        if key.trim() == "net.bridge.bridge-nf-call-iptables" {
+            let on = truth(line, value.trim())?;
+            world.set_bridge_calls_iptables(netns.id, on);
+        }
         if let Some(key) = key.trim().strip_prefix("net.ipv4.") {
             setting(world, netns, line, key, value.trim())?;
         }

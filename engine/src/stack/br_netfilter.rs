@@ -1,4 +1,4 @@
-//! Bridged IPv4 packets through the IP hooks. Read net/bridge/br_netfilter_hooks.c first.
+//! Bridged IPv4 packets through the IP hooks. Read `net/bridge/br_netfilter_hooks.c` first.
 //!
 //! ```text
 //! port in   -> PREROUTING (-i bridge) -> destination changed? by the same bridge: its neighbour's address, bridged

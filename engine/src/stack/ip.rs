@@ -48,7 +48,7 @@ pub(super) fn receive<T: Tracer>(
     receive_finish(ctx, ns, devices, dev, &header, skb);
 }
 
-/// `ip_rcv_finish`: where to, then there. A packet that has a route keeps it: it came through `lo`, or br_netfilter
+/// `ip_rcv_finish`: where to, then there. A packet that has a route keeps it: it came through `lo`, or `br_netfilter`
 /// routed it.
 #[inline]
 fn receive_finish<T: Tracer>(

@@ -56,6 +56,8 @@ pub struct Sysctl {
     pub icmp_echo_ignore_broadcasts: bool,
     /// `icmp_echo_ignore_all`.
     pub icmp_echo_ignore_all: bool,
+    /// `net.bridge.bridge-nf-call-iptables`.
+    pub bridge_nf_call_iptables: bool,
 }
 
 impl Default for Sysctl {
@@ -65,6 +67,7 @@ impl Default for Sysctl {
             default_ttl_hops: 64,
             icmp_echo_ignore_broadcasts: true,
             icmp_echo_ignore_all: false,
+            bridge_nf_call_iptables: false,
         }
     }
 }

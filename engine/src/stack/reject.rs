@@ -1,4 +1,4 @@
-//! What REJECT answers. Read net/ipv4/netfilter/nf_reject_ipv4.c first.
+//! What REJECT answers. Read `net/ipv4/netfilter/nf_reject_ipv4.c` first.
 
 use std::net::Ipv4Addr;
 

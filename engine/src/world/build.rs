@@ -166,7 +166,10 @@ impl World {
             origin: None,
         });
         if is_bridge {
-            self.bridge_mut(dev)?.fdb.insert(end.mac, FdbEntry::Local);
+            let calls_iptables = self.netns[end.ns].sysctl.bridge_nf_call_iptables;
+            let bridge = self.bridge_mut(dev)?;
+            bridge.fdb.insert(end.mac, FdbEntry::Local);
+            bridge.calls_iptables |= calls_iptables;
         }
         self.netns[end.ns].devs.push(dev);
         Ok(dev)
@@ -217,6 +220,16 @@ impl World {
         own.fdb.insert(mac, FdbEntry::Local);
         self.devices[port].port = Some(Port { bridge, flags });
         Ok(())
+    }
+
+    /// `sysctl -w net.bridge.bridge-nf-call-iptables`: for all bridges of the namespace, those to come included.
+    pub fn set_bridge_calls_iptables(&mut self, ns: NsId, on: bool) {
+        self.netns[ns].sysctl.bridge_nf_call_iptables = on;
+        for &dev in &self.netns[ns].devs {
+            if let DeviceKind::Bridge(bridge) = &mut self.devices[dev].kind {
+                bridge.calls_iptables = on;
+            }
+        }
     }
 
     /// The bridge behind a device id.
