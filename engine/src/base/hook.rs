@@ -41,3 +41,39 @@ impl Hook {
         }
     }
 }
+
+/// A table of iptables. The order is that of their priorities at one hook; conntrack and nat stand between them, see
+/// [`netfilter`](crate::netfilter).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Table {
+    Raw,
+    Mangle,
+    Nat,
+    Filter,
+    Security,
+}
+
+impl Table {
+    pub const ALL: [Self; 5] = [Self::Raw, Self::Mangle, Self::Nat, Self::Filter, Self::Security];
+
+    /// As `iptables -t` takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Mangle => "mangle",
+            Self::Nat => "nat",
+            Self::Filter => "filter",
+            Self::Security => "security",
+        }
+    }
+
+    /// The hooks where the table has a built-in chain (`xtables_ipv4` of iptables-nft).
+    pub const fn hooks(self) -> &'static [Hook] {
+        match self {
+            Self::Raw => &[Hook::PreRouting, Hook::LocalOut],
+            Self::Mangle => &Hook::ALL,
+            Self::Nat => &[Hook::PreRouting, Hook::LocalIn, Hook::LocalOut, Hook::PostRouting],
+            Self::Filter | Self::Security => &[Hook::LocalIn, Hook::Forward, Hook::LocalOut],
+        }
+    }
+}

@@ -7,7 +7,7 @@ mod nanos;
 mod rng;
 
 pub use arena::{Arena, Id};
-pub use hook::Hook;
+pub use hook::{Hook, Table};
 pub use mac::{Mac, MacError};
 pub use nanos::Nanos;
 pub use rng::Rng;
@@ -40,6 +40,10 @@ arena::id! {
 arena::id! {
     /// A tracked connection within its namespace's [`Conntrack`](crate::netfilter::conntrack::Conntrack).
     CtId
+}
+arena::id! {
+    /// A chain within its table.
+    ChainId
 }
 arena::id! {
     /// Who caused a configuration item, for example a Kubernetes object; see [`World::origin`](crate::world::World::origin).

@@ -18,12 +18,12 @@ pub mod table;
 
 use std::net::Ipv4Addr;
 
-use crate::base::{DevId, Hook, NsId, SocketId};
+use crate::base::{DevId, Hook, NsId, SocketId, Table};
 use crate::skb::{Ct, Dst, Mark, Skb};
 use crate::trace::{Ctx, DropReason, Tracer};
 
 use conntrack::Conntrack;
-use table::{Chains, Tables, Walked};
+use table::{Tables, Walked};
 
 /// All netfilter state of a namespace. A namespace without any rule, set or connection has none.
 #[derive(Clone, Debug, Default)]
@@ -141,28 +141,28 @@ impl Netfilter {
     ) -> Result<(), Stop> {
         match at.hook {
             Hook::PreRouting => {
-                self.walk(ctx, around, at, Chains::Raw, skb)?;
+                self.walk(ctx, around, at, Table::Raw, skb)?;
                 self.track(ctx, at, skb)?;
-                self.walk(ctx, around, at, Chains::Mangle, skb)?;
+                self.walk(ctx, around, at, Table::Mangle, skb)?;
                 self.translate(ctx, around, at, skb)
             }
             Hook::LocalIn => {
-                self.walk(ctx, around, at, Chains::Mangle, skb)?;
-                self.walk(ctx, around, at, Chains::Filter, skb)?;
-                self.walk(ctx, around, at, Chains::Security, skb)?;
+                self.walk(ctx, around, at, Table::Mangle, skb)?;
+                self.walk(ctx, around, at, Table::Filter, skb)?;
+                self.walk(ctx, around, at, Table::Security, skb)?;
                 self.translate(ctx, around, at, skb)?;
                 self.confirm(ctx, at, skb)
             }
             Hook::Forward => {
-                self.walk(ctx, around, at, Chains::Mangle, skb)?;
-                self.walk(ctx, around, at, Chains::Filter, skb)?;
-                self.walk(ctx, around, at, Chains::Security, skb)
+                self.walk(ctx, around, at, Table::Mangle, skb)?;
+                self.walk(ctx, around, at, Table::Filter, skb)?;
+                self.walk(ctx, around, at, Table::Security, skb)
             }
             Hook::LocalOut => {
-                self.walk(ctx, around, at, Chains::Raw, skb)?;
+                self.walk(ctx, around, at, Table::Raw, skb)?;
                 self.track(ctx, at, skb)?;
                 let before = RoutedBy::of(skb);
-                self.walk(ctx, around, at, Chains::Mangle, skb)?;
+                self.walk(ctx, around, at, Table::Mangle, skb)?;
                 if RoutedBy::of(skb) != before {
                     reroute(around, skb)?;
                 }
@@ -173,11 +173,11 @@ impl Netfilter {
                     reroute(around, skb)?;
                 }
                 let at = At { out_dev: skb.dst.map(|dst| dst.dev), ..at };
-                self.walk(ctx, around, at, Chains::Filter, skb)?;
-                self.walk(ctx, around, at, Chains::Security, skb)
+                self.walk(ctx, around, at, Table::Filter, skb)?;
+                self.walk(ctx, around, at, Table::Security, skb)
             }
             Hook::PostRouting => {
-                self.walk(ctx, around, at, Chains::Mangle, skb)?;
+                self.walk(ctx, around, at, Table::Mangle, skb)?;
                 self.translate(ctx, around, at, skb)?;
                 self.confirm(ctx, at, skb)
             }
@@ -189,10 +189,10 @@ impl Netfilter {
         ctx: &mut Ctx<'_, T>,
         around: &dyn Around,
         at: At,
-        chains: Chains,
+        table: Table,
         skb: &mut Skb,
     ) -> Result<(), Stop> {
-        match table::walk(ctx, self, around, at, chains, skb) {
+        match table::walk(ctx, self, around, at, table, skb) {
             Walked::Accept => Ok(()),
             Walked::Drop { reject } => Err(Stop { reason: DropReason::NetfilterDrop, reject }),
         }
@@ -225,7 +225,7 @@ impl Netfilter {
         }
         let side = nat::Side::of(at.hook);
         if nat::wants_rules(&self.conntrack, entry, info, side) {
-            self.walk(ctx, around, at, Chains::Nat, skb)?;
+            self.walk(ctx, around, at, Table::Nat, skb)?;
             nat::bind_null(ctx, &mut self.conntrack, at, skb, side).map_err(Stop::from)?;
         }
         nat::rewrite(ctx, &mut self.conntrack, at, skb, side).map_err(Stop::from)

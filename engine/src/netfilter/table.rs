@@ -2,18 +2,9 @@
 //! first.
 
 use super::{Around, At, Netfilter, Reject};
+use crate::base::Table;
 use crate::skb::Skb;
 use crate::trace::{Ctx, Tracer};
-
-/// The tables of iptables, in the order of their priorities at one hook; nat stands elsewhere, see the parent module.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Chains {
-    Raw,
-    Mangle,
-    Nat,
-    Filter,
-    Security,
-}
 
 /// A namespace's tables.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +23,7 @@ pub(super) fn walk<T: Tracer>(
     _nf: &mut Netfilter,
     _around: &dyn Around,
     _at: At,
-    _chains: Chains,
+    _table: Table,
     _skb: &mut Skb,
 ) -> Walked {
     Walked::Accept
