@@ -20,6 +20,11 @@ impl Rng {
         u32::try_from(scaled >> 32).expect("the high half of a 64-bit product has 32 bits")
     }
 
+    /// Any 32-bit number, as for the first sequence number of a connection.
+    pub fn bits32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
     /// Any 16-bit number, as for an IP identification.
     pub fn bits16(&mut self) -> u16 {
         (self.0.next_u32() >> 16) as u16

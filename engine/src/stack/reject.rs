@@ -1,7 +1,5 @@
 //! What REJECT answers. Read `net/ipv4/netfilter/nf_reject_ipv4.c` first.
 
-use std::net::Ipv4Addr;
-
 use super::hooks::Surroundings;
 use super::{Netns, icmp, ip};
 use crate::link::Devices;
@@ -12,6 +10,7 @@ use crate::wire::checksum;
 use crate::wire::eth;
 use crate::wire::icmp::Error;
 use crate::wire::ipv4::{self, Header, Protocol};
+use crate::wire::tcp::{self, Flags, Segment};
 
 /// Tells the sender of a refused packet.
 pub(super) fn send<T: Tracer>(
@@ -46,7 +45,7 @@ fn unreachable<T: Tracer>(
     let behind = skb.payload().get(header.header_len..header.total_len).unwrap_or_default();
     let sum = |protocol| checksum::with_pseudo_header(header.src, header.dst, protocol, behind);
     let intact = match header.protocol {
-        Protocol::Tcp => sum(TCP) == 0,
+        Protocol::Tcp => sum(6) == 0,
         Protocol::Udp => behind.get(6..8) == Some(&[0, 0]) || sum(17) == 0,
         Protocol::Icmp => checksum::of(behind) == 0,
         Protocol::Unknown(_) => true,
@@ -60,12 +59,11 @@ fn unreachable<T: Tracer>(
 fn send_reset<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices, skb: &Skb) {
     let packet = skb.payload();
     let Ok(header) = Header::parse(packet) else { return };
-    let Some(segment) = packet.get(header.header_len..header.total_len) else { return };
-    let flags = segment.get(13).copied().unwrap_or(RST);
-    let intact = checksum::with_pseudo_header(header.src, header.dst, TCP, segment) == 0;
+    let bytes = packet.get(header.header_len..header.total_len).unwrap_or_default();
+    let Ok(segment) = Segment::parse(bytes, header.src, header.dst) else { return };
     let to_all = matches!(skb.dst.map(|dst| dst.to), Some(DstKind::Broadcast));
     let is_tcp = header.protocol == Protocol::Tcp && header.fragment_offset == 0;
-    if !is_tcp || segment.len() < TCP_LEN || flags & RST != 0 || !intact || to_all {
+    if !is_tcp || segment.header.flags.has(Flags::RST) || to_all {
         return;
     }
     let id = ctx.born(Some(skb.id), Birth::Reset);
@@ -79,9 +77,9 @@ fn send_reset<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices
         src: header.dst,
         dst: header.src,
     }
-    .emit(&mut frame, TCP_LEN);
-    let reset = reset_of(segment, flags, (header.dst, header.src));
-    frame.extend_from_slice(&reset);
+    .emit(&mut frame, tcp::LEN);
+    let (src, dst) = ((header.dst, segment.dst_port), (header.src, segment.src_port));
+    tcp::emit(&mut frame, src, dst, &segment.reset(), &[]);
     let mut answer = Skb::new(id, frame);
     answer.dst = Surroundings { ns, devices }.reroute(&answer);
     answer.ct = Ct::attached_to(skb.ct);
@@ -94,35 +92,4 @@ fn send_reset<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices
         None if answer.dst.is_some() => ip::local_out(ctx, ns, devices, answer),
         None => ctx.consume(answer),
     }
-}
-
-const TCP: u8 = 6;
-const TCP_LEN: usize = 20;
-const FIN: u8 = 1;
-const SYN: u8 = 2;
-const RST: u8 = 4;
-const ACK: u8 = 16;
-
-/// A header alone: it acknowledges what came, or takes its number from what the segment acknowledges.
-fn reset_of(segment: &[u8], flags: u8, (src, dst): (Ipv4Addr, Ipv4Addr)) -> [u8; TCP_LEN] {
-    let mut reset = [0; TCP_LEN];
-    reset[..2].copy_from_slice(&segment[2..4]);
-    reset[2..4].copy_from_slice(&segment[..2]);
-    reset[12] = 5 << 4;
-    if flags & ACK != 0 {
-        reset[4..8].copy_from_slice(&segment[8..12]);
-        reset[13] = RST;
-    } else {
-        let sequence = u32::from_be_bytes([segment[4], segment[5], segment[6], segment[7]]);
-        let header_len = usize::from(segment[12] >> 4) * 4;
-        let numbered = segment.len().saturating_sub(header_len)
-            + usize::from(flags & SYN != 0)
-            + usize::from(flags & FIN != 0);
-        let next = sequence.wrapping_add(u32::try_from(numbered).unwrap_or(u32::MAX));
-        reset[8..12].copy_from_slice(&next.to_be_bytes());
-        reset[13] = RST | ACK;
-    }
-    let sum = checksum::with_pseudo_header(src, dst, TCP, &reset);
-    reset[16..18].copy_from_slice(&sum.to_be_bytes());
-    reset
 }

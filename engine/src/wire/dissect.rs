@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::eth::{self, EtherType};
 use super::ipv4::{self, Protocol};
-use super::{arp, checksum, icmp, udp};
+use super::{arp, checksum, icmp, tcp, udp};
 use crate::base::Mac;
 
 /// One header, or the bytes that no header claims. Layers follow each other as in the frame.
@@ -210,6 +210,7 @@ fn internet(layers: &mut Vec<Layer>, frame: &[u8], start: usize, depth: u8) {
     match protocol {
         Protocol::Icmp if first => message(layers, inner, body, depth),
         Protocol::Udp if first => datagram(layers, inner, body, (src, dst), depth),
+        Protocol::Tcp if first => segment(layers, inner, body, (src, dst), depth),
         Protocol::Icmp | Protocol::Udp | Protocol::Tcp | Protocol::Unknown(_) => {
             rest(layers, inner, body, None);
         }
@@ -370,6 +371,76 @@ fn datagram(
     rest(layers, frame, start + udp::LEN, None);
 }
 
+/// A TCP segment that ends with `frame`.
+fn segment(
+    layers: &mut Vec<Layer>,
+    frame: &[u8],
+    start: usize,
+    (src, dst): (Ipv4Addr, Ipv4Addr),
+    depth: u8,
+) {
+    let bytes = &frame[start..];
+    let header_len = bytes.get(12).map_or(0, |offset| usize::from(offset >> 4) * 4).max(tcp::LEN);
+    if bytes.len() < header_len {
+        return rest(layers, frame, start, Some(("a TCP header", header_len)));
+    }
+    let number = |raw| u32::from_be_bytes(raw).to_string();
+    let flags = tcp::Flags(bytes[13]);
+    let mut fields = Fields::new(frame, start);
+    fields.number("Source port");
+    fields.number("Destination port");
+    fields.plain("Sequence number", number);
+    fields.plain("Acknowledgement number", number);
+    fields.take("Header length", |_: [u8; 1]| (header_len.to_string(), Some("bytes".into())));
+    fields.take("Flags", |[raw]: [u8; 1]| (format!("0x{raw:02x}"), Some(flags.to_string())));
+    fields.number("Window");
+    // A quoted segment is cut, so its sum says nothing.
+    let protocol = Protocol::Tcp.to_u8();
+    fields.checksum(
+        (depth == 0).then(|| checksum::with_pseudo_header(src, dst, protocol, bytes) == 0),
+    );
+    fields.number("Urgent pointer");
+    let end = start + header_len;
+    if fields.at < end {
+        let options = tcp::Options::parse(&frame[fields.at..end], flags.has(tcp::Flags::SYN));
+        fields.done.push(Field {
+            name: "Options",
+            value: hex(&frame[fields.at..end]),
+            bytes: fields.at..end,
+            note: option_names(&options),
+        });
+        fields.at = end;
+    }
+    let summary = format!(
+        "port {} → {}, {flags}",
+        u16::from_be_bytes([bytes[0], bytes[1]]),
+        u16::from_be_bytes([bytes[2], bytes[3]])
+    );
+    let name = if depth == 0 { "TCP" } else { "TCP (quoted)" };
+    layers.push(fields.layer(name, start, summary));
+    rest(layers, frame, end, None);
+}
+
+fn option_names(options: &tcp::Options) -> Option<String> {
+    let mut names = Vec::new();
+    if let Some(mss) = options.mss {
+        names.push(format!("maximum segment size {mss}"));
+    }
+    if options.sack_permitted {
+        names.push("selective acknowledgements".into());
+    }
+    if let Some(tcp::Timestamps { value, echo }) = options.timestamps {
+        names.push(format!("timestamp {value}, echo {echo}"));
+    }
+    if let Some(shift) = options.window_scale {
+        names.push(format!("windows shifted by {shift}"));
+    }
+    for (from, to) in options.sacks.iter().flatten() {
+        names.push(format!("has {} to {}", from.0, to.0));
+    }
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// The bytes from `start` to the frame's end as a layer of their own, if there are any.
 /// `expected`: what should stand there and how many bytes it needs.
 fn rest(
@@ -475,6 +546,20 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_shows_its_flags_and_options() {
+        let mut frame = header(Protocol::Tcp, tcp::LEN + 4);
+        let options = tcp::Options { mss: Some(1460), ..tcp::Options::default() };
+        let syn = tcp::Header { flags: tcp::Flags::SYN, options, ..tcp::Header::default() };
+        tcp::emit(&mut frame, (A, 40000), (B, 8080), &syn, &[]);
+        let layers = dissect(&frame);
+        assert_eq!(names(&layers), ["Ethernet", "IPv4", "TCP"]);
+        assert_eq!(layers[2].summary, "port 40000 → 8080, SYN");
+        assert_eq!(field(&layers, "TCP", "Checksum").note.as_deref(), Some("right"));
+        let note = field(&layers, "TCP", "Options").note.as_deref();
+        assert_eq!(note, Some("maximum segment size 1460"));
+    }
+
+    #[test]
     fn a_changed_byte_shows_as_a_wrong_checksum() {
         let mut frame = hello();
         let last = frame.len() - 1;
@@ -555,7 +640,12 @@ mod tests {
         let mut error = header(Protocol::Icmp, icmp::LEN + packet.len());
         icmp::emit_error(&mut error, icmp::Error::TtlExceeded, packet);
         let mut rng = Rng::new(1);
-        for whole in [hello(), error] {
+        let mut syn = header(Protocol::Tcp, tcp::LEN + 8);
+        let options = tcp::Options { mss: Some(1460), sack_permitted: true, ..Default::default() };
+        let flags = tcp::Flags::SYN;
+        let syn_header = tcp::Header { flags, options, ..tcp::Header::default() };
+        tcp::emit(&mut syn, (A, 40000), (B, 8080), &syn_header, &[]);
+        for whole in [hello(), error, syn] {
             for cut in 0..=whole.len() {
                 check_covers(&whole[..cut]);
             }

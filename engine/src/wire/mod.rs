@@ -8,6 +8,7 @@ pub mod dissect;
 pub mod eth;
 pub mod icmp;
 pub mod ipv4;
+pub mod tcp;
 pub mod udp;
 
 /// Why bytes are not the header they should be.
