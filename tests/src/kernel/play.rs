@@ -73,7 +73,7 @@ fn send(it: &Stimulus, senders: &mut BTreeMap<(String, u16), UdpSocket>) -> Outc
             if !senders.contains_key(&key) {
                 senders.insert(key.clone(), netns::within(&it.netns, || bind(*sport))?);
             }
-            unless_unreachable(senders[&key].send_to(payload, dst))
+            unless_refused(senders[&key].send_to(payload, dst))
                 .map_err(|e| Problem::at(format!("udp to {dst}"), e))
         }
         Action::Foreign(kind) => {
@@ -119,7 +119,7 @@ fn send_ping(dst: Ipv4Addr, message: &[u8], ttl: Option<u8>) -> Outcome<()> {
             MsgFlags::empty(),
         )
     };
-    unless_unreachable(sent().map_err(io::Error::from))
+    unless_refused(sent().map_err(io::Error::from))
         .map_err(|e| Problem::at(format!("ping to {dst}"), e))
 }
 
@@ -130,14 +130,20 @@ fn echo_request(id: u16, seq: u16, payload: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Where there is no route the sender is told at once; that is a thing to record, not a fault of ours.
-fn unless_unreachable(sent: io::Result<usize>) -> io::Result<()> {
+/// What the network refuses, the sender is told at once: no route, a route or a rule that forbids it, a packet that is too
+/// long. That is a thing to record, not a fault of ours.
+fn unless_refused(sent: io::Result<usize>) -> io::Result<()> {
+    let is_refusal = |e: &io::Error| {
+        matches!(
+            e.kind(),
+            ErrorKind::NetworkUnreachable
+                | ErrorKind::HostUnreachable
+                | ErrorKind::PermissionDenied
+                | ErrorKind::InvalidInput
+        ) || e.raw_os_error() == Some(Errno::EMSGSIZE as i32)
+    };
     match sent {
-        Err(e)
-            if !matches!(e.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) =>
-        {
-            Err(e)
-        }
+        Err(e) if !is_refusal(&e) => Err(e),
         _ => Ok(()),
     }
 }
@@ -172,7 +178,7 @@ impl Listening {
         let mut buffer = vec![0; MAX_DATAGRAM_LEN];
         loop {
             match self.socket.recv_from(&mut buffer) {
-                Ok((_, from)) => unless_unreachable(self.socket.send_to(&self.reply, from))
+                Ok((_, from)) => unless_refused(self.socket.send_to(&self.reply, from))
                     .map_err(|e| Problem::at("a listener", e))?,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(Problem::at("a listener", e)),
