@@ -2,7 +2,7 @@
 //!
 //! Modules, lower first; a module names only itself and what stands before it (`tests/tests/tidy.rs` checks it):
 //!
-//! `base` ← `wire` ← `skb` ← `trace` ← `netfilter` ← `link` ← `stack` ← `world` ← `tool` ← `story` ← `yaml` ← `snapshot` ← `kube` ← `lesson`
+//! `base` ← `wire` ← `skb` ← `trace` ← `netfilter` ← `link` ← `stack` ← `world` ← `tool` ← `story` ← `export` ← `yaml` ← `snapshot` ← `kube` ← `lesson`
 //!
 //! No module knows a browser, a file system or a clock: bytes come in, a trace comes out. Nothing before `kube` knows
 //! Kubernetes.
@@ -25,6 +25,8 @@ pub mod world;
 pub mod tool;
 
 pub mod story;
+
+pub mod export;
 
 pub mod yaml;
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 pub use crate::trace::Direction;
-pub use replay::{Capture, replay};
+pub use replay::{Capture, replay, replay_in};
 
 use crate::base::{DevId, NsId};
 use crate::world::World;

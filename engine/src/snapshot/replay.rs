@@ -81,23 +81,31 @@ struct Listener {
 /// captures of all devices in the order of the virtual clock. Problems in the last two carry the file names
 /// `stimuli.json` and `sockets.json`.
 pub fn replay(files: &Files, stimuli: &[u8], sockets: &[u8]) -> Result<Vec<Capture>, Problem> {
-    let mut world = load(files)?;
+    replay_in(&mut load(files)?, stimuli, sockets)
+}
+
+/// [`replay`] in a world that is there already, and is left as the stimuli leave it.
+pub fn replay_in(
+    world: &mut World,
+    stimuli: &[u8],
+    sockets: &[u8],
+) -> Result<Vec<Capture>, Problem> {
     let sockets = Text::new("sockets.json", sockets)?;
     for item in sockets.list::<Listener>()? {
-        listen(&mut world, &item)?;
+        listen(world, &item)?;
     }
     let stimuli = Text::new("stimuli.json", stimuli)?;
     let mut trace = Recorder::default();
     for item in stimuli.list::<Stimulus>()? {
         let told = trace.entries.len();
-        play(&mut world, &mut trace, &item)?;
+        play(world, &mut trace, &item)?;
         let wait = Nanos::from_millis(item.value.wait_ms);
         if world.run_until_quiet(&mut trace, wait) == Stopped::EventBudget {
             let message =
                 "too many events: frames go round in a loop, or this is too large for one run";
             return Err(item.problem("", message));
         }
-        refuse_unmodelled(&world, &trace, told, &item)?;
+        refuse_unmodelled(world, &trace, told, &item)?;
     }
     let captures = trace.captures().map(|it| {
         let device = &world.devices[it.dev];

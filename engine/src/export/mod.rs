@@ -1,0 +1,7 @@
+//! Worlds and traces in forms that other tools read: commands that build the world on a real Linux machine, captures.
+//!
+//! Knows no file system: text and bytes go out. What a form cannot hold is an error that names it.
+
+pub mod script;
+
+pub use script::{Inexpressible, script};

@@ -1,0 +1,568 @@
+//! A world as a POSIX shell script that builds it with iproute2, in network namespaces of a real Linux machine, and
+//! takes it down again. Read ip(8), bridge(8) and sysctl(8) first.
+//!
+//! Only what the kernel would not do by itself is spelt out, and in an order that gives the same tables: interface
+//! indices, the order of a bridge's ports, of addresses and of equal routes decide what Linux does. What is under way
+//! (frames in flight, timers, packets that wait for a neighbour) has no command.
+
+use std::fmt::{self, Write};
+
+use crate::base::{Arena, DevId, FxIndexMap, Id, NsId};
+use crate::link::bridge::{Bridge, FdbEntry};
+use crate::link::{DeviceKind, PortFlags, Scope};
+use crate::stack::fib::{Fib, Route, RouteKind, TableId};
+use crate::stack::socket::{Bound, Program, Socket};
+use crate::trace::Nud;
+use crate::world::World;
+
+/// A part of a world that no command makes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Inexpressible(String);
+
+impl fmt::Display for Inexpressible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Inexpressible {}
+
+/// The kernel's own defaults, which a new namespace may not have: it copies the settings of the machine's.
+const DEFAULTS: &str = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+                        net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1";
+/// Settings that are there only once a module is loaded.
+const BRIDGE_DEFAULTS: &str = "net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 \
+                               net.bridge.bridge-nf-call-arptables=0";
+const MTU_BYTES: u32 = 1500;
+const LOOPBACK_MTU_BYTES: u32 = 65536;
+
+const HEAD: &str = r#"#!/bin/sh
+# A network in network namespaces, as `everyhop export --as build.sh` writes it. Run as root on Linux with iproute2;
+# programs that answer are run by python3.
+#   sh build.sh [up]     make everything
+#   sh build.sh network  make everything but the programs
+#   sh build.sh programs start the programs
+#   sh build.sh down     stop every process in the namespaces and remove them
+set -eu
+"#;
+
+/// Stays in the foreground until its socket is bound, so that what comes next finds a listener.
+const SERVE: &str = r#"
+# serve NETNS PROTOCOL ADDRESS PORT REPLY: a program that sends the bytes REPLY (hexadecimal) back to whoever sent it
+# something; with REPLY - it only reads
+serve() {
+  ip netns exec "$1" python3 -c '
+import os, socket, sys
+protocol, address, port, reply = sys.argv[1:]
+listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM)
+listener.bind((address, int(port)))
+if protocol == "tcp":
+    listener.listen()
+if os.fork():
+    os._exit(0)
+os.setsid()
+null = os.open(os.devnull, os.O_RDWR)
+for fd in range(3):
+    os.dup2(null, fd)
+while True:
+    try:
+        if protocol == "udp":
+            _, client = listener.recvfrom(65536)
+            if reply != "-":
+                listener.sendto(bytes.fromhex(reply), client)
+        else:
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            if reply != "-":
+                connection.sendall(bytes.fromhex(reply))
+            connection.close()
+    except OSError:
+        pass
+' "$2" "$3" "$4" "$5"
+}
+"#;
+
+const TAIL: &str = r#"
+case "${1:-up}" in
+  up) network; programs ;;
+  network) network ;;
+  programs) programs ;;
+  down) down ;;
+  *) echo "usage: sh $0 [up|network|programs|down]" >&2; exit 2 ;;
+esac
+"#;
+
+/// The script. Its part `down` removes only what `up` makes.
+pub fn script(world: &World) -> Result<String, Inexpressible> {
+    for (_, ns) in world.netns.iter() {
+        plain(&ns.name)?;
+    }
+    for (_, device) in world.devices.iter() {
+        plain(&device.name)?;
+    }
+    let mut out = String::from(HEAD);
+    out.push_str("\nnetwork() {\n");
+    namespaces(&mut out, world);
+    links(&mut out, world);
+    // Addresses alone make routes, so that the routes to spell out are the others.
+    let mut automatic = world.clone();
+    for (id, ns) in world.netns.iter() {
+        automatic.netns[id].fib = Fib::default();
+        automatic.netns[id].addrs.clear();
+        for addr in &ns.addrs {
+            let net = ipnet::Ipv4Net::new_assert(addr.local, addr.prefix_len);
+            automatic
+                .add_addr(addr.dev, net, None)
+                .map_err(|e| Inexpressible(format!("{}: {e}", ns.name)))?;
+        }
+    }
+    for (id, ns) in world.netns.iter() {
+        let of_ns = OfNs { world, id };
+        batch(&mut out, &format!("ip -n {}", ns.name), &of_ns.ip(&automatic)?);
+        batch(&mut out, &format!("bridge -n {}", ns.name), &of_ns.bridge());
+        of_ns.offloads(&mut out);
+    }
+    out.push_str("}\n");
+    programs(&mut out, world)?;
+    down(&mut out, world);
+    out.push_str(TAIL);
+    Ok(out)
+}
+
+/// Refuses a name that a shell or a batch of `ip` would read as something else. Devices and namespaces rarely have one.
+fn plain(name: &str) -> Result<(), Inexpressible> {
+    let fine =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | '=');
+    if !name.is_empty() && name.chars().all(fine) && !name.starts_with('-') {
+        return Ok(());
+    }
+    Err(Inexpressible(format!(
+        "the name {name:?} cannot stand in a script: expected letters, digits, and - _ . @ + ="
+    )))
+}
+
+fn batch(out: &mut String, command: &str, lines: &str) {
+    if !lines.is_empty() {
+        let _ = write!(out, "{command} -batch - <<'END'\n{lines}END\n");
+    }
+}
+
+fn namespaces(out: &mut String, world: &World) {
+    let mut lines = String::new();
+    for (_, ns) in world.netns.iter() {
+        let _ = writeln!(lines, "netns add {}", ns.name);
+    }
+    batch(out, "ip", &lines);
+    for (_, ns) in world.netns.iter() {
+        let it = &ns.sysctl;
+        let _ = writeln!(
+            out,
+            "ip netns exec {} sysctl -eqw {DEFAULTS} {BRIDGE_DEFAULTS} net.ipv4.ip_forward={} \
+             net.ipv4.ip_default_ttl={} net.ipv4.icmp_echo_ignore_all={} net.ipv4.icmp_echo_ignore_broadcasts={}",
+            ns.name,
+            u8::from(it.ip_forward),
+            it.default_ttl_hops,
+            u8::from(it.icmp_echo_ignore_all),
+            u8::from(it.icmp_echo_ignore_broadcasts),
+        );
+    }
+}
+
+/// All links, made from outside so that one command can put the two ends of a wire into two namespaces.
+fn links(out: &mut String, world: &World) {
+    let mut lines = String::new();
+    for dev in making_order(world) {
+        let device = &world.devices[dev];
+        let end = |dev: DevId| {
+            let it = &world.devices[dev];
+            let ns = &world.netns[it.ns].name;
+            format!("{} netns {ns} index {} address {}", it.name, it.ifindex, it.mac)
+        };
+        // The kernel makes the peer first.
+        let (first, second) = match device.kind.peer() {
+            Some(peer) if world.devices[peer].ns == device.ns => (peer, Some(dev)),
+            peer => (dev, peer),
+        };
+        let kind = match &device.kind {
+            DeviceKind::Loopback => continue,
+            DeviceKind::Bridge(bridge) if bridge.ageing == Bridge::AGEING => "bridge".to_owned(),
+            DeviceKind::Bridge(bridge) => {
+                format!("bridge ageing_time {}", bridge.ageing.0 / 10_000_000)
+            }
+            DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => match second {
+                Some(second) => format!("veth peer name {}", end(second)),
+                // What it is given leaves the model; a dummy swallows it.
+                None => "dummy".to_owned(),
+            },
+        };
+        let _ = writeln!(lines, "link add name {} type {kind}", end(first));
+    }
+    batch(out, "ip", &lines);
+}
+
+/// One device of each link, so that in every namespace devices appear in the order of their indices. Two wires between
+/// the same namespaces may contradict each other in this; then the first one goes first.
+fn making_order(world: &World) -> Vec<DevId> {
+    let mut made: Arena<DevId, bool> = Arena::default();
+    for _ in world.devices.iter() {
+        made.push(false);
+    }
+    let mut next: FxIndexMap<NsId, usize> = world.netns.iter().map(|(id, _)| (id, 0)).collect();
+    let mut out = Vec::new();
+    let mut first_left = 0;
+    loop {
+        let mut progress = false;
+        for (id, ns) in world.netns.iter() {
+            loop {
+                let at = next[&id];
+                let Some(&dev) = ns.devs.get(at) else { break };
+                let is_next = |other: DevId| {
+                    let other_ns = world.devices[other].ns;
+                    other_ns == id
+                        || world.netns[other_ns].devs.get(next[&other_ns]) == Some(&other)
+                };
+                let peer = world.devices[dev].kind.peer();
+                if !made[dev] {
+                    if peer.is_some_and(|it| !is_next(it)) {
+                        break;
+                    }
+                    made[dev] = true;
+                    if let Some(peer) = peer {
+                        made[peer] = true;
+                    }
+                    out.push(dev);
+                }
+                next[&id] = at + 1;
+                progress = true;
+            }
+        }
+        if progress {
+            continue;
+        }
+        // Every namespace waits for another one: make the oldest link all the same.
+        let all = world.devices.len();
+        while first_left < all && made[DevId::from_index(first_left)] {
+            first_left += 1;
+        }
+        if first_left == all {
+            return out;
+        }
+        let dev = DevId::from_index(first_left);
+        made[dev] = true;
+        if let Some(peer) = world.devices[dev].kind.peer() {
+            made[peer] = true;
+        }
+        out.push(dev);
+    }
+}
+
+/// One namespace's commands.
+struct OfNs<'a> {
+    world: &'a World,
+    id: NsId,
+}
+
+impl OfNs<'_> {
+    fn name(&self, dev: DevId) -> &str {
+        &self.world.devices[dev].name
+    }
+
+    fn ip(&self, automatic: &World) -> Result<String, Inexpressible> {
+        let mut out = String::new();
+        self.masters(&mut out);
+        self.mtus_and_states(&mut out);
+        self.addresses(&mut out);
+        self.routes(&mut out, &automatic.netns[self.id].fib);
+        self.neighbours(&mut out)?;
+        Ok(out)
+    }
+
+    /// The kernel puts a new port at the head of its bridge's list.
+    fn masters(&self, out: &mut String) {
+        for &dev in &self.world.netns[self.id].devs {
+            let DeviceKind::Bridge(bridge) = &self.world.devices[dev].kind else { continue };
+            for &port in bridge.ports.iter().rev() {
+                let _ = writeln!(out, "link set dev {} master {}", self.name(port), self.name(dev));
+            }
+        }
+    }
+
+    fn mtus_and_states(&self, out: &mut String) {
+        let devs = &self.world.netns[self.id].devs;
+        // A bridge follows the smallest of its ports until it is told, so they come first.
+        let is_bridge = |dev: DevId| matches!(self.world.devices[dev].kind, DeviceKind::Bridge(_));
+        for bridges in [false, true] {
+            for &dev in devs.iter().filter(|&&it| is_bridge(it) == bridges) {
+                let device = &self.world.devices[dev];
+                let given = match &device.kind {
+                    DeviceKind::Loopback => LOOPBACK_MTU_BYTES,
+                    DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => MTU_BYTES,
+                    DeviceKind::Bridge(bridge) => bridge
+                        .ports
+                        .iter()
+                        .map(|&it| self.world.devices[it].mtu_bytes)
+                        .min()
+                        .unwrap_or(MTU_BYTES),
+                };
+                if device.mtu_bytes != given {
+                    let _ = writeln!(out, "link set dev {} mtu {}", device.name, device.mtu_bytes);
+                }
+            }
+        }
+        for &dev in devs {
+            if self.world.devices[dev].up {
+                let _ = writeln!(out, "link set dev {} up", self.name(dev));
+            }
+        }
+    }
+
+    fn addresses(&self, out: &mut String) {
+        let ns = &self.world.netns[self.id];
+        let localhost =
+            |local: std::net::Ipv4Addr, len: u8| local.octets() == [127, 0, 0, 1] && len == 8;
+        let lo_up = self.world.devices[ns.lo].up;
+        if lo_up && !ns.addrs.iter().any(|it| it.dev == ns.lo && localhost(it.local, it.prefix_len))
+        {
+            let _ = writeln!(out, "address del 127.0.0.1/8 dev lo");
+        }
+        for it in &ns.addrs {
+            if lo_up && it.dev == ns.lo && localhost(it.local, it.prefix_len) {
+                continue;
+            }
+            let scope = match it.scope {
+                Scope::Universe => "",
+                Scope::Link => " scope link",
+                Scope::Host => " scope host",
+                Scope::Nowhere => " scope nowhere",
+            };
+            let (local, len, dev) = (it.local, it.prefix_len, self.name(it.dev));
+            let _ = writeln!(out, "address add {local}/{len} dev {dev}{scope}");
+        }
+    }
+
+    fn routes(&self, out: &mut String, automatic: &Fib) {
+        let ns = &self.world.netns[self.id];
+        let same =
+            |a: &Route, b: &Route| Route { origin: None, ..*a } == Route { origin: None, ..*b };
+        // A link that is down has only its own addresses.
+        let stands = |it: &Route| self.world.devices[it.dev].up || it.kind == RouteKind::Local;
+        for (_, it) in automatic.iter().filter(|(_, it)| stands(it)) {
+            if !ns.fib.iter().any(|(_, other)| same(it, other)) {
+                let _ = writeln!(out, "route del {}", self.route(it));
+            }
+        }
+        let own = || {
+            ns.fib.iter().filter(|(_, it)| {
+                !automatic.iter().any(|(_, other)| stands(other) && same(it, other))
+            })
+        };
+        // A gateway must be on a link, which a route says.
+        for by_gateway in [false, true] {
+            for (id, it) in own() {
+                if matches!(it.kind, RouteKind::Unicast { via: Some(_) }) == by_gateway {
+                    let rival =
+                        ns.fib.iter().take_while(|(other, _)| *other != id).any(|(_, other)| {
+                            other.table == it.table
+                                && other.dst == it.dst
+                                && other.metric == it.metric
+                        });
+                    let verb = if rival { "append" } else { "add" };
+                    let _ = writeln!(out, "route {verb} {}", self.route(it));
+                }
+            }
+        }
+    }
+
+    fn route(&self, it: &Route) -> String {
+        let mut out = String::new();
+        let via = match it.kind {
+            RouteKind::Unicast { via } => via,
+            RouteKind::Local => {
+                out.push_str("local ");
+                None
+            }
+            RouteKind::Broadcast => {
+                out.push_str("broadcast ");
+                None
+            }
+        };
+        let _ = write!(out, "{}", it.dst);
+        if let Some(via) = via {
+            let _ = write!(out, " via {via}");
+        }
+        let _ = write!(out, " dev {}", self.name(it.dev));
+        if let Some(via) = via
+            && !self.is_on_link(via, it.dev)
+        {
+            out.push_str(" onlink");
+        }
+        if it.table != TableId::MAIN {
+            let _ = write!(out, " table {}", it.table.name());
+        }
+        if let Some(src) = it.prefsrc {
+            let _ = write!(out, " src {src}");
+        }
+        if it.metric != 0 {
+            let _ = write!(out, " metric {}", it.metric);
+        }
+        let usual = match it.kind {
+            RouteKind::Unicast { via: Some(_) } => Scope::Universe,
+            RouteKind::Unicast { via: None } | RouteKind::Broadcast => Scope::Link,
+            RouteKind::Local => Scope::Host,
+        };
+        if it.scope != usual {
+            let _ = write!(out, " scope {}", scope(it.scope));
+        }
+        out
+    }
+
+    fn is_on_link(&self, gateway: std::net::Ipv4Addr, dev: DevId) -> bool {
+        let fib = &self.world.netns[self.id].fib;
+        fib.lookup(gateway).is_some_and(|id| {
+            let it = fib.route(id);
+            it.dev == dev && it.kind == RouteKind::Unicast { via: None }
+        })
+    }
+
+    fn neighbours(&self, out: &mut String) -> Result<(), Inexpressible> {
+        for ((dev, ip), it) in self.world.netns[self.id].neigh.iter() {
+            if it.waiting() > 0 {
+                let dev = self.world.device_name(dev);
+                let what =
+                    format!("packets wait for {ip} on {dev}, and no command makes packets wait");
+                return Err(Inexpressible(what));
+            }
+            let lladdr = if it.is_valid() { format!(" lladdr {}", it.mac) } else { String::new() };
+            if it.state != Nud::None {
+                let state = it.state.name().to_ascii_lowercase();
+                let dev = self.name(dev);
+                let _ = writeln!(out, "neighbour replace {ip}{lladdr} dev {dev} nud {state}");
+            }
+        }
+        Ok(())
+    }
+
+    fn bridge(&self) -> String {
+        let mut out = String::new();
+        for &dev in &self.world.netns[self.id].devs {
+            let device = &self.world.devices[dev];
+            if let Some(port) = device.port {
+                let flags = changed(&port.flags);
+                if !flags.is_empty() {
+                    let _ = writeln!(out, "link set dev {}{flags}", device.name);
+                }
+            }
+            let DeviceKind::Bridge(bridge) = &device.kind else { continue };
+            for (mac, entry) in &bridge.fdb {
+                let (port, kind) = match entry {
+                    // Addresses of the bridge and its ports, which enter by themselves.
+                    FdbEntry::Local => continue,
+                    FdbEntry::Static { port } => (port, "static"),
+                    FdbEntry::Learnt { port, .. } => (port, "dynamic"),
+                };
+                let _ = writeln!(out, "fdb replace {mac} dev {} master {kind}", self.name(*port));
+            }
+        }
+        out
+    }
+
+    /// So that a capture shows the frames that an engine moves: whole, with their checksums.
+    fn offloads(&self, out: &mut String) {
+        let ns = &self.world.netns[self.id];
+        let devs: Vec<&str> =
+            ns.devs.iter().filter(|&&it| it != ns.lo).map(|&it| self.name(it)).collect();
+        if !devs.is_empty() {
+            let _ = writeln!(
+                out,
+                "ip netns exec {} sh -c 'command -v ethtool >/dev/null || exit 0; for dev; do ethtool -K \"$dev\" tx off gso off tso off gro off; done' sh {}",
+                ns.name,
+                devs.join(" ")
+            );
+        }
+    }
+}
+
+fn scope(it: Scope) -> &'static str {
+    match it {
+        Scope::Universe => "global",
+        Scope::Link => "link",
+        Scope::Host => "host",
+        Scope::Nowhere => "nowhere",
+    }
+}
+
+/// The flags that differ from a new port's.
+fn changed(flags: &PortFlags) -> String {
+    let new = PortFlags::default();
+    let all = [
+        ("hairpin", flags.hairpin, new.hairpin),
+        ("isolated", flags.isolated, new.isolated),
+        ("learning", flags.learning, new.learning),
+        ("flood", flags.flood, new.flood),
+        ("mcast_flood", flags.mcast_flood, new.mcast_flood),
+        ("bcast_flood", flags.bcast_flood, new.bcast_flood),
+    ];
+    let mut out = String::new();
+    for (name, is, usual) in all {
+        if is != usual {
+            let _ = write!(out, " {name} {}", if is { "on" } else { "off" });
+        }
+    }
+    out
+}
+
+fn programs(out: &mut String, world: &World) -> Result<(), Inexpressible> {
+    let mut lines = String::new();
+    for (_, ns) in world.netns.iter() {
+        for (_, socket) in ns.sockets.iter() {
+            program(&mut lines, &ns.name, socket)?;
+        }
+    }
+    if lines.is_empty() {
+        out.push_str("\nprograms() { :; }\n");
+    } else {
+        let _ = write!(out, "{SERVE}\nprograms() {{\n{lines}}}\n");
+    }
+    Ok(())
+}
+
+fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressible> {
+    let (protocol, port) = match socket.bound {
+        Bound::Udp { port } => ("udp", port),
+        Bound::Ping { id } => {
+            let what = format!(
+                "{ns}: the socket that sent echo requests with the identifier {id} is of a run, and not of a network"
+            );
+            return Err(Inexpressible(what));
+        }
+    };
+    let addr = socket.addr.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
+    let _ = write!(out, "serve {ns} {protocol} {addr} {port} ");
+    match &socket.program {
+        Program::Reads => out.push('-'),
+        Program::Answers(reply) if reply.is_empty() => out.push_str("''"),
+        Program::Answers(reply) => {
+            for byte in reply {
+                let _ = write!(out, "{byte:02x}");
+            }
+        }
+    }
+    out.push('\n');
+    Ok(())
+}
+
+fn down(out: &mut String, world: &World) {
+    out.push_str("\ndown() {\n");
+    if world.netns.len() > 0 {
+        out.push_str("for ns in");
+        for (_, ns) in world.netns.iter() {
+            let _ = write!(out, " {}", ns.name);
+        }
+        out.push_str(
+            "; do\n  [ -e \"/run/netns/$ns\" ] || continue\n  ip netns pids \"$ns\" | xargs -r kill\n  ip netns del \"$ns\"\ndone\n",
+        );
+    } else {
+        out.push_str(":\n");
+    }
+    out.push_str("}\n");
+}
