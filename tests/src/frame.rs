@@ -83,6 +83,14 @@ pub fn fill_checksums(frame: &mut [u8]) {
     }
 }
 
+/// Takes out what [`fill_checksums`] cannot complete: the checksum of a datagram that a quote cut short, taken on `lo`.
+pub(crate) fn forget_undone(fields: &mut [Field]) {
+    let is_cut = |it: &&mut Field| it.name.starts_with("quoted ") && it.name.ends_with(" checksum");
+    for it in fields.iter_mut().filter(is_cut).filter(|it| it.value.starts_with("0x")) {
+        "undone".clone_into(&mut it.value);
+    }
+}
+
 /// The internet checksum (RFC 1071) over `parts`, each padded to full words.
 pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2));

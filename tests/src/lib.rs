@@ -1,6 +1,6 @@
 //! Conformance with the kernel: labs recorded from Linux, replayed by the engine, compared field by field.
 //!
-//! The engine is called in [`replay`] alone. Everything else here knows only the formats, so that a mistake of the engine cannot hide
+//! The engine is called in [`replay`] alone, and in `random`, which builds worlds with it. Everything else here knows only the formats, so that a mistake of the engine cannot hide
 //! in the code that looks for it; frames are decoded by our own [`frame`] for the same reason.
 
 pub mod capture;
@@ -13,4 +13,6 @@ pub mod golden;
 pub mod kernel;
 pub mod lab;
 pub mod problem;
+#[cfg(target_os = "linux")]
+pub mod random;
 pub mod replay;

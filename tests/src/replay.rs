@@ -10,7 +10,12 @@ use crate::problem::{Outcome, Problem};
 pub fn replay(lab: &Lab, files: &Files) -> Outcome<Vec<Capture>> {
     let captures = snapshot::replay(files, &lab.stimuli_json, &lab.sockets_json)
         .map_err(|e| Problem::new(e.to_string()))?;
-    Ok(captures.into_iter().map(from_engine).collect())
+    Ok(self::captures(captures))
+}
+
+/// The engine's captures as ours.
+pub(crate) fn captures(captures: Vec<snapshot::Capture>) -> Vec<Capture> {
+    captures.into_iter().map(from_engine).collect()
 }
 
 fn from_engine(it: snapshot::Capture) -> Capture {

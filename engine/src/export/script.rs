@@ -46,6 +46,18 @@ const HEAD: &str = r#"#!/bin/sh
 set -eu
 "#;
 
+const SETTLED: &str = r#"
+# settled NETNS PORT: waits until a bridge's port forwards, which may take the kernel a second
+settled() {
+  tries=0
+  until bridge -n "$1" link show dev "$2" | grep -q 'state forwarding'; do
+    tries=$((tries + 1))
+    [ $tries -lt 50 ] || { echo "$1/$2 does not forward" >&2; exit 1; }
+    sleep 0.1
+  done
+}
+"#;
+
 /// Stays in the foreground until its socket is bound, so that what comes next finds a listener.
 const SERVE: &str = r#"
 # serve NETNS PROTOCOL ADDRESS PORT REPLY: a program that sends the bytes REPLY (hexadecimal) back to whoever sent it
@@ -101,6 +113,9 @@ pub fn script(world: &World) -> Result<String, Inexpressible> {
         plain(&device.name)?;
     }
     let mut out = String::from(HEAD);
+    if has_learnt(world) {
+        out.push_str(SETTLED);
+    }
     out.push_str("\nnetwork() {\n");
     namespaces(&mut out, world);
     links(&mut out, world);
@@ -119,14 +134,25 @@ pub fn script(world: &World) -> Result<String, Inexpressible> {
     for (id, ns) in world.netns.iter() {
         let of_ns = OfNs { world, id };
         batch(&mut out, &format!("ip -n {}", ns.name), &of_ns.ip(&automatic)?);
-        batch(&mut out, &format!("bridge -n {}", ns.name), &of_ns.bridge());
         of_ns.offloads(&mut out);
+    }
+    // A port takes dynamic entries once it forwards, and for that the other end of its wire must be up.
+    for (id, ns) in world.netns.iter() {
+        let of_ns = OfNs { world, id };
+        for port in of_ns.learnt() {
+            let _ = writeln!(out, "settled {} {}", ns.name, of_ns.name(port));
+        }
+        batch(&mut out, &format!("bridge -n {}", ns.name), &of_ns.bridge());
     }
     out.push_str("}\n");
     programs(&mut out, world)?;
     down(&mut out, world);
     out.push_str(TAIL);
     Ok(out)
+}
+
+fn has_learnt(world: &World) -> bool {
+    world.netns.iter().any(|(id, _)| !OfNs { world, id }.learnt().is_empty())
 }
 
 /// Refuses a name that a shell or a batch of `ip` would read as something else. Devices and namespaces rarely have one.
@@ -352,8 +378,11 @@ impl OfNs<'_> {
             }
         }
         let own = || {
-            ns.fib.iter().filter(|(_, it)| {
-                !automatic.iter().any(|(_, other)| stands(other) && same(it, other))
+            ns.fib.iter().filter(|(id, it)| {
+                let before = ns.fib.iter().take_while(|(other, _)| other != id);
+                let mut is_there =
+                    automatic.iter().filter(|(_, other)| stands(other)).chain(before);
+                !is_there.any(|(_, other)| same(it, other))
             })
         };
         // A gateway must be on a link, which a route says.
@@ -446,12 +475,6 @@ impl OfNs<'_> {
         let mut out = String::new();
         for &dev in &self.world.netns[self.id].devs {
             let device = &self.world.devices[dev];
-            if let Some(port) = device.port {
-                let flags = changed(&port.flags);
-                if !flags.is_empty() {
-                    let _ = writeln!(out, "link set dev {}{flags}", device.name);
-                }
-            }
             let DeviceKind::Bridge(bridge) = &device.kind else { continue };
             for (mac, entry) in &bridge.fdb {
                 let (port, kind) = match entry {
@@ -461,6 +484,32 @@ impl OfNs<'_> {
                     FdbEntry::Learnt { port, .. } => (port, "dynamic"),
                 };
                 let _ = writeln!(out, "fdb replace {mac} dev {} master {kind}", self.name(*port));
+            }
+        }
+        // After the entries: a port that does not learn takes no dynamic ones.
+        for &dev in &self.world.netns[self.id].devs {
+            let device = &self.world.devices[dev];
+            if let Some(port) = device.port {
+                let flags = changed(&port.flags);
+                if !flags.is_empty() {
+                    let _ = writeln!(out, "link set dev {}{flags}", device.name);
+                }
+            }
+        }
+        out
+    }
+
+    /// The ports behind which a bridge has learnt somebody.
+    fn learnt(&self) -> Vec<DevId> {
+        let mut out = Vec::new();
+        for &dev in &self.world.netns[self.id].devs {
+            let DeviceKind::Bridge(bridge) = &self.world.devices[dev].kind else { continue };
+            for entry in bridge.fdb.values() {
+                if let FdbEntry::Learnt { port, .. } = entry
+                    && !out.contains(port)
+                {
+                    out.push(*port);
+                }
             }
         }
         out

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! record()                      this process
-//!   unshare -n -m conform --inside LAB OUT
+//!   unshare -n -m conform --inside LAB OUT QUIET_MS
 //!     record_inside()           the lab's own process; one packet socket for each namespace
 //! ```
 
@@ -18,6 +18,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::lab::{Lab, Recording};
 use crate::problem::{Outcome, Problem};
@@ -25,6 +26,25 @@ use crate::problem::{Outcome, Problem};
 /// Longest time for one lab, in seconds; the longest takes about twenty.
 const LAB_LIMIT_S: &str = "120";
 const MAX_NAMESPACES: usize = 64;
+
+/// How patiently the network is watched between stimuli.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// It is quiet when nothing has passed for this long. Frames pass in microseconds; the rest is for a busy machine.
+    quiet: Duration,
+}
+
+impl Pace {
+    /// For recordings that stay.
+    pub const CALM: Self = Self { quiet: Duration::from_millis(100) };
+    /// For hundreds of labs: what differs is tried again, calmly.
+    pub const BRISK: Self = Self { quiet: Duration::from_millis(12) };
+
+    /// As an argument of the recording process.
+    pub fn from_millis(text: &str) -> Option<Self> {
+        Some(Self { quiet: Duration::from_millis(text.parse().ok()?) })
+    }
+}
 
 /// Why this machine cannot record, if it cannot.
 pub fn unavailable() -> Option<String> {
@@ -48,15 +68,15 @@ pub fn unavailable() -> Option<String> {
 }
 
 /// Builds and plays `lab` in namespaces of its own. Writes to `scratch`, which it makes and removes.
-pub fn record(lab: &Lab, scratch: &Path) -> Outcome<Recording> {
+pub fn record(lab: &Lab, scratch: &Path, pace: Pace) -> Outcome<Recording> {
     fs::create_dir_all(scratch).map_err(Problem::in_file(scratch))?;
-    let recording = record_in_child(lab, scratch).and_then(|()| Recording::load(scratch));
+    let recording = record_in_child(lab, scratch, pace).and_then(|()| Recording::load(scratch));
     fs::remove_dir_all(scratch).map_err(Problem::in_file(scratch))?;
     recording
 }
 
 /// The part of [`record`] that runs inside the fresh namespaces.
-pub fn record_inside(dir: &Path, out: &Path) -> Outcome<()> {
+pub fn record_inside(dir: &Path, out: &Path, pace: Pace) -> Outcome<()> {
     let lab = Lab::load(dir)?;
     fs::create_dir_all(netns::DIR).map_err(Problem::in_file(Path::new(netns::DIR)))?;
     run(Command::new("mount").args(["-t", "tmpfs", "netns", netns::DIR]))?;
@@ -72,17 +92,18 @@ pub fn record_inside(dir: &Path, out: &Path) -> Outcome<()> {
     let listeners = play::listen(&lab.listeners)?;
     let mut sniffer = sniff::Sniffer::open(links)?;
     let files = snapshot::take(&names)?;
-    let captures = play::play(&lab.stimuli, &listeners, &mut sniffer)?;
+    let captures = play::play(&lab.stimuli, &listeners, &mut sniffer, pace)?;
     Recording { files, captures }.save(out)
 }
 
-fn record_in_child(lab: &Lab, scratch: &Path) -> Outcome<()> {
+fn record_in_child(lab: &Lab, scratch: &Path, pace: Pace) -> Outcome<()> {
     let this = env::current_exe().map_err(|e| Problem::at("this program", e))?;
     let ran = Command::new("timeout")
         .args([LAB_LIMIT_S, "unshare", "-n", "-m", "--propagation", "private"])
         .arg(this)
         .arg("--inside")
         .args([&lab.dir, scratch])
+        .arg(pace.quiet.as_millis().to_string())
         .stdin(Stdio::null())
         .output()
         .map_err(|e| Problem::at("unshare", e))?;

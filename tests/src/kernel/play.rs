@@ -15,14 +15,12 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 
-use super::netns;
 use super::sniff::Sniffer;
+use super::{Pace, netns};
 use crate::capture::Capture;
 use crate::lab::{self, Action, Stimulus};
 use crate::problem::{Outcome, Problem};
 
-/// The network is quiet when nothing has passed for this long. Frames pass in microseconds; the rest is for a busy machine.
-const QUIET: Duration = Duration::from_millis(100);
 /// A network that is not quiet this long after its time is in a loop.
 const MAX_NOISE: Duration = Duration::from_secs(10);
 const MAX_DATAGRAM_LEN: usize = 65_536;
@@ -47,6 +45,7 @@ pub(super) fn play(
     stimuli: &[Stimulus],
     listeners: &[Listening],
     sniffer: &mut Sniffer,
+    pace: Pace,
 ) -> Outcome<Vec<Capture>> {
     if sniffer.drain()? > 0 {
         return Err(Problem::new(
@@ -57,7 +56,7 @@ pub(super) fn play(
     let mut senders = BTreeMap::new();
     for it in stimuli {
         send(it, &mut senders)?;
-        wait(it.wait, listeners, sniffer)?;
+        wait(it.wait, listeners, sniffer, pace)?;
     }
     Ok(sniffer.captures())
 }
@@ -101,8 +100,11 @@ fn send_frame(dev: &str, frame: &[u8]) -> Outcome<()> {
     // No protocol: this socket only sends.
     let fd =
         socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), None).map_err(problem)?;
-    sendto(fd.as_raw_fd(), frame, &address, MsgFlags::empty()).map_err(problem)?;
-    Ok(())
+    match sendto(fd.as_raw_fd(), frame, &address, MsgFlags::empty()) {
+        // The device took it and dropped it, as a wire does with what is too long for its far end.
+        Ok(_) | Err(Errno::ENOBUFS) => Ok(()),
+        Err(e) => Err(problem(e)),
+    }
 }
 
 fn send_ping(dst: Ipv4Addr, message: &[u8], ttl: Option<u8>) -> Outcome<()> {
@@ -149,10 +151,10 @@ fn unless_refused(sent: io::Result<usize>) -> io::Result<()> {
 }
 
 /// Waits until `time` has passed and the network is quiet.
-fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer) -> Outcome<()> {
+fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pace) -> Outcome<()> {
     let start = Instant::now();
     loop {
-        let left = time.saturating_sub(start.elapsed()).max(QUIET);
+        let left = time.saturating_sub(start.elapsed()).max(pace.quiet);
         let timeout =
             PollTimeout::try_from(left).map_err(|_| Problem::new("wait_ms is too long"))?;
         let sockets = listeners.iter().map(|it| it.socket.as_fd());

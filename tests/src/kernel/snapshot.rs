@@ -15,6 +15,10 @@ use crate::problem::{Outcome, Problem};
 const MAX_SETTLE_TRIES: usize = 80;
 const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
+/// One shell for all devices of a namespace.
+const OFFLOADS: &str =
+    r#"for dev; do ethtool -K "$dev" tx off gso off tso off gro off || exit; done"#;
+
 /// File, and the command that prints it.
 const LISTINGS: &[(&str, &str)] = &[
     ("addr.json", "ip -d -j addr show"),
@@ -40,10 +44,8 @@ pub(super) fn settle(names: &[String]) -> Outcome<Links> {
     for name in names {
         let devices = netns::within(name, || {
             let found = link_list()?;
-            for (_, dev) in devices(&found).iter().filter(|(_, dev)| dev != "lo") {
-                run(Command::new("ethtool")
-                    .args(["-K", dev, "tx", "off", "gso", "off", "tso", "off", "gro", "off"]))?;
-            }
+            let names = devices(&found).into_iter().map(|(_, dev)| dev).filter(|dev| dev != "lo");
+            run(Command::new("sh").args(["-c", OFFLOADS, "sh"]).args(names))?;
             wait_for_links(name)?;
             Ok(devices(&found))
         })?;

@@ -5,6 +5,9 @@
 //!                             it, with the kernel afresh
 //! conform --record [LAB...]   record the snapshots and captures of our own labs anew, each twice
 //! conform --show LAB...       print recordings in words
+//! conform --random N [--seed S] [--keep]
+//!                             make N labs from the seeds S, S+1, ..., and compare; those that differ are made small, and with
+//!                             --keep recorded among our own
 //! ```
 //!
 //! Exit 0: all equal. 1: a difference, or a lab that could not be run. 2: bad usage.
@@ -17,12 +20,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+mod random;
+
 use everyhop_tests::check::{self, Expected, Verdict};
 use everyhop_tests::frame;
 use everyhop_tests::lab::{self, Lab, Recording};
 use everyhop_tests::problem::{Outcome, Problem};
 
-const USAGE: &str = "usage: conform [--record | --show] [LAB...]";
+const USAGE: &str =
+    "usage: conform [--record | --show] [LAB...] | conform --random N [--seed S] [--keep]";
 /// Labs at a time. They spend their time waiting for the kernel's timers.
 const N_WORKERS: usize = 6;
 /// Lines shown of one lab.
@@ -44,14 +50,15 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["--inside", dir, out] => inside(dir, out).map(|()| true),
+        ["--inside", dir, out, quiet_ms] => inside(dir, out, quiet_ms).map(|()| true),
         ["--record", names @ ..] if are_names(names) => jobs(names).and_then(record_all),
         ["--show", names @ ..] if are_names(names) => jobs(names).and_then(|it| show_all(&it)),
+        ["--random", rest @ ..] => match random::parse(rest) {
+            Some(it) => random::run(&it),
+            None => return usage(),
+        },
         names if are_names(names) => jobs(names).map(|it| compare_all(&it)),
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        }
+        _ => return usage(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -61,6 +68,11 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }
 
 fn are_names(words: &[&str]) -> bool {
@@ -234,7 +246,7 @@ fn in_parallel(jobs: &[Job], work: impl Fn(&Job) -> Report + Sync) -> Vec<Report
 }
 
 #[cfg(target_os = "linux")]
-use everyhop_tests::kernel;
+use everyhop_tests::kernel::{self, Pace};
 
 #[cfg(target_os = "linux")]
 fn unavailable() -> Option<String> {
@@ -242,14 +254,16 @@ fn unavailable() -> Option<String> {
 }
 
 #[cfg(target_os = "linux")]
-fn inside(dir: &str, out: &str) -> Outcome<()> {
-    kernel::record_inside(&PathBuf::from(dir), &PathBuf::from(out))
+fn inside(dir: &str, out: &str, quiet_ms: &str) -> Outcome<()> {
+    let pace = Pace::from_millis(quiet_ms)
+        .ok_or_else(|| Problem::at(quiet_ms, "expected a number of milliseconds"))?;
+    kernel::record_inside(&PathBuf::from(dir), &PathBuf::from(out), pace)
 }
 
 #[cfg(target_os = "linux")]
 fn fresh(lab: &Lab, what: &str) -> Outcome<Recording> {
     let scratch = env::temp_dir().join(format!("everyhop-conform-{}", std::process::id()));
-    let recording = kernel::record(lab, &scratch.join(format!("{}-{what}", lab.name)));
+    let recording = kernel::record(lab, &scratch.join(format!("{}-{what}", lab.name)), Pace::CALM);
     // The last one to leave removes the directory; before, it is not empty.
     let _ = std::fs::remove_dir(&scratch);
     recording
@@ -261,7 +275,7 @@ fn unavailable() -> Option<String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn inside(dir: &str, _out: &str) -> Outcome<()> {
+fn inside(dir: &str, _out: &str, _quiet_ms: &str) -> Outcome<()> {
     Err(Problem::at(PathBuf::from(dir).display(), "only Linux can record"))
 }
 

@@ -1,0 +1,619 @@
+//! A random lab: hosts, the links between them, what they know of each other, and what they send.
+//!
+//! Every choice leans toward networks that work, since a packet that is lost at its first step shows little; but each thing that
+//! can be wrong is wrong now and then.
+
+use std::net::Ipv4Addr;
+
+use everyhop_engine::base::Mac;
+use everyhop_engine::link::PortFlags;
+use everyhop_engine::trace::Nud;
+use ipnet::Ipv4Net;
+use serde_json::{Value, json};
+
+use super::dice::Dice;
+use super::packet::{self, Ip};
+use super::plan::{End, Item, Plan, Setting, Via};
+use crate::capture::hex;
+
+const LISTENING: [u16; 3] = [53, 80, 8080];
+const SENDING: [u16; 3] = [40000, 40001, 40002];
+
+/// A host's place on a segment.
+#[derive(Clone, Debug)]
+struct Seat {
+    host: usize,
+    dev: String,
+    mac: Mac,
+    ip: Ipv4Addr,
+    mtu: u32,
+    /// The bridge port behind which it is, as namespace and device.
+    port: Option<(String, String, Mac)>,
+}
+
+/// What one link reaches: a wire, or a bridge with its ports.
+#[derive(Clone, Debug)]
+struct Segment {
+    net: Ipv4Net,
+    seats: Vec<Seat>,
+}
+
+struct Maker {
+    dice: Dice,
+    hosts: Vec<String>,
+    segments: Vec<Segment>,
+    /// Addresses that are none of a segment's.
+    others: Vec<(usize, Ipv4Addr)>,
+    names: Vec<Item>,
+    links: Vec<Item>,
+    rest: Vec<Item>,
+}
+
+/// The lab of this seed.
+pub(super) fn plan(seed: u64) -> Plan {
+    let mut it = Maker {
+        dice: Dice::new(seed),
+        hosts: Vec::new(),
+        segments: Vec::new(),
+        others: Vec::new(),
+        names: Vec::new(),
+        links: Vec::new(),
+        rest: Vec::new(),
+    };
+    it.topology();
+    it.addresses();
+    it.routes();
+    it.settings();
+    it.neighbours();
+    it.stimuli();
+    // The order in which links are made decides their indices, and so what a namespace looks at first.
+    it.dice.shuffle(&mut it.links);
+    Plan { items: [it.names, it.links, it.rest].concat() }
+}
+
+fn host_mac(segment: usize, host: usize) -> Mac {
+    Mac([2, 0, 10, small(segment), 0, small(host + 1)])
+}
+
+fn small(n: usize) -> u8 {
+    u8::try_from(n).expect("labs are small")
+}
+
+impl Maker {
+    fn topology(&mut self) {
+        let n_hosts = self.dice.within(2..=5);
+        let n_segments = self.dice.within(1..=3.min(n_hosts));
+        self.hosts = (0..n_hosts).map(|it| format!("h{it}")).collect();
+        self.names.extend(self.hosts.iter().map(|name| Item::Netns { name: name.clone() }));
+        let mut joined = vec![0];
+        for segment in 0..n_segments {
+            let mut members = vec![*self.dice.pick(&joined)];
+            let last = segment + 1 == n_segments;
+            for host in 0..n_hosts {
+                let alone = !joined.contains(&host);
+                if !members.contains(&host)
+                    && ((last && alone) || self.dice.chance(if alone { 55 } else { 25 }))
+                {
+                    members.push(host);
+                }
+            }
+            if members.len() < 2 {
+                let others: Vec<usize> = (0..n_hosts).filter(|it| !members.contains(it)).collect();
+                members.push(*self.dice.pick(&others));
+            }
+            joined.extend(&members);
+            self.segment(segment, &members);
+        }
+    }
+
+    fn segment(&mut self, number: usize, members: &[usize]) {
+        let len = *self.dice.pick(&[24, 24, 24, 24, 16, 28, 29]);
+        let net = Ipv4Net::new_assert(Ipv4Addr::new(10, small(number), 0, 0), len);
+        let mut seats: Vec<Seat> = members
+            .iter()
+            .map(|&host| Seat {
+                host,
+                dev: format!("e{number}"),
+                mac: host_mac(number, host),
+                ip: Ipv4Addr::new(10, small(number), 0, small(host + 1)),
+                mtu: 1500,
+                port: None,
+            })
+            .collect();
+        if let ([_, _], true) = (members, self.dice.chance(50)) {
+            let ends = [0, 1].map(|at| self.end(&seats[at]));
+            self.links.push(Item::Veth { ends });
+        } else if self.dice.chance(45) {
+            // The bridge is the first member's own.
+            let netns = self.hosts[members[0]].clone();
+            let dev = format!("b{number}");
+            seats[0].dev.clone_from(&dev);
+            self.bridge(&netns, &dev, seats[0].mac);
+            for seat in &mut seats[1..] {
+                self.plug(number, seat, &netns, &dev);
+            }
+        } else {
+            let netns = format!("s{number}");
+            self.names.push(Item::Netns { name: netns.clone() });
+            self.bridge(&netns, "b0", Mac([2, 0, 11, small(number), 0, 1]));
+            let two = self.dice.chance(15);
+            if two {
+                self.bridge(&netns, "b1", Mac([2, 0, 11, small(number), 0, 2]));
+                let ends = [0, 1].map(|it| End {
+                    netns: netns.clone(),
+                    dev: format!("t{it}"),
+                    mac: Mac([2, 0, 12, small(number), 0, small(it)]),
+                });
+                self.links.push(Item::Veth { ends });
+                for it in 0..2 {
+                    let flags = self.flags();
+                    let (port, bridge) = (format!("t{it}"), format!("b{it}"));
+                    self.rest.push(Item::Port { netns: netns.clone(), port, bridge, flags });
+                }
+            }
+            for seat in &mut seats {
+                let bridge = if two && self.dice.chance(50) { "b1" } else { "b0" };
+                self.plug(number, seat, &netns, bridge);
+            }
+        }
+        self.segments.push(Segment { net, seats });
+    }
+
+    fn end(&self, seat: &Seat) -> End {
+        End { netns: self.hosts[seat.host].clone(), dev: seat.dev.clone(), mac: seat.mac }
+    }
+
+    fn bridge(&mut self, netns: &str, dev: &str, mac: Mac) {
+        let ageing_s = *self.dice.pick(&[300, 300, 300, 300, 300, 0]);
+        let end = End { netns: netns.to_owned(), dev: dev.to_owned(), mac };
+        self.links.push(Item::Bridge { end, ageing_s });
+    }
+
+    fn flags(&mut self) -> PortFlags {
+        let mut flags = PortFlags::default();
+        if self.dice.chance(30) {
+            flags.hairpin = self.dice.chance(40);
+            flags.isolated = self.dice.chance(25);
+            flags.learning = !self.dice.chance(25);
+            flags.flood = !self.dice.chance(20);
+            flags.mcast_flood = !self.dice.chance(20);
+            flags.bcast_flood = !self.dice.chance(10);
+        }
+        flags
+    }
+
+    fn plug(&mut self, number: usize, seat: &mut Seat, netns: &str, bridge: &str) {
+        let port = format!("p{number}x{}", seat.host);
+        let mac = Mac([2, 0, 13, small(number), 0, small(seat.host + 1)]);
+        let far = End { netns: netns.to_owned(), dev: port.clone(), mac };
+        let near = self.end(seat);
+        let ends = if self.dice.chance(50) { [near, far] } else { [far, near] };
+        self.links.push(Item::Veth { ends });
+        let flags = self.flags();
+        let at = Item::Port {
+            netns: netns.to_owned(),
+            port: port.clone(),
+            bridge: bridge.to_owned(),
+            flags,
+        };
+        self.rest.push(at);
+        if self.dice.chance(8) {
+            let bytes = self.mtu();
+            self.rest.push(Item::Mtu { netns: netns.to_owned(), dev: port.clone(), bytes });
+        }
+        seat.port = Some((netns.to_owned(), port, mac));
+    }
+
+    fn mtu(&mut self) -> u32 {
+        *self.dice.pick(&[1280, 1400, 1450, 576, 2000])
+    }
+
+    fn addresses(&mut self) {
+        for number in 0..self.segments.len() {
+            for at in 0..self.segments[number].seats.len() {
+                let net = self.segments[number].net;
+                let seat = self.segments[number].seats[at].clone();
+                let netns = self.hosts[seat.host].clone();
+                if self.dice.chance(12) {
+                    let bytes = self.mtu();
+                    self.segments[number].seats[at].mtu = bytes;
+                    self.rest.push(Item::Mtu {
+                        netns: netns.clone(),
+                        dev: seat.dev.clone(),
+                        bytes,
+                    });
+                }
+                let len = if self.dice.chance(4) { 32 } else { net.prefix_len() };
+                let addr = Ipv4Net::new_assert(seat.ip, len);
+                self.rest.push(Item::Addr { netns: netns.clone(), dev: seat.dev.clone(), addr });
+                if self.dice.chance(8) {
+                    // One more, in a subnet of its own.
+                    let local = Ipv4Addr::new(172, 16, small(number), small(seat.host + 1));
+                    let addr = Ipv4Net::new_assert(local, 24);
+                    self.others.push((seat.host, local));
+                    self.rest.push(Item::Addr { netns, dev: seat.dev, addr });
+                }
+            }
+        }
+        for host in 0..self.hosts.len() {
+            if self.dice.chance(20) {
+                let local = Ipv4Addr::new(10, 9, small(host), 1);
+                let addr = Ipv4Net::new_assert(local, 32);
+                self.others.push((host, local));
+                self.rest.push(Item::Addr {
+                    netns: self.hosts[host].clone(),
+                    dev: "lo".into(),
+                    addr,
+                });
+            }
+        }
+    }
+
+    /// The seat next to `host` on the shortest way to the target segment, and the own seat there.
+    fn next_hop(&self, host: usize, target: usize) -> Option<(usize, Seat)> {
+        let at_home =
+            |it: usize, host: usize| self.segments[it].seats.iter().any(|seat| seat.host == host);
+        // Breadth first, over segments.
+        let mut reached: Vec<(usize, Option<Seat>, usize)> = (0..self.segments.len())
+            .filter(|&it| at_home(it, host))
+            .map(|it| (it, None, it))
+            .collect();
+        let mut idx = 0;
+        while idx < reached.len() {
+            let (segment, first, out) = reached[idx].clone();
+            if segment == target {
+                return first.map(|it| (out, it));
+            }
+            for seat in &self.segments[segment].seats {
+                for other in 0..self.segments.len() {
+                    if at_home(other, seat.host)
+                        && !reached.iter().any(|it| it.0 == other)
+                        && seat.host != host
+                    {
+                        let first = first.clone().unwrap_or_else(|| seat.clone());
+                        reached.push((other, Some(first), out));
+                    }
+                }
+            }
+            idx += 1;
+        }
+        None
+    }
+
+    fn routes(&mut self) {
+        for host in 0..self.hosts.len() {
+            for target in 0..self.segments.len() {
+                let Some((out, hop)) = self.next_hop(host, target) else { continue };
+                if self.dice.chance(90) {
+                    let dst = self.segments[target].net;
+                    self.route(host, dst, out, &hop);
+                }
+            }
+            for (owner, ip) in self.others.clone() {
+                let Some(home) = self.home(owner) else { continue };
+                let way = if self.segments[home].seats.iter().any(|it| it.host == host) {
+                    let seat =
+                        self.segments[home].seats.iter().find(|it| it.host == owner).cloned();
+                    seat.map(|it| (home, it))
+                } else {
+                    self.next_hop(host, home)
+                };
+                if let (Some((out, hop)), true) = (way, owner != host && self.dice.chance(80)) {
+                    self.route(host, Ipv4Net::new_assert(ip, 32), out, &hop);
+                }
+            }
+            if self.dice.chance(35) {
+                let home: Vec<usize> = self.homes(host);
+                let out = *self.dice.pick(&home);
+                let seats = self.segments[out].seats.clone();
+                let hop = self.dice.pick(&seats).clone();
+                if hop.host != host {
+                    self.route(host, Ipv4Net::default(), out, &hop);
+                }
+            }
+        }
+    }
+
+    fn home(&self, host: usize) -> Option<usize> {
+        self.segments.iter().position(|it| it.seats.iter().any(|seat| seat.host == host))
+    }
+
+    fn homes(&self, host: usize) -> Vec<usize> {
+        (0..self.segments.len())
+            .filter(|&it| self.segments[it].seats.iter().any(|seat| seat.host == host))
+            .collect()
+    }
+
+    fn seat_of(&self, segment: usize, host: usize) -> Option<&Seat> {
+        self.segments[segment].seats.iter().find(|it| it.host == host)
+    }
+
+    fn route(&mut self, host: usize, dst: Ipv4Net, out: usize, hop: &Seat) {
+        let Some(own) = self.seat_of(out, host).cloned() else { return };
+        let hop = if self.dice.chance(6) {
+            let seats = self.segments[out].seats.clone();
+            self.dice.pick(&seats).clone()
+        } else {
+            hop.clone()
+        };
+        if hop.host == host {
+            return;
+        }
+        let netns = self.hosts[host].clone();
+        let via = match self.dice.below(12) {
+            0 => Via::GatewayOn(hop.ip, own.dev.clone()),
+            1 if dst.prefix_len() > 0 => Via::Link(own.dev.clone()),
+            _ => Via::Gateway(hop.ip),
+        };
+        let owned: Vec<Ipv4Addr> = self.owned(host);
+        let src = if self.dice.chance(8) { Some(*self.dice.pick(&owned)) } else { None };
+        let metric = *self.dice.pick(&[0, 0, 0, 0, 10, 20]);
+        self.rest.push(Item::Route { netns: netns.clone(), dst, hop: via, src, metric });
+        if self.dice.chance(8) {
+            // A second one, better or worse, or to a part of it.
+            let seats = self.segments[out].seats.clone();
+            let other = self.dice.pick(&seats).clone();
+            let metric = *self.dice.pick(&[0, 5, 15, 30]);
+            let len = if self.dice.chance(50) {
+                dst.prefix_len()
+            } else {
+                (dst.prefix_len() + 1).min(32)
+            };
+            let dst = Ipv4Net::new_assert(dst.addr(), len);
+            if other.host != host {
+                self.rest.push(Item::Route {
+                    netns,
+                    dst,
+                    hop: Via::Gateway(other.ip),
+                    src: None,
+                    metric,
+                });
+            }
+        }
+    }
+
+    fn owned(&self, host: usize) -> Vec<Ipv4Addr> {
+        let seats = self.segments.iter().flat_map(|it| &it.seats).filter(|it| it.host == host);
+        let others = self.others.iter().filter(|it| it.0 == host).map(|it| it.1);
+        seats.map(|it| it.ip).chain(others).collect()
+    }
+
+    fn settings(&mut self) {
+        for host in 0..self.hosts.len() {
+            let forwards = if self.homes(host).len() > 1 { 92 } else { 20 };
+            let mut all = vec![];
+            if self.dice.chance(forwards) {
+                all.push(Setting::IpForward(true));
+            }
+            if self.dice.chance(5) {
+                all.push(Setting::DefaultTtl(*self.dice.pick(&[1, 2, 3, 128, 255])));
+            }
+            if self.dice.chance(4) {
+                all.push(Setting::IgnoreEchoes(true));
+            }
+            if self.dice.chance(6) {
+                all.push(Setting::IgnoreBroadcastEchoes(false));
+            }
+            let netns = &self.hosts[host];
+            self.rest.extend(
+                all.into_iter().map(|setting| Item::Sysctl { netns: netns.clone(), setting }),
+            );
+        }
+    }
+
+    fn neighbours(&mut self) {
+        for segment in self.segments.clone() {
+            for seat in &segment.seats {
+                for other in segment.seats.iter().filter(|it| it.host != seat.host) {
+                    if self.dice.chance(30) {
+                        let mac = if self.dice.chance(6) { self.stranger() } else { other.mac };
+                        let state = *self.dice.pick(&[
+                            Nud::Permanent,
+                            Nud::Permanent,
+                            Nud::Reachable,
+                            Nud::Reachable,
+                            Nud::Stale,
+                            Nud::Failed,
+                        ]);
+                        let netns = self.hosts[seat.host].clone();
+                        self.rest.push(Item::Neigh {
+                            netns,
+                            dev: seat.dev.clone(),
+                            ip: other.ip,
+                            mac,
+                            state,
+                        });
+                    }
+                }
+                if let Some((netns, port, _)) = &seat.port
+                    && self.dice.chance(20)
+                {
+                    let port = if self.dice.chance(10) {
+                        let ports: Vec<String> = segment
+                            .seats
+                            .iter()
+                            .filter_map(|it| it.port.as_ref().map(|it| it.1.clone()))
+                            .collect();
+                        self.dice.pick(&ports).clone()
+                    } else {
+                        port.clone()
+                    };
+                    let mac = if self.dice.chance(8) { self.stranger() } else { seat.mac };
+                    let is_static = self.dice.chance(50);
+                    self.rest.push(Item::Fdb { netns: netns.clone(), port, mac, is_static });
+                }
+            }
+        }
+    }
+
+    /// A station's address that nobody has, or one that some labs have elsewhere.
+    fn stranger(&mut self) -> Mac {
+        Mac([2, 0, 99, 0, 0, small(self.dice.within(1..=3))])
+    }
+
+    fn stimuli(&mut self) {
+        for host in 0..self.hosts.len() {
+            for port in LISTENING {
+                if self.dice.chance(35) {
+                    let n = self.dice.within(0..=40);
+                    let reply = hex(&self.dice.bytes(n));
+                    let netns = self.hosts[host].clone();
+                    let row = json!({"netns": netns, "udp": port, "reply": reply});
+                    self.rest.push(Item::Listener { netns, row });
+                }
+            }
+        }
+        for _ in 0..self.dice.within(1..=6) {
+            let it = match self.dice.below(10) {
+                0..=3 => self.udp(),
+                4..=6 => self.ping(),
+                _ => self.frame(),
+            };
+            self.rest.push(it);
+        }
+    }
+
+    fn addr(&mut self) -> Ipv4Addr {
+        let number = self.dice.below(self.segments.len());
+        let net = self.segments[number].net;
+        match self.dice.below(60) {
+            0..=1 => Ipv4Addr::new(10, small(number), 0, 6), // in the subnet, and nobody's
+            2 => net.broadcast(),
+            3 => Ipv4Addr::new(10, 77, 0, 1),
+            4 => Ipv4Addr::LOCALHOST,
+            5 => *self.dice.pick(&[
+                Ipv4Addr::new(127, 3, 2, 1),
+                Ipv4Addr::BROADCAST,
+                Ipv4Addr::new(224, 0, 0, 9),
+                Ipv4Addr::new(239, 1, 2, 3),
+                Ipv4Addr::new(240, 0, 0, 1),
+                Ipv4Addr::new(0, 1, 2, 3),
+                net.network(),
+            ]),
+            6..=13 if !self.others.is_empty() => self.dice.pick(&self.others.clone()).1,
+            _ => {
+                let seats = self.segments[number].seats.clone();
+                self.dice.pick(&seats).ip
+            }
+        }
+    }
+
+    fn payload(&mut self) -> Vec<u8> {
+        let n = *self.dice.pick(&[0, 1, 5, 8, 8, 18, 33, 64, 200, 540, 1000, 1372]);
+        self.dice.bytes(n)
+    }
+
+    fn stimulus(&mut self, netns: String, dev: Option<String>, mut entry: Value) -> Item {
+        if self.dice.chance(3) {
+            entry["wait_ms"] = json!(*self.dice.pick(&[1200, 3500]));
+        }
+        Item::Stimulus { netns, dev, entry }
+    }
+
+    fn host(&mut self) -> String {
+        self.dice.pick(&self.hosts.clone()).clone()
+    }
+
+    fn udp(&mut self) -> Item {
+        let netns = self.host();
+        let (dst, sport) = (self.addr(), *self.dice.pick(&SENDING));
+        let dport = self.dport();
+        let payload = hex(&self.payload());
+        let entry = json!({"udp": {"netns": netns, "sport": sport, "dst": format!("{dst}:{dport}"), "payload": payload}});
+        self.stimulus(netns, None, entry)
+    }
+
+    fn dport(&mut self) -> u16 {
+        match self.dice.below(10) {
+            0..=6 => *self.dice.pick(&LISTENING),
+            7 => *self.dice.pick(&SENDING),
+            _ => self.dice.port(1..=65535),
+        }
+    }
+
+    fn ping(&mut self) -> Item {
+        let netns = self.host();
+        let (id, seq) = (self.dice.within(1..=3), self.dice.within(1..=3));
+        let payload = hex(&self.payload());
+        let dst = self.addr();
+        let mut it = json!({"netns": netns, "dst": dst.to_string(), "id": id, "seq": seq, "payload": payload});
+        if self.dice.chance(25) {
+            it["ttl"] = json!(*self.dice.pick(&[1, 1, 2, 3, 255]));
+        }
+        self.stimulus(netns, None, json!({"ping": it}))
+    }
+
+    fn frame(&mut self) -> Item {
+        let segment = self.dice.below(self.segments.len());
+        let seats = self.segments[segment].seats.clone();
+        let seat = self.dice.pick(&seats).clone();
+        let other = self.dice.pick(&seats).clone();
+        let src = match self.dice.below(12) {
+            0 => self.stranger(),
+            1 => other.mac,
+            _ => seat.mac,
+        };
+        let dst = match self.dice.below(14) {
+            0 => self.stranger(),
+            1 => Mac::BROADCAST,
+            2 => Mac([1, 0, 0x5e, 1, 2, 3]),
+            3 => other.port.as_ref().map_or(other.mac, |it| it.2),
+            _ => other.mac,
+        };
+        let frame = match self.dice.below(10) {
+            0..=1 => self.arp(&seat, &other, src, dst),
+            2 if self.dice.chance(20) => packet::ethernet(dst, src, 0x88b5, &self.payload()),
+            _ => {
+                let body = self.ip_packet(&seat);
+                packet::ethernet(dst, src, 0x0800, &body)
+            }
+        };
+        let netns = self.hosts[seat.host].clone();
+        let entry = json!({"send_frame": {"netns": netns, "dev": seat.dev, "frame": hex(&frame)}});
+        self.stimulus(netns, Some(seat.dev), entry)
+    }
+
+    fn arp(&mut self, seat: &Seat, other: &Seat, src: Mac, dst: Mac) -> Vec<u8> {
+        let sender = if self.dice.chance(70) { seat.ip } else { self.addr() };
+        let target = match self.dice.below(6) {
+            0 => sender,
+            1 => self.addr(),
+            _ => other.ip,
+        };
+        let operation = if self.dice.chance(70) { 1 } else { 2 };
+        let to = if operation == 1 && self.dice.chance(80) { Mac::BROADCAST } else { dst };
+        let asked = if operation == 1 { Mac::ZERO } else { other.mac };
+        packet::ethernet(to, src, 0x0806, &packet::arp(operation, (src, sender), (asked, target)))
+    }
+
+    fn ip_packet(&mut self, seat: &Seat) -> Vec<u8> {
+        let ip = Ip {
+            src: if self.dice.chance(75) { seat.ip } else { self.addr() },
+            dst: self.addr(),
+            ttl: *self.dice.pick(&[64, 64, 64, 64, 1, 2, 3, 255]),
+            tos: *self.dice.pick(&[0, 0, 0, 0x10, 0xb8, 3]),
+            id: self.dice.port(1..=65535),
+            dont_fragment: self.dice.chance(50),
+        };
+        let (sport, dport) = (*self.dice.pick(&SENDING), self.dport());
+        let payload = self.payload();
+        let mut out = match self.dice.below(20) {
+            0..=8 => ip.udp((sport, dport), &payload),
+            9..=15 => ip.icmp(8, 0, [0, 1, 0, small(self.dice.below(4))], &payload),
+            16 => ip.icmp(0, 0, [0, 1, 0, 1], &payload),
+            17..=18 => {
+                let of = Ip { src: ip.dst, dst: ip.src, id: 7, ..ip.clone() };
+                let quoted = of.udp((dport, sport), &payload);
+                let (kind, code) =
+                    *self.dice.pick(&[(3, 0), (3, 1), (3, 3), (3, 10), (3, 13), (11, 0), (11, 1)]);
+                ip.icmp(kind, code, [0; 4], &quoted[..28.min(quoted.len())])
+            }
+            _ => ip.around(253, &payload),
+        };
+        if self.dice.chance(4) {
+            let at = self.dice.below(out.len());
+            out[at] ^= 1 << self.dice.below(8);
+        }
+        out
+    }
+}

@@ -1,0 +1,161 @@
+//! Random labs: made from a seed, built in the kernel and in the engine, and compared.
+//!
+//! The engine is asked twice: about the world that the lab's maker built, and about the snapshot that the kernel's tools took of the
+//! same network, so that its reading of snapshots is tried as well. The kernel's network is made by the engine's own exporter.
+
+mod dice;
+mod generate;
+mod packet;
+mod plan;
+mod shrink;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+use everyhop_engine::snapshot;
+
+use crate::capture::Capture;
+use crate::compare::Comparison;
+use crate::kernel::{self, Pace};
+use crate::lab::{Files, Lab, Recording};
+use crate::problem::{Outcome, Problem};
+use crate::replay;
+use plan::Plan;
+
+/// How a random lab came out.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Every stream is equal, for both worlds.
+    Equal { n_frames: usize },
+    /// The engine says that it does not model what happens there.
+    NotComparable(String),
+    /// The kernel did something else each time it was asked.
+    Undecided(Vec<String>),
+    /// The engine differs from the kernel, which did the same twice; one line each.
+    Differs(Vec<String>),
+}
+
+/// A lab that differs, made as small as it still differs.
+#[derive(Debug)]
+pub struct Shrunk {
+    pub dir: PathBuf,
+    /// What is left to differ.
+    pub lines: Vec<String>,
+    /// Items that are left of how many.
+    pub n_items: (usize, usize),
+}
+
+/// Checks the lab of `seed`.
+pub fn check(seed: u64) -> Outcome<Verdict> {
+    check_plan(&generate::plan(seed).valid(seed), seed)
+}
+
+/// Makes the lab of `seed` smaller while it differs, and writes what is left to `dir`, recorded like any other lab.
+pub fn keep(seed: u64, dir: &Path) -> Outcome<Shrunk> {
+    let whole = generate::plan(seed).valid(seed);
+    let small = shrink::smallest(&whole, seed, |it| {
+        matches!(check_plan(it, seed), Ok(Verdict::Differs(_)))
+    });
+    let lines = match check_plan(&small, seed)? {
+        Verdict::Differs(lines) => lines,
+        other => vec![format!("the smallest lab came out otherwise at last: {other:?}")],
+    };
+    let title = format!("Random lab {seed}, made small");
+    let why = lines.first().cloned().unwrap_or_default();
+    small.write(dir, seed, &plan::about(&title, &why))?;
+    let lab = Lab::load(dir)?;
+    kernel::record(&lab, &scratch(seed), Pace::CALM)?.save(dir)?;
+    Ok(Shrunk { dir: dir.to_owned(), lines, n_items: (small.items.len(), whole.items.len()) })
+}
+
+/// Writes the lab of `seed` to `dir`, as it is before anything is left out, and not recorded.
+pub fn write(seed: u64, dir: &Path) -> Outcome<()> {
+    let about = plan::about(&format!("Random lab {seed}"), "made from a seed");
+    generate::plan(seed).valid(seed).write(dir, seed, &about)
+}
+
+fn scratch(seed: u64) -> PathBuf {
+    env::temp_dir().join(format!("everyhop-random-{}-{seed}", process::id()))
+}
+
+fn check_plan(plan: &Plan, seed: u64) -> Outcome<Verdict> {
+    let dir = scratch(seed);
+    let verdict = check_in(plan, seed, &dir);
+    fs::remove_dir_all(&dir).map_err(Problem::in_file(&dir))?;
+    verdict
+}
+
+fn check_in(plan: &Plan, seed: u64, dir: &Path) -> Outcome<Verdict> {
+    plan.write(dir, seed, &plan::about("A random lab", "made from a seed"))?;
+    let lab = Lab::load(dir)?;
+    let built = match built(plan, seed, &lab) {
+        Ok(captures) => captures,
+        Err(Refusal::NotModelled(why)) => return Ok(Verdict::NotComparable(why)),
+        Err(Refusal::Panic(what)) => return Ok(Verdict::Differs(vec![what])),
+    };
+    let out = dir.join("recorded");
+    let first = kernel::record(&lab, &out, Pace::BRISK)?;
+    let lines = differences(&lab, &first, &built);
+    if lines.is_empty() {
+        return Ok(Verdict::Equal { n_frames: first.captures.len() });
+    }
+    // A busy machine delays frames, and then the kernel may do other things in between.
+    let (second, third) =
+        (kernel::record(&lab, &out, Pace::CALM)?, kernel::record(&lab, &out, Pace::CALM)?);
+    let unstable = compared(&lab, "the kernel's second try", &second.captures, &third.captures);
+    if !unstable.is_empty() {
+        return Ok(Verdict::Undecided(unstable));
+    }
+    let lines = differences(&lab, &second, &built);
+    if lines.is_empty() {
+        return Ok(Verdict::Equal { n_frames: second.captures.len() });
+    }
+    Ok(Verdict::Differs(lines))
+}
+
+/// What differs from `kernel` in the engine's captures of the world that was built, or else of the one that was loaded.
+fn differences(lab: &Lab, kernel: &Recording, built: &[Capture]) -> Vec<String> {
+    let lines = compared(lab, "the kernel", &kernel.captures, built);
+    if !lines.is_empty() {
+        return lines;
+    }
+    match loaded(lab, &kernel.files) {
+        Ok(captures) => compared(lab, "the kernel", &kernel.captures, &captures)
+            .into_iter()
+            .map(|it| format!("from the snapshot: {it}"))
+            .collect(),
+        Err(Refusal::NotModelled(why)) => vec![format!("the snapshot is refused: {why}")],
+        Err(Refusal::Panic(what)) => vec![format!("from the snapshot: {what}")],
+    }
+}
+
+fn compared(lab: &Lab, wanted: &str, want: &[Capture], got: &[Capture]) -> Vec<String> {
+    let fixed_ids = lab.fixed_ids();
+    Comparison { wanted, fixed_ids: &fixed_ids }.run(want, got).differences
+}
+
+enum Refusal {
+    NotModelled(String),
+    Panic(String),
+}
+
+fn built(plan: &Plan, seed: u64, lab: &Lab) -> Result<Vec<Capture>, Refusal> {
+    unless_panic(|| {
+        let mut world = plan.world(seed);
+        let played = snapshot::replay_in(&mut world, &lab.stimuli_json, &lab.sockets_json);
+        Ok(replay::captures(played.map_err(|e| Problem::new(e.to_string()))?))
+    })
+}
+
+fn loaded(lab: &Lab, files: &Files) -> Result<Vec<Capture>, Refusal> {
+    unless_panic(|| replay::replay(lab, files))
+}
+
+fn unless_panic(act: impl FnOnce() -> Outcome<Vec<Capture>>) -> Result<Vec<Capture>, Refusal> {
+    match panic::catch_unwind(AssertUnwindSafe(act)) {
+        Ok(Ok(captures)) => Ok(captures),
+        Ok(Err(e)) => Err(Refusal::NotModelled(e.to_string())),
+        Err(_) => Err(Refusal::Panic("the engine panicked".to_owned())),
+    }
+}

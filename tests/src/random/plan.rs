@@ -1,0 +1,276 @@
+//! A lab as a list of items that can be left out one by one: what stands on an item that is gone goes with it.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::{fs, io};
+
+use everyhop_engine::base::{DevId, Mac, Nanos, NsId};
+use everyhop_engine::export;
+use everyhop_engine::link::PortFlags;
+use everyhop_engine::link::bridge::FdbEntry;
+use everyhop_engine::stack::fib::TableId;
+use everyhop_engine::trace::Nud;
+use everyhop_engine::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
+use ipnet::Ipv4Net;
+use serde_json::{Value, json};
+
+use crate::problem::{Outcome, Problem};
+
+/// One thing that a lab is made of, or that happens in it. Namespaces and devices are named.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Item {
+    Netns {
+        name: String,
+    },
+    Veth {
+        ends: [End; 2],
+    },
+    Bridge {
+        end: End,
+        ageing_s: u64,
+    },
+    Port {
+        netns: String,
+        port: String,
+        bridge: String,
+        flags: PortFlags,
+    },
+    Mtu {
+        netns: String,
+        dev: String,
+        bytes: u32,
+    },
+    Addr {
+        netns: String,
+        dev: String,
+        addr: Ipv4Net,
+    },
+    Route {
+        netns: String,
+        dst: Ipv4Net,
+        hop: Via,
+        src: Option<Ipv4Addr>,
+        metric: u32,
+    },
+    Neigh {
+        netns: String,
+        dev: String,
+        ip: Ipv4Addr,
+        mac: Mac,
+        state: Nud,
+    },
+    Fdb {
+        netns: String,
+        port: String,
+        mac: Mac,
+        is_static: bool,
+    },
+    Sysctl {
+        netns: String,
+        setting: Setting,
+    },
+    /// A row of `sockets.json`.
+    Listener {
+        netns: String,
+        row: Value,
+    },
+    /// An entry of `stimuli.json`.
+    Stimulus {
+        netns: String,
+        /// The device it needs, if any.
+        dev: Option<String>,
+        entry: Value,
+    },
+}
+
+/// A device to make.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct End {
+    pub(super) netns: String,
+    pub(super) dev: String,
+    pub(super) mac: Mac,
+}
+
+/// Where a route leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Via {
+    Gateway(Ipv4Addr),
+    GatewayOn(Ipv4Addr, String),
+    Link(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Setting {
+    IpForward(bool),
+    DefaultTtl(u8),
+    IgnoreEchoes(bool),
+    IgnoreBroadcastEchoes(bool),
+}
+
+/// A whole lab.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Plan {
+    pub(super) items: Vec<Item>,
+}
+
+impl Plan {
+    /// The same without the items that cannot be had, because what they name is not there.
+    pub(super) fn valid(&self, seed: u64) -> Self {
+        let mut world = World::new(seed);
+        Self {
+            items: self.items.iter().filter(|it| it.apply(&mut world).is_some()).cloned().collect(),
+        }
+    }
+
+    /// The world before anything happens. What cannot be had is not there.
+    pub(super) fn world(&self, seed: u64) -> World {
+        let mut world = World::new(seed);
+        for it in &self.items {
+            it.apply(&mut world);
+        }
+        world
+    }
+
+    /// `stimuli.json` and `sockets.json`.
+    pub(super) fn played(&self) -> (Vec<Value>, Vec<Value>) {
+        let stimuli = self.items.iter().filter_map(|it| match it {
+            Item::Stimulus { entry, .. } => Some(entry.clone()),
+            _ => None,
+        });
+        let sockets = self.items.iter().filter_map(|it| match it {
+            Item::Listener { row, .. } => Some(row.clone()),
+            _ => None,
+        });
+        (stimuli.collect(), sockets.collect())
+    }
+
+    /// Writes the lab's inputs to `dir`, as somebody could have written them by hand.
+    pub(super) fn write(&self, dir: &Path, seed: u64, about: &Value) -> Outcome<()> {
+        let script = export::script(&self.world(seed)).map_err(|e| Problem::at("export", e))?;
+        let (stimuli, sockets) = self.played();
+        let write =
+            |name: &str, text: String| -> io::Result<()> { fs::write(dir.join(name), text) };
+        fs::create_dir_all(dir)
+            .and_then(|()| write("build.sh", script))
+            .and_then(|()| write("stimuli.json", rows(&stimuli)))
+            .and_then(|()| write("sockets.json", rows(&sockets)))
+            .and_then(|()| write("lab.json", format!("{about}\n")))
+            .map_err(Problem::in_file(dir))
+    }
+}
+
+/// A JSON list, one entry a line.
+fn rows(list: &[Value]) -> String {
+    if list.is_empty() {
+        return "[]\n".to_owned();
+    }
+    let lines: Vec<String> = list.iter().map(|it| format!("  {it}")).collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
+fn netns(world: &World, name: &str) -> Option<NsId> {
+    world.find_netns(name)
+}
+
+fn device(world: &World, ns: &str, name: &str) -> Option<DevId> {
+    world.find_device(netns(world, ns)?, name)
+}
+
+impl End {
+    fn link<'a>(&'a self, world: &World) -> Option<LinkEnd<'a>> {
+        Some(LinkEnd { ns: netns(world, &self.netns)?, name: &self.dev, mac: self.mac })
+    }
+}
+
+impl Item {
+    /// Puts the item into the world. None: it cannot be had there.
+    fn apply(&self, world: &mut World) -> Option<()> {
+        let done = |it: Result<(), ConfigError>| it.ok();
+        match self {
+            Self::Netns { name } => done(world.add_netns(name).map(|_| ())),
+            Self::Veth { ends: [a, b] } => {
+                let (a, b) = (a.link(world)?, b.link(world)?);
+                done(world.add_veth(a, b).map(|_| ()))
+            }
+            Self::Bridge { end, ageing_s } => {
+                let dev = world.add_bridge(end.link(world)?).ok()?;
+                world.bridge_mut(dev).ok()?.ageing = Nanos::from_secs(*ageing_s);
+                Some(())
+            }
+            Self::Port { netns, port, bridge, flags } => {
+                let (port, bridge) = (device(world, netns, port)?, device(world, netns, bridge)?);
+                done(world.set_master(port, bridge, *flags))
+            }
+            Self::Mtu { netns, dev, bytes } => {
+                let dev = device(world, netns, dev)?;
+                world.devices[dev].mtu_bytes = *bytes;
+                Some(())
+            }
+            Self::Addr { netns, dev, addr } => {
+                let dev = device(world, netns, dev)?;
+                done(world.add_addr(dev, *addr, None))
+            }
+            Self::Route { netns: ns, dst, hop, src, metric } => {
+                let id = netns(world, ns)?;
+                let hop = match hop {
+                    Via::Gateway(ip) => Hop::Gateway(*ip),
+                    Via::GatewayOn(ip, dev) => Hop::GatewayOn(*ip, device(world, ns, dev)?),
+                    Via::Link(dev) => Hop::Link(device(world, ns, dev)?),
+                };
+                if src.is_some_and(|it| !world.netns[id].owns(it)) {
+                    return None;
+                }
+                let new = NewRoute {
+                    table: TableId::MAIN,
+                    dst: *dst,
+                    hop,
+                    prefsrc: *src,
+                    metric: *metric,
+                    origin: None,
+                };
+                done(world.add_route(id, new).map(|_| ()))
+            }
+            Self::Neigh { netns, dev, ip, mac, state } => {
+                let dev = device(world, netns, dev)?;
+                world.set_neigh(dev, *ip, *mac, *state);
+                Some(())
+            }
+            Self::Fdb { netns, port, mac, is_static } => {
+                let port = device(world, netns, port)?;
+                let bridge = world.devices[port].port?.bridge;
+                let entry = if *is_static {
+                    FdbEntry::Static { port }
+                } else {
+                    FdbEntry::Learnt { port, updated: Nanos::ZERO }
+                };
+                let own = world.bridge_mut(bridge).ok()?;
+                if own.fdb.contains_key(mac) {
+                    return None;
+                }
+                own.fdb.insert(*mac, entry);
+                Some(())
+            }
+            Self::Sysctl { netns: ns, setting } => {
+                let ns = netns(world, ns)?;
+                let own = &mut world.netns[ns].sysctl;
+                match *setting {
+                    Setting::IpForward(on) => own.ip_forward = on,
+                    Setting::DefaultTtl(hops) => own.default_ttl_hops = hops,
+                    Setting::IgnoreEchoes(on) => own.icmp_echo_ignore_all = on,
+                    Setting::IgnoreBroadcastEchoes(on) => own.icmp_echo_ignore_broadcasts = on,
+                }
+                Some(())
+            }
+            Self::Listener { netns: ns, .. } => netns(world, ns).map(|_| ()),
+            Self::Stimulus { netns: ns, dev, .. } => match dev {
+                Some(dev) => device(world, ns, dev).map(|_| ()),
+                None => netns(world, ns).map(|_| ()),
+            },
+        }
+    }
+}
+
+/// What `lab.json` says of a lab that nobody has described yet.
+pub(super) fn about(title: &str, why: &str) -> Value {
+    json!({"title": title, "why": why})
+}
