@@ -5,3 +5,6 @@
 pub mod script;
 
 pub use script::{Inexpressible, script};
+
+#[cfg(test)]
+mod tests;

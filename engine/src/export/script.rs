@@ -30,13 +30,13 @@ impl std::error::Error for Inexpressible {}
 /// The kernel's own defaults, which a new namespace may not have: it copies the settings of the machine's.
 const DEFAULTS: &str = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
                         net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1";
-/// Settings that are there only once a module is loaded.
-const BRIDGE_DEFAULTS: &str = "net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 \
-                               net.bridge.bridge-nf-call-arptables=0";
+/// The same for settings that are there only once a module is loaded.
+const BRIDGE_DEFAULTS: &str =
+    "net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-arptables=0";
 const MTU_BYTES: u32 = 1500;
 const LOOPBACK_MTU_BYTES: u32 = 65536;
 
-const HEAD: &str = r#"#!/bin/sh
+const HEAD: &str = r"#!/bin/sh
 # A network in network namespaces, as `everyhop export --as build.sh` writes it. Run as root on Linux with iproute2;
 # programs that answer are run by python3.
 #   sh build.sh [up]     make everything
@@ -44,7 +44,7 @@ const HEAD: &str = r#"#!/bin/sh
 #   sh build.sh programs start the programs
 #   sh build.sh down     stop every process in the namespaces and remove them
 set -eu
-"#;
+";
 
 const SETTLED: &str = r#"
 # settled NETNS PORT: waits until a bridge's port forwards, which may take the kernel a second
@@ -179,13 +179,18 @@ fn namespaces(out: &mut String, world: &World) {
         let _ = writeln!(lines, "netns add {}", ns.name);
     }
     batch(out, "ip", &lines);
+    if world.netns.iter().any(|(_, ns)| ns.sysctl.bridge_nf_call_iptables) {
+        out.push_str("[ -e /proc/sys/net/bridge ] || modprobe br_netfilter\n");
+    }
     for (_, ns) in world.netns.iter() {
         let it = &ns.sysctl;
         let _ = writeln!(
             out,
-            "ip netns exec {} sysctl -eqw {DEFAULTS} {BRIDGE_DEFAULTS} net.ipv4.ip_forward={} \
+            "ip netns exec {} sysctl -eqw {DEFAULTS} {BRIDGE_DEFAULTS} \
+             net.bridge.bridge-nf-call-iptables={} net.ipv4.ip_forward={} \
              net.ipv4.ip_default_ttl={} net.ipv4.icmp_echo_ignore_all={} net.ipv4.icmp_echo_ignore_broadcasts={}",
             ns.name,
+            u8::from(it.bridge_nf_call_iptables),
             u8::from(it.ip_forward),
             it.default_ttl_hops,
             u8::from(it.icmp_echo_ignore_all),
@@ -415,7 +420,11 @@ impl OfNs<'_> {
                 None
             }
         };
-        let _ = write!(out, "{}", it.dst);
+        if it.dst.prefix_len() == 0 {
+            out.push_str("default");
+        } else {
+            let _ = write!(out, "{}", it.dst);
+        }
         if let Some(via) = via {
             let _ = write!(out, " via {via}");
         }
@@ -490,7 +499,7 @@ impl OfNs<'_> {
         for &dev in &self.world.netns[self.id].devs {
             let device = &self.world.devices[dev];
             if let Some(port) = device.port {
-                let flags = changed(&port.flags);
+                let flags = changed(port.flags);
                 if !flags.is_empty() {
                     let _ = writeln!(out, "link set dev {}{flags}", device.name);
                 }
@@ -541,7 +550,7 @@ fn scope(it: Scope) -> &'static str {
 }
 
 /// The flags that differ from a new port's.
-fn changed(flags: &PortFlags) -> String {
+fn changed(flags: PortFlags) -> String {
     let new = PortFlags::default();
     let all = [
         ("hairpin", flags.hairpin, new.hairpin),
@@ -602,7 +611,7 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
 
 fn down(out: &mut String, world: &World) {
     out.push_str("\ndown() {\n");
-    if world.netns.len() > 0 {
+    if !world.netns.is_empty() {
         out.push_str("for ns in");
         for (_, ns) in world.netns.iter() {
             let _ = write!(out, " {}", ns.name);

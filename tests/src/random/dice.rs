@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-/// A generator of numbers (SplitMix64: Steele, Lea and Flood, 2014).
+/// A generator of numbers (`SplitMix64`: Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 

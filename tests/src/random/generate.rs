@@ -379,6 +379,14 @@ impl Maker {
     }
 
     fn settings(&mut self) {
+        for it in &self.links {
+            if let Item::Bridge { end, .. } = it
+                && self.dice.chance(30)
+            {
+                let setting = Setting::BridgeCallsIptables(true);
+                self.rest.push(Item::Sysctl { netns: end.netns.clone(), setting });
+            }
+        }
         for host in 0..self.hosts.len() {
             let forwards = if self.homes(host).len() > 1 { 92 } else { 20 };
             let mut all = vec![];
@@ -597,8 +605,9 @@ impl Maker {
         };
         let (sport, dport) = (*self.dice.pick(&SENDING), self.dport());
         let payload = self.payload();
-        let mut out = match self.dice.below(20) {
-            0..=8 => ip.udp((sport, dport), &payload),
+        let mut out = match self.dice.below(21) {
+            0 => ip.tcp((sport, dport), *self.dice.pick(&[2, 2, 16, 4]), &payload),
+            1..=8 => ip.udp((sport, dport), &payload),
             9..=15 => ip.icmp(8, 0, [0, 1, 0, small(self.dice.below(4))], &payload),
             16 => ip.icmp(0, 0, [0, 1, 0, 1], &payload),
             17..=18 => {

@@ -105,6 +105,7 @@ pub(super) enum Setting {
     DefaultTtl(u8),
     IgnoreEchoes(bool),
     IgnoreBroadcastEchoes(bool),
+    BridgeCallsIptables(bool),
 }
 
 /// A whole lab.
@@ -258,6 +259,7 @@ impl Item {
                     Setting::DefaultTtl(hops) => own.default_ttl_hops = hops,
                     Setting::IgnoreEchoes(on) => own.icmp_echo_ignore_all = on,
                     Setting::IgnoreBroadcastEchoes(on) => own.icmp_echo_ignore_broadcasts = on,
+                    Setting::BridgeCallsIptables(on) => own.bridge_nf_call_iptables = on,
                 }
                 Some(())
             }

@@ -122,7 +122,7 @@ mod linux {
                     self.n_frames += n_frames;
                 }
                 Ok(Verdict::NotComparable(why)) => {
-                    *self.refused.entry(essence(&why)).or_default() += 1
+                    *self.refused.entry(essence(&why)).or_default() += 1;
                 }
                 Ok(Verdict::Undecided(lines)) => {
                     self.undecided.push(seed);
