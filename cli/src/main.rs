@@ -4,6 +4,7 @@
 //! Knows arguments, files and how a result is printed; everything it prints comes from the engine.
 
 mod check;
+mod export;
 mod input;
 mod lab;
 mod markdown;
@@ -27,6 +28,10 @@ everyhop shows every hop a packet takes through Kubernetes.
       load Linux state as the standard tools print it (a directory or a .tar), play the stimuli, and print what every
       device saw as JSON lines
 
+  everyhop export LAB.yaml --as build.sh|pcapng [-o FILE]
+      build.sh: the lab's world as a shell script that builds it for real on a Linux machine; pcapng: what every device
+      saw while the lab's actions ran, as a capture; to standard output or FILE
+
   everyhop check FILE...
       load and run every lab, also those in fenced blocks of Markdown marked everyhop, and check what they claim
 
@@ -34,7 +39,7 @@ Names of pods may be NAMESPACE/NAME. Exit code: 0 done, 1 the answer is no, 2 ba
 ";
 
 /// The commands that there are, for the message about an unknown one.
-const COMMANDS: &str = "trace, replay and check";
+const COMMANDS: &str = "trace, replay, export and check";
 
 /// Why a command ends without a result; the message goes to standard error, and the exit code is 2.
 #[derive(Debug)]
@@ -80,6 +85,7 @@ fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
         Some(Value(command)) => match command.to_str() {
             Some("trace") => trace::run(&mut args),
             Some("replay") => replay::run(&mut args),
+            Some("export") => export::run(&mut args),
             Some("check") => check::run(&mut args),
             _ => {
                 let command = command.to_string_lossy();
@@ -92,9 +98,14 @@ fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
 
 /// Writes a result. A reader that has seen enough and closed its end is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// [`print`] for what is no text.
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure(format!("standard output: {e}")))
         }

@@ -2,8 +2,10 @@
 //!
 //! Knows no file system: text and bytes go out. What a form cannot hold is an error that names it.
 
+pub mod pcapng;
 pub mod script;
 
+pub use pcapng::pcapng;
 pub use script::{Inexpressible, script};
 
 #[cfg(test)]

@@ -532,7 +532,7 @@ impl OfNs<'_> {
         if !devs.is_empty() {
             let _ = writeln!(
                 out,
-                "ip netns exec {} sh -c 'command -v ethtool >/dev/null || exit 0; for dev; do ethtool -K \"$dev\" tx off gso off tso off gro off; done' sh {}",
+                "ip netns exec {} sh -c 'command -v ethtool >/dev/null || exit 0; for dev; do ethtool -K \"$dev\" tx off gso off tso off gro off >/dev/null; done' sh {}",
                 ns.name,
                 devs.join(" ")
             );

@@ -1,0 +1,90 @@
+//! Claims about `everyhop export`.
+
+#[allow(dead_code, reason = "every test crate uses a part of it")]
+mod common;
+
+use std::process::Command;
+
+use common::{everyhop, file, scratch, text};
+
+const LAB: &str = "apiVersion: v1
+kind: Node
+metadata: {name: node-1}
+spec: {podCIDR: 10.244.1.0/24}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: everyhop.dev/v1
+kind: Lab
+metadata: {name: a-to-b}
+spec:
+  actions: [{from: pod/a, to: pod/b}]
+";
+
+#[test]
+fn a_lab_becomes_a_script_that_makes_and_unmakes_its_namespaces() {
+    let path = file(&scratch("export-script"), "lab.yaml", LAB.as_bytes());
+    let script = everyhop(&["export", &path, "--as", "build.sh"]).printed();
+    assert!(script.starts_with("#!/bin/sh\n"), "{script}");
+    for line in
+        ["netns add node-1", "address add 10.244.1.3/24 dev eth0", "for ns in node-1 a b; do"]
+    {
+        assert!(script.lines().any(|it| it == line), "{line} is missing in\n{script}");
+    }
+}
+
+#[test]
+fn a_capture_is_read_by_tshark_without_a_warning_and_every_packet_says_why() {
+    let dir = scratch("export-pcapng");
+    let lab = file(&dir, "lab.yaml", LAB.as_bytes());
+    let to = text(&dir.join("lab.pcapng"));
+    assert_eq!(everyhop(&["export", &lab, "--as", "pcapng", "-o", &to]).printed(), "");
+    let fields = ["frame.interface_name", "frame.comment", "_ws.malformed"];
+    let fields = fields.iter().flat_map(|it| ["-e", it]);
+    let Ok(ran) = Command::new("tshark").args(["-r", &to, "-Tfields"]).args(fields).output() else {
+        eprintln!("SKIPPED: tshark is not installed");
+        return;
+    };
+    let said = String::from_utf8_lossy(&ran.stderr);
+    // Said to root whatever the file.
+    let warnings: Vec<&str> =
+        said.lines().filter(|it| !it.starts_with("Running as user \"root\"")).collect();
+    assert!(ran.status.success() && warnings.is_empty(), "{said}");
+    let packets = String::from_utf8(ran.stdout).expect("tshark prints UTF-8");
+    assert!(packets.contains("node-1/"), "{packets}");
+    for packet in packets.lines() {
+        let [interface, comment, malformed] = packet.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("three fields: {packet}");
+        };
+        assert!(interface.contains('/') && malformed.is_empty(), "{packet}");
+        assert!(comment.contains(". "), "a step's number and its title: {packet}");
+    }
+}
+
+#[test]
+fn what_cannot_be_exported_is_said() {
+    let dir = scratch("export-not");
+    let path = file(&dir, "lab.yaml", LAB.as_bytes());
+    let refused = |args: &[&str]| everyhop(&[&["export"], args].concat()).refused();
+    assert_eq!(refused(&[&path]), "export needs --as with build.sh or pcapng");
+    assert_eq!(
+        refused(&[&path, "--as", "svg"]),
+        "--as: expected build.sh or pcapng, found \"svg\""
+    );
+    let objects = LAB.split("---\napiVersion: everyhop").next().expect("it has objects");
+    let path = file(&dir, "objects.yaml", objects.as_bytes());
+    assert_eq!(
+        refused(&[&path, "--as", "pcapng"]),
+        format!("{path}: the lab has no actions, so there is nothing to capture")
+    );
+    let lost = text(&dir.join("no-such-folder/x"));
+    assert!(refused(&[&path, "--as", "build.sh", "-o", &lost]).starts_with(&lost));
+}
