@@ -5,6 +5,7 @@
 mod bench;
 mod budget;
 mod conform;
+mod fuzz;
 mod page;
 mod process;
 mod serve;
@@ -26,6 +27,7 @@ cargo xtask COMMAND
   test [--only A,B,...]   run every check, or the named ones; stops at the first failure
   test --list             name the checks
   conform [--record]      compare the engine with the kernel, or record the kernel anew
+  fuzz [--seconds N]      feed the parsers with what nobody wrote, N seconds each
   bench                   measure datagrams per second: native, wasm, and the kernel
 
 What is missing is installed: into .tools/ beside the sources, and on Debian as root with apt-get.";
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         [serve::ANNOUNCE, rest @ ..] => serve::announce(rest),
         ["test", rest @ ..] => test::test(rest),
         ["conform", rest @ ..] => conform::conform(rest),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["bench"] => bench::bench(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

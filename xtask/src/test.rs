@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::process::{self, Error, Result, duration_text, failed, root, run_program, timed};
 use crate::system;
 use crate::tools::{self, WASM_TARGET};
-use crate::{budget, conform, page, wasm};
+use crate::{budget, conform, fuzz, page, wasm};
 
 struct Step {
     name: &'static str,
@@ -54,6 +54,12 @@ const STEPS: &[Step] = &[
         what: "Tests of the built page, in headless Chromium",
         usually: "2 minutes",
         run: browser,
+    },
+    Step {
+        name: "fuzz",
+        what: "Parsers under fuzzing, a short while",
+        usually: "3 minutes",
+        run: || fuzz::fuzz(&[]).map(|()| Passed::Fully),
     },
     Step {
         name: "conform",

@@ -11,6 +11,7 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 const TRUNK: &str = "0.21.14";
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 /// Debian's 108 cannot read what Rust 1.95 writes ("invalid code after misc prefix: 17").
 const BINARYEN: &str = "132";
 const AXE: &str = "4.14.1";
@@ -113,6 +114,13 @@ fn npm_install(what: &str, package: &str) -> Result {
 pub(crate) fn cargo_deny() -> Result {
     provide("cargo-deny", &Wanted::AtLeast(known(CARGO_DENY)), "3 minutes on two cores", || {
         cargo_install("cargo-deny", CARGO_DENY, &[])
+    })
+}
+
+/// Builds and runs the fuzz targets.
+pub(crate) fn cargo_fuzz() -> Result {
+    provide("cargo-fuzz", &Wanted::AtLeast(known(CARGO_FUZZ)), "2 minutes on two cores", || {
+        cargo_install("cargo-fuzz", CARGO_FUZZ, &[])
     })
 }
 
