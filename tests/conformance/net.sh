@@ -11,6 +11,8 @@ space() {
     ip netns exec "$n" sysctl -qw net.ipv4.ip_forward=0
     ip netns exec "$n" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1 net.ipv4.conf.{all,default}.{rp_filter,arp_ignore,arp_announce,arp_accept}=0
     ip netns exec "$n" sysctl -eqw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-arptables=0
+    # The kernel's own default, cubic, may not be chosen in a namespace; Reno begins in the same way.
+    ip netns exec "$n" sysctl -qw net.ipv4.tcp_congestion_control=reno
     ip -n "$n" link set lo up
   done
 }

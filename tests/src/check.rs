@@ -89,7 +89,9 @@ fn replayed(lab: &Lab, recording: &Recording, expected: Expected) -> Verdict {
 
 fn captured(lab: &Lab, wanted: &str, want: &[Capture], got: &[Capture]) -> Verdict {
     let fixed_ids = lab.fixed_ids();
-    let found = Comparison { wanted, fixed_ids: &fixed_ids }.run(want, got);
+    let found =
+        Comparison { wanted, fixed_ids: &fixed_ids, has_connections: lab.has_connections() }
+            .run(want, got);
     if found.differences.is_empty() {
         Verdict::Equal { n_streams: found.n_streams, n_frames: found.n_frames }
     } else {

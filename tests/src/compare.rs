@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::capture::{Capture, Direction};
-use crate::frame::{self, Field};
+use crate::frame::{self, Connections, Field, Known};
 
 /// What the kernel did, and who claims to do the same.
 pub struct Comparison<'a> {
@@ -14,6 +14,8 @@ pub struct Comparison<'a> {
     pub wanted: &'a str,
     /// IP identifications that the stimuli spelt out ([`spelt_ids`]); all others are chosen freely and not compared.
     pub fixed_ids: &'a BTreeSet<u16>,
+    /// Whether programs make connections, whose numbers are then compared from each connection's first on.
+    pub has_connections: bool,
 }
 
 /// Result of one comparison.
@@ -56,8 +58,13 @@ impl Comparison<'_> {
 
     fn streams<'a>(&self, captures: &'a [Capture]) -> Streams<'a> {
         let mut out = Streams::new();
+        let connections = Connections::of(captures.iter().map(|it| it.frame.as_slice()));
+        let known = Known {
+            ids: Some(self.fixed_ids),
+            connections: self.has_connections.then_some(&connections),
+        };
         for it in captures.iter().filter(|it| !frame::is_noise(&it.frame)) {
-            let mut fields = frame::decode(&it.frame, |id| self.fixed_ids.contains(&id));
+            let mut fields = frame::decode(&it.frame, known);
             if it.dev == "lo" {
                 frame::forget_undone(&mut fields);
             }
@@ -183,7 +190,9 @@ mod tests {
 
     fn found(want: &[Capture], got: &[Capture]) -> Vec<String> {
         let fixed_ids = BTreeSet::from([0x1001]);
-        Comparison { wanted: "the kernel", fixed_ids: &fixed_ids }.run(want, got).differences
+        Comparison { wanted: "the kernel", fixed_ids: &fixed_ids, has_connections: false }
+            .run(want, got)
+            .differences
     }
 
     /// `PING` with one byte changed.
@@ -201,7 +210,9 @@ mod tests {
             capture("lo", Direction::In, PING),
         ];
         let fixed_ids = BTreeSet::new();
-        let all = Comparison { wanted: "the kernel", fixed_ids: &fixed_ids }.run(&it, &it);
+        let all =
+            Comparison { wanted: "the kernel", fixed_ids: &fixed_ids, has_connections: false }
+                .run(&it, &it);
         assert_eq!(all, Findings { n_streams: 2, n_frames: 3, differences: vec![] });
     }
 

@@ -1,8 +1,9 @@
-//! Frames as named fields, so that a difference can be told in words. Read RFC 826, 791, 768 and 792.
+//! Frames as named fields, so that a difference can be told in words. Read RFC 826, 791, 768, 792 and 9293.
 //!
-//! Written for this purpose alone and not shared with the engine: one parser cannot check itself. TCP, IPv6 and tunnels are shown as
-//! plain bytes.
+//! Written for this purpose alone and not shared with the engine: one parser cannot check itself. IPv6 and tunnels are shown as plain
+//! bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use crate::capture::hex;
@@ -19,12 +20,71 @@ const IGMP: u8 = 2;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ETHERNET_LEN: usize = 14;
+const TCP_LEN: usize = 20;
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+
+/// What the kernel did not choose at random, and so is shown as it is.
+#[derive(Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// IP identifications that a stimulus spelt out; the others are `any`. None: all are shown.
+    pub ids: Option<&'a BTreeSet<u16>>,
+    /// Where connections begin, if programs make connections: their numbers are then shown from there on, and the sizes of windows and
+    /// the values of timestamps, which depend on the machine's memory and clock, are not. None: all are shown.
+    pub connections: Option<&'a Connections>,
+}
+
+/// The first sequence numbers of all connections in a recording, by direction.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(BTreeMap<[u8; 12], BTreeSet<u32>>);
+
+impl Connections {
+    /// Reads them from the frames that open connections.
+    pub fn of<'a>(frames: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut out = Self::default();
+        for frame in frames {
+            let Some(packet) = frame.get(ETHERNET_LEN..).filter(|_| ip_id(frame).is_some()) else {
+                continue;
+            };
+            let Some(header) =
+                Ipv4::parse(packet).filter(|it| it.protocol == TCP && !it.is_fragment())
+            else {
+                continue;
+            };
+            let segment = &packet[header.header_len..];
+            if segment.len() >= TCP_LEN && segment[13] & SYN != 0 {
+                out.0.entry(direction(packet, segment)).or_default().insert(long(segment, 4));
+            }
+        }
+        out
+    }
+
+    /// `number` counted from the first one of its direction; `any` where that is not known.
+    fn relative(&self, direction: [u8; 12], number: u32) -> String {
+        let firsts = self.0.get(&direction).into_iter().flatten();
+        match firsts.map(|first| number.wrapping_sub(*first)).min() {
+            Some(offset) => offset.to_string(),
+            None if number == 0 => "0, absolute".to_owned(),
+            None => "any".to_owned(),
+        }
+    }
+}
+
+/// Both addresses and both ports, as they stand in the packet.
+fn direction(packet: &[u8], segment: &[u8]) -> [u8; 12] {
+    let mut out = [0; 12];
+    out[..8].copy_from_slice(&packet[12..20]);
+    out[8..].copy_from_slice(&segment[..4]);
+    out
+}
+
+fn opposite(it: [u8; 12]) -> [u8; 12] {
+    [it[4], it[5], it[6], it[7], it[0], it[1], it[2], it[3], it[10], it[11], it[8], it[9]]
+}
 
 /// Every field of `frame`, from the outside in. Bytes that make no sense are shown as they are.
-///
-/// `fixed_id` tells whether an IP identification is one that a stimulus spelt out; the kernel chooses the others, and they are `any`.
-pub fn decode(frame: &[u8], fixed_id: impl Fn(u16) -> bool) -> Vec<Field> {
-    let mut out = Fields { list: Vec::new(), prefix: "", fixed_id: &fixed_id };
+pub fn decode(frame: &[u8], known: Known<'_>) -> Vec<Field> {
+    let mut out = Fields { list: Vec::new(), prefix: "", known };
     out.ethernet(frame);
     out.list
 }
@@ -48,6 +108,11 @@ pub fn describe(fields: &[Field]) -> String {
     let path = format!("{} > {}", get("source IP"), get("destination IP"));
     if has("UDP source port") {
         format!("UDP {path}, port {} > {}", get("UDP source port"), get("UDP destination port"))
+    } else if has("TCP source port") {
+        let payload_len = get("TCP payload").len() / 2;
+        let numbers = format!("seq {} ack {}", get("TCP sequence"), get("TCP acknowledgement"));
+        let ports = format!("port {} > {}", get("TCP source port"), get("TCP destination port"));
+        format!("TCP {path}, {ports} {} {numbers}, {payload_len} bytes", get("TCP flags"))
     } else if has("ICMP type") {
         format!("ICMP {} {path}", get("ICMP type"))
     } else {
@@ -158,6 +223,41 @@ fn verdict(is_right: bool) -> String {
     (if is_right { "right" } else { "wrong" }).to_owned()
 }
 
+fn long(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Kinds of options in their order, with what in them does not depend on the machine.
+fn options_in_words(mut options: &[u8], relative: impl Fn(u32) -> String) -> String {
+    let mut out = Vec::new();
+    while let [kind, rest @ ..] = options {
+        let len = match (kind, rest) {
+            (0 | 1, _) => 1,
+            (_, [len, ..]) if (2..=options.len()).contains(&usize::from(*len)) => usize::from(*len),
+            _ => options.len(),
+        };
+        let (option, rest) = options.split_at(len);
+        out.push(match (kind, len) {
+            (0, 1) => "end".to_owned(),
+            (1, 1) => "nop".to_owned(),
+            (2, 4) => format!("mss {}", u16::from_be_bytes([option[2], option[3]])),
+            (3, 3) => "window scale".to_owned(),
+            (4, 2) => "sack permitted".to_owned(),
+            (5, 10 | 18 | 26 | 34) => {
+                let ranges = (2..len).step_by(8);
+                let ranges = ranges.map(|at| {
+                    format!("{}-{}", relative(long(option, at)), relative(long(option, at + 4)))
+                });
+                format!("sack {}", ranges.collect::<Vec<_>>().join(" "))
+            }
+            (8, 10) => "timestamps".to_owned(),
+            _ => hex(option),
+        });
+        options = rest;
+    }
+    out.join(", ")
+}
+
 /// The parts of an IPv4 header that say how to read on.
 struct Ipv4 {
     header_len: usize,
@@ -192,7 +292,7 @@ struct Fields<'a> {
     list: Vec<Field>,
     /// "quoted " inside an ICMP error.
     prefix: &'static str,
-    fixed_id: &'a dyn Fn(u16) -> bool,
+    known: Known<'a>,
 }
 
 impl Fields<'_> {
@@ -238,7 +338,7 @@ impl Fields<'_> {
         };
         self.add("IP TOS", format!("0x{:02x}", packet[1]));
         self.add("IP length", header.total_len.to_string());
-        let id = if (self.fixed_id)(header.id) {
+        let id = if self.known.ids.is_none_or(|ids| ids.contains(&header.id)) {
             format!("0x{:04x}", header.id)
         } else {
             "any".to_owned()
@@ -259,6 +359,7 @@ impl Fields<'_> {
         } else {
             match header.protocol {
                 UDP if body.len() >= 8 => self.udp(packet, body, is_whole),
+                TCP if body.len() >= TCP_LEN => self.tcp(packet, body, is_whole),
                 ICMP if body.len() >= 8 => self.icmp(body, is_whole),
                 _ => self.add("IP payload", hex(body)),
             }
@@ -281,6 +382,49 @@ impl Fields<'_> {
         };
         self.add("UDP checksum", sum);
         self.add("UDP payload", hex(&body[8..]));
+    }
+
+    fn tcp(&mut self, packet: &[u8], body: &[u8], is_whole: bool) {
+        let word = |at| word(body, at).expect("the caller checked the length");
+        let (there, back) = (direction(packet, body), opposite(direction(packet, body)));
+        let header_len = (usize::from(body[12] >> 4) * 4).clamp(TCP_LEN, body.len());
+        let options = &body[TCP_LEN..header_len];
+        let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"].iter().enumerate();
+        let flags: Vec<&str> =
+            names.filter(|(bit, _)| body[13] >> bit & 1 == 1).map(|(_, name)| *name).collect();
+        self.add("TCP source port", word(0).to_string());
+        self.add("TCP destination port", word(2).to_string());
+        self.add("TCP flags", flags.join("+"));
+        let number = |at, direction| match self.known.connections {
+            Some(all) => all.relative(direction, long(body, at)),
+            None => long(body, at).to_string(),
+        };
+        let has_ack = body[13] & ACK != 0;
+        let (sequence, acknowledgement) =
+            (number(4, there), if has_ack { number(8, back) } else { long(body, 8).to_string() });
+        let window = if self.known.connections.is_none() {
+            word(14).to_string()
+        } else {
+            (if word(14) == 0 { "none" } else { "some" }).to_owned()
+        };
+        let options = match self.known.connections {
+            Some(all) => options_in_words(options, |it| all.relative(back, it)),
+            None => hex(options),
+        };
+        self.add("TCP sequence", sequence);
+        self.add("TCP acknowledgement", acknowledgement);
+        self.add("TCP window", window);
+        self.add("TCP options", options);
+        if word(18) != 0 {
+            self.add("TCP urgent pointer", word(18).to_string());
+        }
+        if is_whole {
+            let sum = checksum(&[&pseudo_header(packet, TCP, body.len()), body]);
+            self.add("TCP checksum", verdict(sum == 0));
+        } else if self.known.connections.is_none() {
+            self.add("TCP checksum", format!("0x{:04x}", word(16)));
+        }
+        self.add("TCP payload", hex(&body[header_len..]));
     }
 
     fn icmp(&mut self, body: &[u8], is_whole: bool) {
@@ -341,7 +485,7 @@ mod tests {
     }
 
     fn value(frame: &[u8], name: &str) -> String {
-        decode(frame, |id| id == 0x1001)
+        decode(frame, Known { ids: Some(&BTreeSet::from([0x1001])), connections: None })
             .into_iter()
             .find(|it| it.name == name)
             .map_or_else(|| "absent".to_owned(), |it| it.value)
@@ -388,7 +532,7 @@ mod tests {
             for idx in 0..len {
                 let mut cut = frame[..len].to_vec();
                 cut[idx] ^= 0xff;
-                let fields = decode(&cut, |_| true);
+                let fields = decode(&cut, Known::default());
                 assert!(!describe(&fields).is_empty());
                 fill_checksums(&mut cut);
             }

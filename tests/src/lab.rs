@@ -64,14 +64,28 @@ pub enum Action {
         payload: Vec<u8>,
         ttl: Option<u8>,
     },
-    /// A kind that the recorder does not play (TCP, IPv6), by its name.
+    /// Connects, sends (nothing, if it is empty), reads until the other side closes, closes.
+    Tcp {
+        sport: u16,
+        dst: SocketAddrV4,
+        send: Vec<u8>,
+    },
+    /// A kind that the recorder does not play (IPv6), by its name.
     Foreign(String),
 }
 
-/// A UDP socket on all addresses that answers every datagram.
+/// Which transport a listener speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// A socket on all addresses: by UDP it answers every datagram, by TCP it reads once of every connection, sends the reply and closes.
 #[derive(Clone, Debug)]
 pub struct Listener {
     pub netns: String,
+    pub transport: Transport,
     pub port: u16,
     pub reply: Vec<u8>,
 }
@@ -102,7 +116,6 @@ impl Lab {
             why: about["why"].as_str().unwrap_or_default().to_owned(),
             stimuli: stimuli.map_err(Problem::in_file(&dir.join("stimuli.json")))?,
             known_gap: about["known_gap"].as_str().map(str::to_owned),
-            // A TCP listener belongs to labs with TCP stimuli, which are not played either.
             listeners: sockets.iter().filter_map(listener).collect(),
             name,
             dir: dir.to_owned(),
@@ -114,6 +127,12 @@ impl Lab {
     /// What the kernel did when the lab was recorded.
     pub fn recording(&self) -> Outcome<Recording> {
         Recording::load(&self.dir)
+    }
+
+    /// Whether programs make connections here, so that the kernel chooses TCP's numbers.
+    pub fn has_connections(&self) -> bool {
+        self.stimuli.iter().any(|it| matches!(it.action, Action::Tcp { .. }))
+            || self.listeners.iter().any(|it| it.transport == Transport::Tcp)
     }
 
     /// IP identifications that are compared, because a stimulus spelt them out.
@@ -189,7 +208,7 @@ fn stimulus(value: &Value) -> Outcome<Stimulus> {
     let mut kinds = kinds.iter().filter(|(key, _)| *key != "wait_ms");
     let (kind, it) = kinds
         .next()
-        .ok_or_else(|| Problem::new("a stimulus needs a kind: send_frame, udp or ping"))?;
+        .ok_or_else(|| Problem::new("a stimulus needs a kind: send_frame, udp, tcp or ping"))?;
     let text = |key: &str| {
         it[key].as_str().ok_or_else(|| Problem::at(format!("{kind}.{key}"), "expected a string"))
     };
@@ -205,6 +224,13 @@ fn stimulus(value: &Value) -> Outcome<Stimulus> {
         "send_frame" => Action::SendFrame { dev: text("dev")?.to_owned(), frame: bytes("frame")? },
         "udp" => match text("dst")?.parse() {
             Ok(dst) => Action::Udp { sport: number("sport")?, dst, payload: bytes("payload")? },
+            Err(_) => foreign(),
+        },
+        "tcp" => match text("dst")?.parse() {
+            Ok(dst) => {
+                let send = if it["send"].is_null() { Vec::new() } else { bytes("send")? };
+                Action::Tcp { sport: number("sport")?, dst, send }
+            }
             Err(_) => foreign(),
         },
         "ping" => match text("dst")?.parse() {
@@ -227,9 +253,14 @@ fn stimulus(value: &Value) -> Outcome<Stimulus> {
 }
 
 fn listener(value: &Value) -> Option<Listener> {
-    let port = value["udp"].as_u64().and_then(|it| u16::try_from(it).ok())?;
+    let port = |key: &str| value[key].as_u64().and_then(|it| u16::try_from(it).ok());
+    let (transport, port) = match (port("udp"), port("tcp")) {
+        (Some(port), _) => (Transport::Udp, port),
+        (None, Some(port)) => (Transport::Tcp, port),
+        (None, None) => return None,
+    };
     let reply = unhex(value["reply"].as_str().unwrap_or_default()).ok()?;
-    Some(Listener { netns: value["netns"].as_str()?.to_owned(), port, reply })
+    Some(Listener { netns: value["netns"].as_str()?.to_owned(), transport, port, reply })
 }
 
 #[cfg(test)]
@@ -240,7 +271,7 @@ mod tests {
     #[test]
     fn a_kind_the_recorder_cannot_play_is_kept_by_name() {
         let it = stimulus(
-            &json!({"tcp": {"netns": "a", "sport": 1, "dst": "10.0.0.1:80"}, "wait_ms": 20}),
+            &json!({"tcp": {"netns": "a", "sport": 1, "dst": "[fd00::1]:80"}, "wait_ms": 20}),
         )
         .expect("well-formed");
         assert!(matches!(it.action, Action::Foreign(kind) if kind == "tcp"));
@@ -260,7 +291,7 @@ mod tests {
         );
         assert_eq!(
             found(json!({"wait_ms": 1})),
-            "a stimulus needs a kind: send_frame, udp or ping"
+            "a stimulus needs a kind: send_frame, udp, tcp or ping"
         );
     }
 }

@@ -2,28 +2,31 @@
 //! be quiet between them.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, bind, connect,
+    sendto, setsockopt, socket, sockopt,
 };
 
 use super::sniff::Sniffer;
 use super::{Pace, netns};
 use crate::capture::Capture;
-use crate::lab::{self, Action, Stimulus};
+use crate::lab::{self, Action, Stimulus, Transport};
 use crate::problem::{Outcome, Problem};
 
 /// A network that is not quiet this long after its time is in a loop.
 const MAX_NOISE: Duration = Duration::from_secs(10);
 const MAX_DATAGRAM_LEN: usize = 65_536;
+/// What a listener reads at once.
+const MAX_READ_LEN: usize = 65_536;
 
 /// A socket that waits for datagrams.
 pub(super) struct Listening {
@@ -31,13 +34,40 @@ pub(super) struct Listening {
     reply: Vec<u8>,
 }
 
-/// Opens the listeners' sockets.
+/// Opens the listeners' sockets. Those for datagrams are answered by [`play`]; connections have threads of their own.
 pub(super) fn listen(listeners: &[lab::Listener]) -> Outcome<Vec<Listening>> {
-    let open = |it: &lab::Listener| {
-        let socket = netns::within(&it.netns, || bind(it.port))?;
-        Ok(Listening { socket, reply: it.reply.clone() })
-    };
-    listeners.iter().map(open).collect()
+    let mut datagrams = Vec::new();
+    for it in listeners {
+        match it.transport {
+            Transport::Udp => {
+                let socket = netns::within(&it.netns, || udp_socket(it.port))?;
+                datagrams.push(Listening { socket, reply: it.reply.clone() });
+            }
+            Transport::Tcp => {
+                let socket = netns::within(&it.netns, || {
+                    TcpListener::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, it.port))
+                        .map_err(|e| Problem::at(format!("tcp port {}", it.port), e))
+                })?;
+                let reply = it.reply.clone();
+                thread::spawn(move || serve(&socket, &reply));
+            }
+        }
+    }
+    Ok(datagrams)
+}
+
+/// Reads once of every connection, sends the reply, closes. Never ends; the process does.
+fn serve(listener: &TcpListener, reply: &[u8]) {
+    for connection in listener.incoming() {
+        let reply = reply.to_vec();
+        thread::spawn(move || {
+            // A reset is what the other side did, and is in the captures; here there is nobody to tell.
+            let _ = connection.and_then(|mut it| {
+                let _ = it.read(&mut vec![0; MAX_READ_LEN])?;
+                it.write_all(&reply)
+            });
+        });
+    }
 }
 
 /// Plays all, one after the other, and gives what the devices saw.
@@ -70,18 +100,42 @@ fn send(it: &Stimulus, senders: &mut BTreeMap<(String, u16), UdpSocket>) -> Outc
         Action::Udp { sport, dst, payload } => {
             let key = (it.netns.clone(), *sport);
             if !senders.contains_key(&key) {
-                senders.insert(key.clone(), netns::within(&it.netns, || bind(*sport))?);
+                senders.insert(key.clone(), netns::within(&it.netns, || udp_socket(*sport))?);
             }
             unless_refused(senders[&key].send_to(payload, dst))
                 .map_err(|e| Problem::at(format!("udp to {dst}"), e))
         }
+        Action::Tcp { sport, dst, send } => {
+            let socket = netns::within(&it.netns, || {
+                tcp_socket(*sport).map_err(|e| Problem::at(format!("tcp port {sport}"), e))
+            })?;
+            let (dst, send) = (SockaddrIn::from(*dst), send.clone());
+            thread::spawn(move || exchange(socket, &dst, &send));
+            Ok(())
+        }
         Action::Foreign(kind) => {
-            Err(Problem::new(format!("stimuli of kind {kind} (TCP, IPv6) are not played yet")))
+            Err(Problem::new(format!("stimuli of kind {kind} (IPv6) are not played yet")))
         }
     }
 }
 
-fn bind(port: u16) -> Outcome<UdpSocket> {
+fn tcp_socket(port: u16) -> nix::Result<OwnedFd> {
+    let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)))?;
+    Ok(fd)
+}
+
+/// Connects, sends, reads until the other side closes, closes. That there is nobody to connect to, or that the other side resets,
+/// is in the captures.
+fn exchange(socket: OwnedFd, dst: &SockaddrIn, send: &[u8]) {
+    if connect(socket.as_raw_fd(), dst).is_ok() {
+        let mut stream = TcpStream::from(socket);
+        let _ = stream.write_all(send).and_then(|()| stream.read_to_end(&mut Vec::new()));
+    }
+}
+
+fn udp_socket(port: u16) -> Outcome<UdpSocket> {
     let made = UdpSocket::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)).and_then(|it| {
         it.set_nonblocking(true)?;
         it.set_broadcast(true)?;

@@ -132,7 +132,8 @@ fn differences(lab: &Lab, kernel: &Recording, built: &[Capture]) -> Vec<String> 
 
 fn compared(lab: &Lab, wanted: &str, want: &[Capture], got: &[Capture]) -> Vec<String> {
     let fixed_ids = lab.fixed_ids();
-    Comparison { wanted, fixed_ids: &fixed_ids }.run(want, got).differences
+    let has_connections = lab.has_connections();
+    Comparison { wanted, fixed_ids: &fixed_ids, has_connections }.run(want, got).differences
 }
 
 enum Refusal {

@@ -23,7 +23,7 @@ use std::thread;
 mod random;
 
 use everyhop_tests::check::{self, Expected, Verdict};
-use everyhop_tests::frame;
+use everyhop_tests::frame::{self, Connections, Known};
 use everyhop_tests::lab::{self, Lab, Recording};
 use everyhop_tests::problem::{Outcome, Problem};
 
@@ -126,8 +126,11 @@ fn record_all(mut jobs: Vec<Job>) -> Outcome<bool> {
 fn show_all(jobs: &[Job]) -> Outcome<bool> {
     for job in jobs {
         println!("{}: {}", job.lab.name, job.lab.title);
-        for it in job.lab.recording()?.captures {
-            let line = frame::describe(&frame::decode(&it.frame, |_| true));
+        let captures = job.lab.recording()?.captures;
+        let connections = Connections::of(captures.iter().map(|it| it.frame.as_slice()));
+        let known = Known { ids: None, connections: Some(&connections) };
+        for it in &captures {
+            let line = frame::describe(&frame::decode(&it.frame, known));
             println!(
                 "  {:20} {:3}  {line}",
                 format!("{}/{}", it.netns, it.dev),
