@@ -16,3 +16,4 @@ pub mod problem;
 #[cfg(target_os = "linux")]
 pub mod random;
 pub mod replay;
+pub mod services;
