@@ -611,7 +611,9 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
 
 fn down(out: &mut String, world: &World) {
     out.push_str("\ndown() {\n");
-    if !world.netns.is_empty() {
+    if world.netns.is_empty() {
+        out.push_str(":\n");
+    } else {
         out.push_str("for ns in");
         for (_, ns) in world.netns.iter() {
             let _ = write!(out, " {}", ns.name);
@@ -619,8 +621,6 @@ fn down(out: &mut String, world: &World) {
         out.push_str(
             "; do\n  [ -e \"/run/netns/$ns\" ] || continue\n  ip netns pids \"$ns\" | xargs -r kill\n  ip netns del \"$ns\"\ndone\n",
         );
-    } else {
-        out.push_str(":\n");
     }
     out.push_str("}\n");
 }
