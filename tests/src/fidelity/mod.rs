@@ -12,7 +12,7 @@ use everyhop_engine::snapshot;
 use everyhop_engine::world::World;
 
 use crate::check;
-use crate::frame::{self, Field};
+use crate::frame::{self, Field, Known};
 use crate::lab::{self, Action, Lab};
 use crate::problem::{Outcome, Problem};
 #[cfg(target_os = "linux")]
@@ -120,7 +120,8 @@ fn evidence(lab: &Lab) -> Outcome<Evidence> {
     let recording = lab.recording()?;
     let world = snapshot::load(&recording.files)
         .map_err(|e| Problem::at(&lab.name, format!("its snapshot is refused: {e}")))?;
-    let frames = recording.captures.iter().map(|it| frame::decode(&it.frame, |_| true)).collect();
+    let frames =
+        recording.captures.iter().map(|it| frame::decode(&it.frame, Known::default())).collect();
     let actions = lab.stimuli.iter().map(|it| it.action.clone()).collect();
     Ok(Evidence { world, frames, actions })
 }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::capture::Capture;
 use crate::compare::Comparison;
 use crate::fidelity::Evidence;
-use crate::frame;
+use crate::frame::{self, Known};
 use crate::kernel::{self, Pace};
 use crate::lab::{self, Action, Files, Lab, Recording};
 use crate::problem::{Outcome, Problem};
@@ -82,7 +82,7 @@ pub(crate) fn evidence(seed: u64) -> Option<Evidence> {
     let world = plan.world(seed);
     let captures =
         snapshot::replay_in(&mut world.clone(), &list(&stimuli), &list(&sockets)).ok()?;
-    let frames = captures.iter().map(|it| frame::decode(&it.frame, |_| true)).collect();
+    let frames = captures.iter().map(|it| frame::decode(&it.frame, Known::default())).collect();
     Some(Evidence { world, frames, actions })
 }
 
