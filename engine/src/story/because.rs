@@ -1,7 +1,7 @@
 //! The reasons of a step: one sentence a decision, naming the table entry or setting and the kernel function.
 
 use super::words::Names;
-use super::{Because, Step};
+use super::{Because, Step, connection};
 use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
@@ -144,6 +144,17 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "br_nf_pre_routing_finish",
             None,
         ),
+        event @ (Event::CtMade { .. }
+        | Event::CtFound { .. }
+        | Event::CtInvalid { .. }
+        | Event::CtConfirmed { .. }
+        | Event::CtClash { .. }
+        | Event::CtReport { .. }
+        | Event::NatBound { .. }
+        | Event::NatRewrote { .. }) => {
+            let (text, kernel) = connection::reason(&names, event)?;
+            (text, kernel, None)
+        }
         Event::BridgeUp { bridge } => (
             format!("{} hands it to {}'s own stack", names.short(bridge), names.ns_of(bridge)),
             "br_pass_frame_up",

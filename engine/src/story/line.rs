@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::{connection, words};
 use crate::base::{DevId, PacketId};
 use crate::trace::{Direction, Entry, Event, FdbAnswer, Learnt, Recorder, RouteAnswer};
 use crate::world::World;
@@ -78,6 +78,17 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::BridgedDnat { bridge, dst, same_bridge } => {
             let how = if same_bridge { "bridged to" } else { "up, to be routed to" };
             write!(line, "{} new destination, {how} {dst}", dev(bridge))
+        }
+        event @ (Event::CtMade { .. }
+        | Event::CtFound { .. }
+        | Event::CtInvalid { .. }
+        | Event::CtConfirmed { .. }
+        | Event::CtClash { .. }
+        | Event::CtReport { .. }
+        | Event::NatBound { .. }
+        | Event::NatRewrote { .. }) => {
+            let names = words::Names(world);
+            write!(line, "{}", connection::line(&names, event).unwrap_or_default())
         }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
         Event::SocketSend { ns: n, dst, dst_port, .. } => {

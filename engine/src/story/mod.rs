@@ -5,6 +5,7 @@
 
 mod because;
 mod caption;
+mod connection;
 mod line;
 mod steps;
 mod verdict;

@@ -33,6 +33,12 @@ pub enum DropReason {
     IpOutNoRoutes,
     /// A rule drops it (`nf_hook_slow`).
     NetfilterDrop,
+    /// The connection table is full (`nf_conntrack_max`, `__nf_conntrack_alloc`).
+    CtTableFull,
+    /// Another connection took the place of the packet's (`nf_ct_resolve_clash`).
+    CtClash,
+    /// The packet cannot be translated as its connection says (`nf_nat_inet_fn`, `nf_nat_icmp_reply_translation`).
+    NatFailed,
     /// No endpoint for the IP protocol (`ip_protocol_deliver_rcu`).
     IpNoProto,
     /// Nothing understands the frame's type (`__netif_receive_skb_core`).
@@ -78,6 +84,9 @@ impl DropReason {
             Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
             Self::IpOutNoRoutes => "SKB_DROP_REASON_IP_OUTNOROUTES",
             Self::NetfilterDrop => "SKB_DROP_REASON_NETFILTER_DROP",
+            Self::CtTableFull => "SKB_DROP_REASON_NETFILTER_DROP (conntrack table full)",
+            Self::CtClash => "SKB_DROP_REASON_NETFILTER_DROP (conntrack clash)",
+            Self::NatFailed => "SKB_DROP_REASON_NETFILTER_DROP (nat)",
             Self::IpNoProto => "SKB_DROP_REASON_IP_NOPROTO",
             Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
             Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
@@ -111,6 +120,9 @@ impl DropReason {
             Self::IpTtlExceeded => "its time to live ran out",
             Self::IpOutNoRoutes => "it has no route any more",
             Self::NetfilterDrop => "a rule drops it",
+            Self::CtTableFull => "the table of connections is full (nf_conntrack_max)",
+            Self::CtClash => "another connection was quicker to take its place in the table",
+            Self::NatFailed => "it cannot be translated as its connection says",
             Self::IpNoProto => "nothing here speaks its IP protocol",
             Self::UnhandledProto => "nothing here understands its protocol",
             Self::UdpCsum => "its UDP checksum is wrong",

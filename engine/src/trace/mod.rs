@@ -3,18 +3,20 @@
 //! Events hold ids and numbers only, so recording one costs a copy; words are made in `story`. A layer records through
 //! [`Tracer`], which is compiled away when tracing is [`Off`].
 
+mod conn;
 mod ctx;
 mod drop;
 mod recorder;
 
 use std::net::Ipv4Addr;
 
+pub use conn::{CtInvalid, CtNow, CtReport};
 pub use ctx::{Ctx, PacketIds};
 pub use drop::DropReason;
 pub use recorder::{Capture, FrameId, Recorder};
 
-use crate::base::{DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, SocketId};
-use crate::skb::Skb;
+use crate::base::{CtId, DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, Side, SocketId, Tuple};
+use crate::skb::{CtInfo, Skb};
 use crate::wire::icmp;
 
 /// Direction of a frame as a packet socket on the device reports it.
@@ -250,6 +252,26 @@ pub enum Event {
     /// The bridge hands the frame to its own host (`br_pass_frame_up`).
     BridgeUp { bridge: DevId },
 
+    /// No connection has this tuple: the packet begins one (`init_conntrack`).
+    CtMade { ns: NsId, entry: CtId, original: Tuple },
+    /// The packet belongs to this connection (`nf_conntrack_in`).
+    CtFound { ns: NsId, entry: CtId, info: CtInfo },
+    /// The packet belongs to no connection and begins none.
+    CtInvalid { ns: NsId, why: CtInvalid },
+    /// The connection's first packet got through: it is in the table, and replies are known by this tuple
+    /// (`__nf_conntrack_confirm`).
+    CtConfirmed { ns: NsId, entry: CtId, reply: Tuple },
+    /// Another packet of the same flow was quicker (`nf_ct_resolve_clash`): the packet now belongs to the winner, or the
+    /// connection is kept for its replies alone.
+    CtClash { ns: NsId, entry: CtId, winner: CtId, merged: bool },
+    /// What `conntrack -E` shows (`nf_ct_deliver_cached_events`, `nf_ct_delete`).
+    CtReport { ns: NsId, entry: CtId, report: CtReport, now: CtNow },
+    /// The nat table gives the connection another source or destination (`nf_nat_setup_info`).
+    NatBound { ns: NsId, entry: CtId, side: Side, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16) },
+    /// The packet's source or destination is rewritten as its connection says (`nf_nat_manip_pkt`); `quoted`: of the
+    /// packet that an ICMP error quotes.
+    NatRewrote { ns: NsId, side: Side, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), quoted: bool },
+
     /// A program hands the stack a payload.
     SocketSend { ns: NsId, socket: SocketId, dst: Ipv4Addr, dst_port: u16 },
     /// The send came to nothing.
@@ -311,6 +333,8 @@ pub enum NotModelled {
     Reassembly,
     /// A protocol without an endpoint here, for example TCP.
     Protocol(u8),
+    /// A protocol with a connection tracker of its own: SCTP, GRE, UDP-Lite.
+    Tracking(u8),
     /// IPv6.
     Ipv6,
     /// IPv4 options.
@@ -332,6 +356,9 @@ impl NotModelled {
             Self::Reassembly => "a fragment must be put together with its other pieces".into(),
             Self::Protocol(6) => "TCP endpoints".into(),
             Self::Protocol(other) => format!("an endpoint for IP protocol {other}"),
+            Self::Tracking(protocol) => {
+                format!("connections of IP protocol {protocol}, which Linux tracks in its own way")
+            }
             Self::Ipv6 => "IPv6".into(),
             Self::IpOptions => "IPv4 options".into(),
             Self::LinkLocalGroup => "frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports".into(),
