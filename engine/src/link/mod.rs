@@ -4,10 +4,12 @@
 //! peer is elsewhere.
 
 pub mod bridge;
+pub mod vxlan;
 
 use std::net::Ipv4Addr;
 
 pub use bridge::{Bridge, PortFlags};
+pub use vxlan::Vxlan;
 
 use crate::base::{Arena, DevId, Mac, Nanos, NsId, OriginId};
 use crate::skb::{PacketType, Skb};
@@ -55,6 +57,8 @@ pub enum DeviceKind {
         peer: Option<DevId>,
     },
     Bridge(Bridge),
+    /// An Ethernet carried in datagrams.
+    Vxlan(Box<Vxlan>),
 }
 
 impl DeviceKind {
@@ -65,6 +69,7 @@ impl DeviceKind {
             Self::Veth { .. } => "veth",
             Self::Ethernet { .. } => "ethernet",
             Self::Bridge(_) => "bridge",
+            Self::Vxlan(_) => "vxlan",
         }
     }
 
@@ -72,7 +77,9 @@ impl DeviceKind {
     pub const fn peer(&self) -> Option<DevId> {
         match self {
             Self::Veth { peer } | Self::Ethernet { peer: Some(peer) } => Some(*peer),
-            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) => None,
+            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) | Self::Vxlan(_) => {
+                None
+            }
         }
     }
 }
@@ -89,6 +96,8 @@ pub struct Port {
 const LOOPBACK_TIME: Nanos = Nanos::from_micros(1);
 const VETH_TIME: Nanos = Nanos::from_micros(2);
 const CABLE_TIME: Nanos = Nanos::from_micros(10);
+/// What waits for a device of the same host waits as long as on `lo`.
+pub const BACKLOG_TIME: Nanos = LOOPBACK_TIME;
 
 /// Hands a frame to a device to transmit (`dev_queue_xmit`, then the driver's `ndo_start_xmit`).
 #[inline]
@@ -106,6 +115,7 @@ pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: Dev
             return ctx.consume(skb);
         }
         DeviceKind::Bridge(_) => return bridge::transmit(ctx, devices, dev, skb),
+        DeviceKind::Vxlan(_) => return vxlan::transmit(ctx, devices, dev, skb),
     };
     if skb.frame.len() > devices[to].longest_frame() {
         return ctx.drop(dev, skb, DropReason::PktTooBig);

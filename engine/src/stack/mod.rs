@@ -13,6 +13,7 @@ pub mod neigh;
 mod reject;
 pub mod socket;
 pub mod udp;
+pub mod vxlan;
 
 use std::net::Ipv4Addr;
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::ip::{self, Delivered, OutputRoute};
-use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program};
+use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
 use crate::base::{DevId, NsId, PacketId, SocketId};
 use crate::link::Devices;
 use crate::skb::Skb;
@@ -38,6 +38,12 @@ pub(super) fn receive<T: Tracer>(
         }
         return ctx.drop(dev, skb, DropReason::NoSocket);
     };
+    match ns.sockets.get(socket).program {
+        Program::Tunnel(_) => {
+            return vxlan::receive(ctx, ns, devices, (dev, socket), header, skb);
+        }
+        Program::Reads | Program::Answers(_) => {}
+    }
     stack_icmp::hear(ctx, ns, devices, dev, socket, Heard::Data, &skb);
     if let Program::Answers(_) = ns.sockets.get(socket).program {
         ctx.out.push(Next::Answer {

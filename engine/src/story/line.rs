@@ -91,6 +91,23 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
             write!(line, "{}", connection::line(&names, event).unwrap_or_default())
         }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
+        Event::TunnelLookup { dev: d, mac, answer } => {
+            write!(line, "{} looks up {mac}: {answer:?}", dev(d))
+        }
+        Event::TunnelForgot { dev: d, mac } => write!(line, "{} forgets {mac}", dev(d)),
+        Event::Encapsulate { dev: d, out, remote } => {
+            let (ip, port, vni) = (remote.ip, remote.port, remote.vni);
+            write!(line, "{} wraps for {ip}:{port} vni {vni} by {}", dev(d), dev(out))
+        }
+        Event::EncapsulateBypass { dev: d, to } => {
+            write!(line, "{} hands over to {}", dev(d), dev(to))
+        }
+        Event::Decapsulate { from, dev: d, vni } => {
+            write!(line, "{} unwraps vni {vni} for {}", dev(from), dev(d))
+        }
+        Event::TunnelLearn { dev: d, mac, remote, learnt } => {
+            write!(line, "{} learns {mac} at {remote}: {learnt:?}", dev(d))
+        }
         Event::SocketSend { ns: n, dst, dst_port, .. } => {
             write!(line, "{} sends to {dst}:{dst_port}", ns(n))
         }

@@ -3,6 +3,8 @@
 /// A reason to drop. Each documents where the kernel decides it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum DropReason {
+    /// The tunnel's own address came back to it (`vxlan_set_mac`).
+    LocalMac,
     /// The bridge refuses a source address that is a group or zero (`br_handle_frame`).
     MacInvalidSource,
     /// No port of the bridge may send it (`br_forward`, `br_flood`).
@@ -47,6 +49,16 @@ pub enum DropReason {
     UdpCsum,
     /// No socket listens there (`__udp4_lib_rcv`, `ping_rcv`).
     NoSocket,
+    /// No VXLAN header, or one with bits that plain VXLAN does not use (`vxlan_rcv`).
+    VxlanInvalidHdr,
+    /// No VXLAN device has this network identifier (`vxlan_rcv`, `encap_bypass_if_local`).
+    VxlanVniNotFound,
+    /// A static entry says that the sender is elsewhere (`vxlan_snoop`).
+    VxlanEntryExists,
+    /// The datagram met congestion, and its inner packet cannot tell (`IP_ECN_decapsulate`).
+    IpTunnelEcn,
+    /// A tunnel's datagram would leave by the tunnel itself, or its entry has no remote (`vxlan_xmit_one`).
+    TunnelNowhere,
     /// The ICMP checksum is wrong (`icmp_rcv`).
     IcmpCsum,
     /// Echo requests to a broadcast address are ignored (`icmp_echo_ignore_broadcasts`).
@@ -69,6 +81,7 @@ impl DropReason {
     /// The kernel's name. [`DropReason::NotModelled`] has none and says so.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::LocalMac => "SKB_DROP_REASON_LOCAL_MAC",
             Self::MacInvalidSource => "SKB_DROP_REASON_MAC_INVALID_SOURCE",
             Self::NoTxTarget => "SKB_DROP_REASON_NO_TX_TARGET",
             Self::OtherHost => "SKB_DROP_REASON_OTHERHOST",
@@ -91,6 +104,11 @@ impl DropReason {
             Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
             Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
             Self::NoSocket => "SKB_DROP_REASON_NO_SOCKET",
+            Self::VxlanInvalidHdr => "SKB_DROP_REASON_VXLAN_INVALID_HDR",
+            Self::VxlanVniNotFound => "SKB_DROP_REASON_VXLAN_VNI_NOT_FOUND",
+            Self::VxlanEntryExists => "SKB_DROP_REASON_VXLAN_ENTRY_EXISTS",
+            Self::IpTunnelEcn => "SKB_DROP_REASON_IP_TUNNEL_ECN",
+            Self::TunnelNowhere => "SKB_DROP_REASON_NOT_SPECIFIED (vxlan_xmit_one)",
             Self::IcmpCsum => "SKB_DROP_REASON_ICMP_CSUM",
             Self::InvalidProto => "SKB_DROP_REASON_INVALID_PROTO",
             Self::NeighFailed => "SKB_DROP_REASON_NEIGH_FAILED",
@@ -105,6 +123,7 @@ impl DropReason {
     /// In a few words: `nothing listens on that port`.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::LocalMac => "its source is the very device it came to",
             Self::MacInvalidSource => "its source address is no station's address",
             Self::NoTxTarget => "the bridge has no port that may send it",
             Self::OtherHost => "the frame is for another station",
@@ -127,6 +146,11 @@ impl DropReason {
             Self::UnhandledProto => "nothing here understands its protocol",
             Self::UdpCsum => "its UDP checksum is wrong",
             Self::NoSocket => "nothing listens there",
+            Self::VxlanInvalidHdr => "it has no plain VXLAN header",
+            Self::VxlanVniNotFound => "no VXLAN device here has its network identifier",
+            Self::VxlanEntryExists => "a static entry says that its sender is elsewhere",
+            Self::IpTunnelEcn => "it met congestion, and its inner packet cannot say so",
+            Self::TunnelNowhere => "the tunnel has no remote for it",
             Self::IcmpCsum => "its ICMP checksum is wrong",
             Self::InvalidProto => "echo requests to a broadcast address are ignored",
             Self::NeighFailed => "the next hop did not answer ARP",

@@ -18,6 +18,7 @@ pub use recorder::{Capture, FrameId, Recorder};
 use crate::base::{CtId, DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, Side, SocketId, Tuple};
 use crate::skb::{CtInfo, Skb};
 use crate::wire::icmp;
+use crate::wire::vxlan::Vni;
 
 /// Direction of a frame as a packet socket on the device reports it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,7 +81,7 @@ pub enum Birth {
     IcmpError(icmp::Error),
     /// A rule refuses a TCP segment with a reset; the parent is the segment.
     Reset,
-    /// A bridge sends its parent through one more port, or also up its own stack.
+    /// A bridge sends its parent through one more port, or also up its own stack; a tunnel sends it to one more remote.
     Clone,
 }
 
@@ -110,6 +111,42 @@ pub enum FdbAnswer {
     Miss,
     /// Broadcast or multicast: flood, and hand to this host too.
     Group,
+}
+
+/// The other end of a tunnel (`struct vxlan_rdst`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Remote {
+    pub ip: Ipv4Addr,
+    pub port: u16,
+    pub vni: Vni,
+    /// The device that the datagram must leave by; None: as the route says.
+    pub via: Option<DevId>,
+}
+
+/// What a tunnel's forwarding table says about a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TunnelAnswer {
+    /// An entry of its own.
+    Entry,
+    /// That of 00:00:00:00:00:00, for everything without one.
+    Default,
+    /// No entry.
+    None,
+}
+
+/// How a tunnel's forwarding table took a source address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TunnelLearnt {
+    New,
+    /// Was known behind another remote.
+    Moved {
+        from: Ipv4Addr,
+    },
+    Refreshed,
+    /// The entry is static, and for another remote: the frame is dropped.
+    StaysStatic,
+    /// The table is as full as it may get.
+    Full,
 }
 
 /// Why a bridge does not send a frame through a port.
@@ -272,6 +309,19 @@ pub enum Event {
     /// packet that an ICMP error quotes.
     NatRewrote { ns: NsId, side: Side, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), quoted: bool },
 
+    /// A tunnel device looks up where the destination is (`vxlan_find_mac`).
+    TunnelLookup { dev: DevId, mac: Mac, answer: TunnelAnswer },
+    /// The entry was older than the tunnel's ageing time (`vxlan_cleanup`).
+    TunnelForgot { dev: DevId, mac: Mac },
+    /// The frame is wrapped into a datagram to the remote, which will leave by `out` (`vxlan_xmit_one`).
+    Encapsulate { dev: DevId, out: DevId, remote: Remote },
+    /// The remote is this host itself: the frame is handed over without a datagram (`encap_bypass_if_local`).
+    EncapsulateBypass { dev: DevId, to: DevId },
+    /// The frame is taken out of its datagram, which came by `from`, for a tunnel device (`vxlan_rcv`).
+    Decapsulate { from: DevId, dev: DevId, vni: Vni },
+    /// A tunnel device looks at the source address (`vxlan_snoop`).
+    TunnelLearn { dev: DevId, mac: Mac, remote: Ipv4Addr, learnt: TunnelLearnt },
+
     /// A program hands the stack a payload.
     SocketSend { ns: NsId, socket: SocketId, dst: Ipv4Addr, dst_port: u16 },
     /// The send came to nothing.
@@ -376,6 +426,12 @@ pub enum Next {
     Arrive { dev: DevId, from: DevId, after: Nanos, skb: Skb },
     /// The device received the frame just now (`netif_receive_skb`).
     Receive(DevId, Skb),
+    /// The device receives the frame as soon as what is under way is done (`netif_rx`).
+    Backlog(DevId, Skb),
+    /// A tunnel device has a frame for this remote (`vxlan_xmit_one`).
+    Encapsulate { dev: DevId, remote: Remote, skb: Skb },
+    /// A tunnel device gets a frame out of a datagram with this source and type of service (`vxlan_rcv`).
+    Decapsulate { dev: DevId, outer: (Ipv4Addr, u8), skb: Skb },
     /// The frame is for the namespace's own stack.
     Up(DevId, Skb),
     /// A frame came by a port of a bridge that calls the IP rules (`br_nf_pre_routing`).
