@@ -9,9 +9,10 @@ use std::fmt::{self, Write};
 
 use crate::base::{Arena, DevId, FxIndexMap, Id, NsId};
 use crate::link::bridge::{Bridge, FdbEntry};
-use crate::link::vxlan::{EntryState, OuterDf, OuterTos, OuterTtl};
-use crate::link::{Device, DeviceKind, PortFlags, Scope, Vxlan};
-use crate::stack::fib::{Fib, Route, RouteKind, TableId};
+use crate::link::{Conf, Devconf, DeviceKind, PortFlags, Scope};
+use crate::stack::Sysctl;
+use crate::stack::fib::{Fib, Flow, Nexthop, Route, RouteKind, TableId};
+use crate::stack::rule::Rules;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::trace::Nud;
 use crate::world::World;
@@ -136,6 +137,7 @@ pub fn script(world: &World) -> Result<String, Inexpressible> {
         let of_ns = OfNs { world, id };
         batch(&mut out, &format!("ip -n {}", ns.name), &of_ns.ip(&automatic)?);
         of_ns.offloads(&mut out);
+        of_ns.settings(&mut out);
     }
     // A port takes dynamic entries once it forwards, and for that the other end of its wire must be up.
     for (id, ns) in world.netns.iter() {
@@ -189,14 +191,68 @@ fn namespaces(out: &mut String, world: &World) {
             out,
             "ip netns exec {} sysctl -eqw {DEFAULTS} {BRIDGE_DEFAULTS} \
              net.bridge.bridge-nf-call-iptables={} net.ipv4.ip_forward={} \
-             net.ipv4.ip_default_ttl={} net.ipv4.icmp_echo_ignore_all={} net.ipv4.icmp_echo_ignore_broadcasts={}",
+             net.ipv4.ip_default_ttl={} net.ipv4.icmp_echo_ignore_all={} net.ipv4.icmp_echo_ignore_broadcasts={}{}",
             ns.name,
             u8::from(it.bridge_nf_call_iptables),
-            u8::from(it.ip_forward),
+            it.all.get(Conf::Forwarding),
             it.default_ttl_hops,
             u8::from(it.icmp_echo_ignore_all),
             u8::from(it.icmp_echo_ignore_broadcasts),
+            unusual_settings(it),
         );
+    }
+}
+
+/// The settings for all devices and for new ones, and the rates and hashes, that differ from the kernel's own.
+fn unusual_settings(it: &Sysctl) -> String {
+    let mut out = String::new();
+    // ip_forward sets the default as well.
+    let mut new_device = Devconf::new_device();
+    new_device.set(Conf::Forwarding, it.all.get(Conf::Forwarding));
+    let mut all = Devconf::all();
+    all.set(Conf::Forwarding, it.all.get(Conf::Forwarding));
+    for (name, conf, usual) in [("all", it.all, all), ("default", it.default, new_device)] {
+        let _ = write!(out, "{}", Changed { name, conf, usual });
+    }
+    let usual = Sysctl::default();
+    let (icmp, usual_icmp) = (it.icmp, usual.icmp);
+    let (paths, usual_paths) = (it.multipath, usual.multipath);
+    let ms = |it: crate::base::Nanos| u32::try_from(it.0 / 1_000_000).unwrap_or(u32::MAX);
+    for (name, value, usual) in [
+        ("icmp_ratelimit", ms(icmp.ratelimit), ms(usual_icmp.ratelimit)),
+        ("icmp_ratemask", icmp.ratemask, usual_icmp.ratemask),
+        ("icmp_msgs_per_sec", icmp.msgs_per_sec, usual_icmp.msgs_per_sec),
+        ("icmp_msgs_burst", icmp.msgs_burst, usual_icmp.msgs_burst),
+        ("icmp_errors_use_inbound_ifaddr", u32::from(icmp.errors_use_inbound_ifaddr), 0),
+        ("fwmark_reflect", u32::from(it.fwmark_reflect), 0),
+        ("ip_forward_use_pmtu", u32::from(it.forward_use_pmtu), 0),
+        ("fib_multipath_hash_policy", paths.policy as u32, 0),
+        ("fib_multipath_hash_fields", u32::from(paths.fields), u32::from(usual_paths.fields)),
+        ("fib_multipath_use_neigh", u32::from(paths.use_neigh), 0),
+    ] {
+        if value != usual {
+            let _ = write!(out, " net.ipv4.{name}={value}");
+        }
+    }
+    out
+}
+
+/// A device's settings that differ from the usual ones, as arguments of `sysctl -w`.
+struct Changed<'a> {
+    name: &'a str,
+    conf: Devconf,
+    usual: Devconf,
+}
+
+impl fmt::Display for Changed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for conf in Conf::ALL {
+            let value = self.conf.get(conf);
+            if value != self.usual.get(conf) {
+                write!(f, " net.ipv4.conf.{}.{}={value}", self.name, conf.name())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -216,7 +272,7 @@ fn links(out: &mut String, world: &World) {
             peer => (dev, peer),
         };
         let kind = match &device.kind {
-            DeviceKind::Loopback | DeviceKind::Vxlan(_) => continue,
+            DeviceKind::Loopback => continue,
             DeviceKind::Bridge(bridge) if bridge.ageing == Bridge::AGEING => "bridge".to_owned(),
             DeviceKind::Bridge(bridge) => {
                 format!("bridge ageing_time {}", bridge.ageing.0 / 10_000_000)
@@ -230,67 +286,6 @@ fn links(out: &mut String, world: &World) {
         let _ = writeln!(lines, "link add name {} type {kind}", end(first));
     }
     batch(out, "ip", &lines);
-    for (_, device) in world.devices.iter() {
-        if let DeviceKind::Vxlan(vxlan) = &device.kind {
-            tunnel(out, world, device, vxlan);
-        }
-    }
-}
-
-/// A VXLAN device, made in the namespace that carries its datagrams. Its remotes are entries of its table, all of them.
-fn tunnel(out: &mut String, world: &World, device: &Device, vxlan: &Vxlan) {
-    let _ = write!(
-        out,
-        "ip -n {} link add name {} netns {} index {} address {} type vxlan id {} dstport {}",
-        world.netns[vxlan.net].name,
-        device.name,
-        world.netns[device.ns].name,
-        device.ifindex,
-        device.mac,
-        vxlan.vni,
-        vxlan.port
-    );
-    if let Some(local) = vxlan.local {
-        let _ = write!(out, " local {local}");
-    }
-    match vxlan.ttl {
-        OuterTtl::Route => {}
-        OuterTtl::Fixed(ttl_hops) => {
-            let _ = write!(out, " ttl {ttl_hops}");
-        }
-        OuterTtl::Inherit => out.push_str(" ttl inherit"),
-    }
-    match vxlan.tos {
-        OuterTos::Fixed(0) => {}
-        OuterTos::Fixed(tos) => {
-            let _ = write!(out, " tos 0x{tos:x}");
-        }
-        OuterTos::Inherit => out.push_str(" tos inherit"),
-    }
-    match vxlan.df {
-        OuterDf::Unset => {}
-        OuterDf::Set => out.push_str(" df set"),
-        OuterDf::Inherit => out.push_str(" df inherit"),
-    }
-    for (unusual, word) in [
-        (!vxlan.udp_csum, " noudpcsum"),
-        (!vxlan.learning, " nolearning"),
-        (!vxlan.local_bypass, " nolocalbypass"),
-    ] {
-        if unusual {
-            out.push_str(word);
-        }
-    }
-    if vxlan.ageing != Vxlan::AGEING {
-        let _ = write!(out, " ageing {}", vxlan.ageing.0 / 1_000_000_000);
-    }
-    if vxlan.max_entries != 0 {
-        let _ = write!(out, " maxaddress {}", vxlan.max_entries);
-    }
-    if vxlan.src_ports != Vxlan::SRC_PORTS {
-        let _ = write!(out, " srcport {} {}", vxlan.src_ports.0, vxlan.src_ports.1);
-    }
-    out.push('\n');
 }
 
 /// One device of each link, so that in every namespace devices appear in the order of their indices. Two wires between
@@ -366,8 +361,42 @@ impl OfNs<'_> {
         self.mtus_and_states(&mut out);
         self.addresses(&mut out);
         self.routes(&mut out, &automatic.netns[self.id].fib);
+        self.rules(&mut out);
         self.neighbours(&mut out)?;
         Ok(out)
+    }
+
+    /// The settings of devices that differ from those for new ones. sysctl writes a dot in a device's name as a slash.
+    fn settings(&self, out: &mut String) {
+        let ns = &self.world.netns[self.id];
+        let mut all = String::new();
+        for &dev in &ns.devs {
+            let device = &self.world.devices[dev];
+            let name = device.name.replace('.', "/");
+            let changed = Changed { name: &name, conf: device.conf, usual: ns.sysctl.default };
+            let _ = write!(all, "{changed}");
+            if device.proxy_delay != crate::world::PROXY_DELAY {
+                let hundredths = device.proxy_delay.0 / 10_000_000;
+                let _ = write!(all, " net.ipv4.neigh.{name}.proxy_delay={hundredths}");
+            }
+        }
+        if !all.is_empty() {
+            let _ = writeln!(out, "ip netns exec {} sysctl -qw{all}", ns.name);
+        }
+    }
+
+    /// Policy rules other than the default ones.
+    fn rules(&self, out: &mut String) {
+        let rules = self.world.netns[self.id].fib.rules();
+        let usual = Rules::default().list();
+        for gone in usual.iter().filter(|it| rules.are_custom() && !rules.list().contains(it)) {
+            let _ = writeln!(out, "rule del pref {}", gone.priority);
+        }
+        for new in rules.list().iter().filter(|it| !usual.contains(it)) {
+            // A device that is not there may be named all the same.
+            let text = new.text(|dev| self.name(dev)).replace("[detached]", "detached");
+            let _ = writeln!(out, "rule add pref {} {text}", new.priority);
+        }
     }
 
     /// The kernel puts a new port at the head of its bridge's list.
@@ -389,9 +418,7 @@ impl OfNs<'_> {
                 let device = &self.world.devices[dev];
                 let given = match &device.kind {
                     DeviceKind::Loopback => LOOPBACK_MTU_BYTES,
-                    DeviceKind::Veth { .. }
-                    | DeviceKind::Ethernet { .. }
-                    | DeviceKind::Vxlan(_) => MTU_BYTES,
+                    DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => MTU_BYTES,
                     DeviceKind::Bridge(bridge) => bridge
                         .ports
                         .iter()
@@ -426,6 +453,7 @@ impl OfNs<'_> {
             }
             let scope = match it.scope {
                 Scope::Universe => "",
+                Scope::Site => " scope site",
                 Scope::Link => " scope link",
                 Scope::Host => " scope host",
                 Scope::Nowhere => " scope nowhere",
@@ -437,10 +465,11 @@ impl OfNs<'_> {
 
     fn routes(&self, out: &mut String, automatic: &Fib) {
         let ns = &self.world.netns[self.id];
-        let same =
-            |a: &Route, b: &Route| Route { origin: None, ..*a } == Route { origin: None, ..*b };
+        let same = |a: &Route, b: &Route| Route { origin: b.origin, ..a.clone() } == *b;
         // A link that is down has only its own addresses.
-        let stands = |it: &Route| self.world.devices[it.dev].up || it.kind == RouteKind::Local;
+        let stands = |it: &Route| {
+            it.dev().is_none_or(|dev| self.world.devices[dev].up) || it.kind == RouteKind::Local
+        };
         for (_, it) in automatic.iter().filter(|(_, it)| stands(it)) {
             if !ns.fib.iter().any(|(_, other)| same(it, other)) {
                 let _ = writeln!(out, "route del {}", self.route(it));
@@ -457,11 +486,12 @@ impl OfNs<'_> {
         // A gateway must be on a link, which a route says.
         for by_gateway in [false, true] {
             for (id, it) in own() {
-                if matches!(it.kind, RouteKind::Unicast { via: Some(_) }) == by_gateway {
+                if it.nexthops.as_slice().iter().any(|hop| hop.via.is_some()) == by_gateway {
                     let rival =
                         ns.fib.iter().take_while(|(other, _)| *other != id).any(|(_, other)| {
                             other.table == it.table
                                 && other.dst == it.dst
+                                && other.tos == it.tos
                                 && other.metric == it.metric
                         });
                     let verb = if rival { "append" } else { "add" };
@@ -473,30 +503,20 @@ impl OfNs<'_> {
 
     fn route(&self, it: &Route) -> String {
         let mut out = String::new();
-        let via = match it.kind {
-            RouteKind::Unicast { via } => via,
-            RouteKind::Local => {
-                out.push_str("local ");
-                None
-            }
-            RouteKind::Broadcast => {
-                out.push_str("broadcast ");
-                None
-            }
-        };
+        if it.kind != RouteKind::Unicast {
+            let _ = write!(out, "{} ", it.kind.name());
+        }
         if it.dst.prefix_len() == 0 {
             out.push_str("default");
         } else {
             let _ = write!(out, "{}", it.dst);
         }
-        if let Some(via) = via {
-            let _ = write!(out, " via {via}");
+        let hops = it.nexthops.as_slice();
+        if let [only] = hops {
+            self.nexthop(&mut out, only, false);
         }
-        let _ = write!(out, " dev {}", self.name(it.dev));
-        if let Some(via) = via
-            && !self.is_on_link(via, it.dev)
-        {
-            out.push_str(" onlink");
+        if it.tos != 0 {
+            let _ = write!(out, " tos 0x{:02x}", it.tos);
         }
         if it.table != TableId::MAIN {
             let _ = write!(out, " table {}", it.table.name());
@@ -508,22 +528,49 @@ impl OfNs<'_> {
             let _ = write!(out, " metric {}", it.metric);
         }
         let usual = match it.kind {
-            RouteKind::Unicast { via: Some(_) } => Scope::Universe,
-            RouteKind::Unicast { via: None } | RouteKind::Broadcast => Scope::Link,
             RouteKind::Local => Scope::Host,
+            RouteKind::Broadcast => Scope::Link,
+            RouteKind::Unicast if it.via().is_none() => Scope::Link,
+            _ => Scope::Universe,
         };
         if it.scope != usual {
             let _ = write!(out, " scope {}", scope(it.scope));
         }
+        if let Some(mtu) = it.mtu {
+            let _ = write!(out, " mtu {}{}", if mtu.lock { "lock " } else { "" }, mtu.bytes);
+        }
+        if let Some(advmss) = it.advmss_bytes {
+            let _ = write!(out, " advmss {advmss}");
+        }
+        if hops.len() > 1 {
+            for hop in hops {
+                self.nexthop(&mut out, hop, true);
+            }
+        }
         out
     }
 
+    fn nexthop(&self, out: &mut String, hop: &Nexthop, is_one_of_several: bool) {
+        if is_one_of_several {
+            out.push_str(" nexthop");
+        }
+        if let Some(via) = hop.via {
+            let _ = write!(out, " via {via}");
+        }
+        let _ = write!(out, " dev {}", self.name(hop.dev));
+        if is_one_of_several {
+            let _ = write!(out, " weight {}", hop.weight);
+        }
+        if hop.via.is_some_and(|via| !self.is_on_link(via, hop.dev)) {
+            out.push_str(" onlink");
+        }
+    }
+
     fn is_on_link(&self, gateway: std::net::Ipv4Addr, dev: DevId) -> bool {
-        let fib = &self.world.netns[self.id].fib;
-        fib.lookup(gateway).is_some_and(|id| {
-            let it = fib.route(id);
-            it.dev == dev && it.kind == RouteKind::Unicast { via: None }
-        })
+        let ns = &self.world.netns[self.id];
+        let flow = Flow { scope: Scope::Link, oif: Some(dev), ..Flow::to(gateway, ns.lo) };
+        let found = ns.fib.lookup(&flow).ok().map(|found| ns.fib.route(found.route));
+        found.is_some_and(|it| it.kind == RouteKind::Unicast && it.via().is_none())
     }
 
     fn neighbours(&self, out: &mut String) -> Result<(), Inexpressible> {
@@ -559,11 +606,6 @@ impl OfNs<'_> {
                 let _ = writeln!(out, "fdb replace {mac} dev {} master {kind}", self.name(*port));
             }
         }
-        for &dev in &self.world.netns[self.id].devs {
-            if let DeviceKind::Vxlan(vxlan) = &self.world.devices[dev].kind {
-                self.remotes(&mut out, dev, vxlan);
-            }
-        }
         // After the entries: a port that does not learn takes no dynamic ones.
         for &dev in &self.world.netns[self.id].devs {
             let device = &self.world.devices[dev];
@@ -575,30 +617,6 @@ impl OfNs<'_> {
             }
         }
         out
-    }
-
-    /// The forwarding table of a VXLAN device.
-    fn remotes(&self, out: &mut String, dev: DevId, vxlan: &Vxlan) {
-        for (mac, entry) in &vxlan.fdb {
-            let state = match entry.state {
-                EntryState::Static => "permanent",
-                EntryState::Learnt { .. } => "dynamic",
-            };
-            for remote in std::iter::once(&entry.first).chain(&entry.others) {
-                let (name, ip) = (self.name(dev), remote.ip);
-                let _ = write!(out, "fdb append {mac} dev {name} dst {ip} self {state}");
-                if remote.port != vxlan.port {
-                    let _ = write!(out, " port {}", remote.port);
-                }
-                if remote.vni != vxlan.vni {
-                    let _ = write!(out, " vni {}", remote.vni);
-                }
-                if let Some(via) = remote.via {
-                    let _ = write!(out, " via {}", self.name(via));
-                }
-                out.push('\n');
-            }
-        }
     }
 
     /// The ports behind which a bridge has learnt somebody.
@@ -636,6 +654,7 @@ impl OfNs<'_> {
 fn scope(it: Scope) -> &'static str {
     match it {
         Scope::Universe => "global",
+        Scope::Site => "site",
         Scope::Link => "link",
         Scope::Host => "host",
         Scope::Nowhere => "nowhere",
@@ -687,13 +706,10 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
             return Err(Inexpressible(what));
         }
     };
-    if let Program::Tunnel(_) = socket.program {
-        return Ok(()); // its devices make it
-    }
     let addr = socket.addr.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
     let _ = write!(out, "serve {ns} {protocol} {addr} {port} ");
     match &socket.program {
-        Program::Reads | Program::Tunnel(_) => out.push('-'),
+        Program::Reads => out.push('-'),
         Program::Answers(reply) if reply.is_empty() => out.push_str("''"),
         Program::Answers(reply) => {
             for byte in reply {
@@ -707,9 +723,7 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
 
 fn down(out: &mut String, world: &World) {
     out.push_str("\ndown() {\n");
-    if world.netns.is_empty() {
-        out.push_str(":\n");
-    } else {
+    if !world.netns.is_empty() {
         out.push_str("for ns in");
         for (_, ns) in world.netns.iter() {
             let _ = write!(out, " {}", ns.name);
@@ -717,6 +731,8 @@ fn down(out: &mut String, world: &World) {
         out.push_str(
             "; do\n  [ -e \"/run/netns/$ns\" ] || continue\n  ip netns pids \"$ns\" | xargs -r kill\n  ip netns del \"$ns\"\ndone\n",
         );
+    } else {
+        out.push_str(":\n");
     }
     out.push_str("}\n");
 }

@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::base::{Mac, NsId};
-use crate::link::PortFlags;
+use crate::base::{Mac, Nanos, NsId};
 use crate::link::bridge::FdbEntry;
-use crate::stack::fib::TableId;
+use crate::link::{Conf, PortFlags};
+use crate::stack::fib::{RouteKind, TableId};
+use crate::stack::rule::{Action, Rule};
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::trace::Nud;
 use crate::world::{Hop, LinkEnd, NewRoute, World};
@@ -21,7 +22,7 @@ fn end(ns: NsId, name: &str, last: u8) -> LinkEnd<'_> {
 fn node() -> World {
     let mut world = World::new(1);
     let [node, pod] = ["node", "pod"].map(|name| world.add_netns(name).expect("a fresh name"));
-    world.netns[node].sysctl.ip_forward = true;
+    world.set_ip_forward(node, true);
     let vbr0 = world.add_bridge(end(node, "vbr0", 1)).expect("a fresh name");
     let (eth0, port) =
         world.add_veth(end(pod, "eth0", 2), end(node, "veth0", 3)).expect("fresh names");
@@ -31,14 +32,8 @@ fn node() -> World {
     for (dev, addr) in [(vbr0, "10.244.1.1/24"), (eth0, "10.244.1.2/24")] {
         world.add_addr(dev, addr.parse().expect("a prefix"), None).expect("a free address");
     }
-    let default = NewRoute {
-        table: TableId::MAIN,
-        dst: ipnet::Ipv4Net::default(),
-        hop: Hop::Gateway(Ipv4Addr::new(10, 244, 1, 1)),
-        prefsrc: None,
-        metric: 5,
-        origin: None,
-    };
+    let hop = Hop::Gateway(Ipv4Addr::new(10, 244, 1, 1));
+    let default = NewRoute { metric: 5, ..NewRoute::new(ipnet::Ipv4Net::default(), hop) };
     world.add_route(pod, default).expect("its gateway is on the link");
     world.set_neigh(eth0, Ipv4Addr::new(10, 244, 1, 1), Mac([2, 0, 0, 0, 0, 1]), Nud::Permanent);
     let learnt = FdbEntry::Learnt { port, updated: world.now() };
@@ -107,6 +102,35 @@ link set dev veth0 hairpin on
 END"
     );
     assert_eq!(lines_of(&text, "programs"), ["serve pod udp 0.0.0.0 53 6869"]);
+}
+
+#[test]
+fn policy_routing_and_the_settings_of_devices_are_written_out() {
+    let mut world = node();
+    let node = world.find_netns("node").expect("made");
+    let vbr0 = world.find_device(node, "vbr0").expect("made");
+    let net = |text: &str| text.parse().expect("a prefix");
+    let via = |last| Hop::Gateway(Ipv4Addr::new(10, 244, 1, last));
+    let ways = vec![(via(8), 1), (via(9), 3)];
+    let both =
+        NewRoute { hops: ways, table: TableId(100), ..NewRoute::new(net("10.9.0.0/16"), via(8)) };
+    world.add_route(node, both).expect("its gateways are on the link");
+    let (kind, hops) = (RouteKind::Unreachable, Vec::new());
+    let barrier = NewRoute { kind, hops, tos: 0x10, ..NewRoute::new(net("10.8.0.0/16"), via(8)) };
+    world.add_route(node, barrier).expect("it needs no gateway");
+    let rule = Rule { src: net("10.244.0.0/16"), ..Rule::new(50, Action::Lookup(TableId(100))) };
+    world.add_rule(node, rule);
+    world.set_conf(vbr0, Conf::RpFilter, 2);
+    world.devices[vbr0].proxy_delay = Nanos::ZERO;
+    let text = script(&world).expect("all of it has a command");
+    for line in [
+        "route add 10.9.0.0/16 table 100 nexthop via 10.244.1.8 dev vbr0 weight 1 nexthop via 10.244.1.9 dev vbr0 weight 3",
+        "route add unreachable 10.8.0.0/16 tos 0x10",
+        "rule add pref 50 from 10.244.0.0/16 lookup 100",
+        "ip netns exec node sysctl -qw net.ipv4.conf.vbr0.rp_filter=2 net.ipv4.neigh.vbr0.proxy_delay=0",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line} is not in:\n{text}");
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! peer is elsewhere.
 
 pub mod bridge;
-pub mod vxlan;
+mod devconf;
 
 use std::net::Ipv4Addr;
 
 pub use bridge::{Bridge, PortFlags};
-pub use vxlan::Vxlan;
+pub use devconf::{Conf, Devconf};
 
 use crate::base::{Arena, DevId, Mac, Nanos, NsId, OriginId};
 use crate::skb::{PacketType, Skb};
@@ -29,6 +29,10 @@ pub struct Device {
     pub mac: Mac,
     pub mtu_bytes: u32,
     pub up: bool,
+    /// `net.ipv4.conf.DEV`.
+    pub conf: Devconf,
+    /// `net.ipv4.neigh.DEV.proxy_delay`: how long at most an answer for somebody else waits.
+    pub proxy_delay: Nanos,
     pub kind: DeviceKind,
     /// Set while the device is a port of a bridge.
     pub port: Option<Port>,
@@ -57,8 +61,6 @@ pub enum DeviceKind {
         peer: Option<DevId>,
     },
     Bridge(Bridge),
-    /// An Ethernet carried in datagrams.
-    Vxlan(Box<Vxlan>),
 }
 
 impl DeviceKind {
@@ -69,7 +71,6 @@ impl DeviceKind {
             Self::Veth { .. } => "veth",
             Self::Ethernet { .. } => "ethernet",
             Self::Bridge(_) => "bridge",
-            Self::Vxlan(_) => "vxlan",
         }
     }
 
@@ -77,9 +78,7 @@ impl DeviceKind {
     pub const fn peer(&self) -> Option<DevId> {
         match self {
             Self::Veth { peer } | Self::Ethernet { peer: Some(peer) } => Some(*peer),
-            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) | Self::Vxlan(_) => {
-                None
-            }
+            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) => None,
         }
     }
 }
@@ -96,8 +95,6 @@ pub struct Port {
 const LOOPBACK_TIME: Nanos = Nanos::from_micros(1);
 const VETH_TIME: Nanos = Nanos::from_micros(2);
 const CABLE_TIME: Nanos = Nanos::from_micros(10);
-/// What waits for a device of the same host waits as long as on `lo`.
-pub const BACKLOG_TIME: Nanos = LOOPBACK_TIME;
 
 /// Hands a frame to a device to transmit (`dev_queue_xmit`, then the driver's `ndo_start_xmit`).
 #[inline]
@@ -115,7 +112,6 @@ pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: Dev
             return ctx.consume(skb);
         }
         DeviceKind::Bridge(_) => return bridge::transmit(ctx, devices, dev, skb),
-        DeviceKind::Vxlan(_) => return vxlan::transmit(ctx, devices, dev, skb),
     };
     if skb.frame.len() > devices[to].longest_frame() {
         return ctx.drop(dev, skb, DropReason::PktTooBig);
@@ -172,12 +168,24 @@ pub struct IfAddr {
     pub local: Ipv4Addr,
     pub prefix_len: u8,
     pub scope: Scope,
+    /// Another address of the same subnet came first (`IFA_F_SECONDARY`), so this one is never chosen as a source.
+    pub secondary: bool,
+}
+
+impl IfAddr {
+    /// Whether `ip` is in the address's subnet (`inet_ifa_match`).
+    #[inline]
+    pub fn contains(&self, ip: Ipv4Addr) -> bool {
+        let differ = u32::from(self.local) ^ u32::from(ip);
+        differ.checked_shr(32 - u32::from(self.prefix_len)).unwrap_or(0) == 0
+    }
 }
 
 /// How far an address or route reaches; a smaller number reaches further (`enum rt_scope_t`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Scope {
     Universe,
+    Site,
     Link,
     Host,
     Nowhere,

@@ -32,7 +32,7 @@ pub(super) struct Link {
     peer_index: Option<u32>,
     /// The peer's namespace, as this one numbers it.
     #[serde(rename = "link_netnsid")]
-    pub peer_nsid: Option<i64>,
+    peer_nsid: Option<i64>,
     #[serde(default)]
     linkinfo: LinkInfo,
     #[serde(default)]
@@ -59,13 +59,15 @@ struct Addr {
     address: Option<String>,
     prefixlen: u8,
     scope: String,
+    #[serde(default)]
+    secondary: bool,
 }
 
 /// One line of `ip -j netns list-id`: which namespace a number means here.
 #[derive(Deserialize)]
 pub(super) struct NsidEntry {
-    pub nsid: i64,
-    pub name: Option<String>,
+    nsid: i64,
+    name: Option<String>,
 }
 
 /// A bridge's `info_data`, what decides about frames in it.
@@ -109,12 +111,6 @@ impl Link {
 
     pub(super) fn is_bridge(&self) -> bool {
         self.linkinfo.kind.as_deref() == Some("bridge")
-    }
-
-    /// What only a VXLAN device has, if this is one that is up.
-    pub(super) fn vxlan_data(&self) -> Option<&Value> {
-        let is_vxlan = self.has("UP") && self.linkinfo.kind.as_deref() == Some("vxlan");
-        self.linkinfo.data.as_ref().filter(|_| is_vxlan)
     }
 
     /// What the master keeps about this device as its port.
@@ -216,12 +212,12 @@ fn device_kind(item: &Item<'_, Link>) -> Result<DeviceKind, Problem> {
     }
     match link.linkinfo.kind.as_deref() {
         Some("bridge") => Ok(DeviceKind::Bridge(bridge(item)?)),
-        Some("veth" | "vxlan") => Ok(DeviceKind::Ethernet { peer: None }),
+        Some("veth") => Ok(DeviceKind::Ethernet { peer: None }),
         None if link.hardware == "ether" => Ok(DeviceKind::Ethernet { peer: None }),
         Some(kind) => {
             let message = format!(
-                "{:?} is a device of the kind {kind:?}, which is not modelled yet; known are veth, bridge, \
-                 vxlan and network cards",
+                "{:?} is a device of the kind {kind:?}, which is not modelled yet; known are veth, bridge and \
+                 network cards",
                 link.ifname
             );
             Err(item.problem("linkinfo.info_kind", message))
@@ -372,7 +368,9 @@ pub(super) fn add_addresses(world: &mut World, netns: &Netns<'_>) -> Result<(), 
             }
             let scope = scope(&addr.scope).map_err(|message| problem("scope", message))?;
             let prefix_len = addr.prefixlen;
-            world.netns[netns.id].addrs.push(IfAddr { dev, local, prefix_len, scope });
+            let secondary = addr.secondary;
+            let own = IfAddr { dev, local, prefix_len, scope, secondary };
+            world.netns[netns.id].addrs.push(own);
         }
     }
     Ok(())
@@ -382,9 +380,10 @@ pub(super) fn add_addresses(world: &mut World, netns: &Netns<'_>) -> Result<(), 
 pub(super) fn scope(name: &str) -> Result<Scope, String> {
     match name {
         "global" => Ok(Scope::Universe),
+        "site" => Ok(Scope::Site),
         "link" => Ok(Scope::Link),
         "host" => Ok(Scope::Host),
         "nowhere" => Ok(Scope::Nowhere),
-        _ => Err(format!("expected global, link, host or nowhere, found {name:?}")),
+        _ => Err(format!("expected global, site, link, host or nowhere, found {name:?}")),
     }
 }

@@ -12,7 +12,6 @@ mod replay;
 mod routes;
 mod sockets;
 mod sysctl;
-mod tunnels;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,12 +97,11 @@ pub fn load(files: &Files) -> Result<World, Problem> {
         all.push(links::add_netns(&mut world, files, name)?);
     }
     links::join(&mut world, &all)?;
-    tunnels::fill(&mut world, &all)?;
     for netns in &all {
         ports::fill(&mut world, netns)?;
         links::add_addresses(&mut world, netns)?;
-        routes::fill(&mut world, netns)?;
         sysctl::fill(&mut world, netns)?;
+        routes::fill(&mut world, netns)?;
         sockets::fill(&mut world, netns)?;
     }
     Ok(world)

@@ -2,27 +2,15 @@
 
 use super::Netns;
 use super::read::Line;
+use crate::base::Nanos;
+use crate::link::{Conf, Devconf};
+use crate::stack::multipath::Policy;
 use crate::world::World;
 use crate::yaml::Problem;
 
 /// Per device, `net.ipv4.conf.DEV.*`: another value than 0, on a device that the IP stack uses or for all, changes what
-/// it does. (`rp_filter`, `proxy_arp` and their like also hold for a device if `all` says so.)
-const OFF_PER_DEVICE: &[&str] = &[
-    "accept_local",
-    "arp_accept",
-    "arp_announce",
-    "arp_filter",
-    "arp_ignore",
-    "bc_forwarding",
-    "drop_gratuitous_arp",
-    "drop_unicast_in_l2_multicast",
-    "ignore_routes_with_linkdown",
-    "mc_forwarding",
-    "proxy_arp",
-    "proxy_arp_pvlan",
-    "route_localnet",
-    "rp_filter",
-];
+/// Linux does and this engine does not.
+const OFF_PER_DEVICE: &[&str] = &["bc_forwarding", "mc_forwarding", "medium_id"];
 
 /// Per device, `net.ipv4.neigh.DEV.*`: the values that the neighbour table counts with.
 const NEIGH: &[(&str, &str)] = &[
@@ -40,13 +28,20 @@ const NEIGH: &[(&str, &str)] = &[
 /// For the whole namespace, `net.ipv4.*`.
 const GLOBAL: &[(&str, &str)] = &[
     ("icmp_echo_enable_probe", "0"),
-    ("icmp_errors_use_inbound_ifaddr", "0"),
+    ("icmp_errors_extension_mask", "0"),
     ("ip_no_pmtu_disc", "0"),
+    ("route.error_burst", "1250"),
+    ("route.error_cost", "250"),
+    ("route.gc_timeout", "300"),
+    ("route.redirect_load", "5"),
+    ("route.redirect_number", "9"),
+    ("route.redirect_silence", "5120"),
 ];
 
-/// Reads the settings of a namespace.
+/// Reads the settings of a namespace: those for all first, since devices have those of `default` where they name none.
 pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> {
     let Some(text) = netns.file("sysctl.txt")? else { return Ok(()) };
+    let mut lines = Vec::new();
     for line in text.lines() {
         let Some((key, value)) = line.words.split_once('=') else {
             let message = "expected what sysctl -a prints: a name, = and a value";
@@ -57,21 +52,69 @@ pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> 
             world.set_bridge_calls_iptables(netns.id, on);
         }
         if let Some(key) = key.trim().strip_prefix("net.ipv4.") {
-            setting(world, netns, line, key, value.trim())?;
+            lines.push((line, key, value.trim()));
         }
     }
-    // With `forwarding` per device, the device that a packet comes in by decides.
-    let forward = world.netns[netns.id].sysctl.ip_forward;
-    for line in text.lines() {
-        let Some((dev, "forwarding", value)) = per_device(line.words, "net.ipv4.conf.") else {
-            continue;
-        };
-        if uses(world, netns, &dev) && (value == "1") != forward {
-            let message = "forwarding on some devices only is not modelled yet; expected the value of ip_forward";
-            return Err(line.problem(0, name_of(line), message));
+    for &(line, key, value) in &lines {
+        setting(world, netns, line, key, value)?;
+    }
+    let is_general = |name: &str| matches!(name, "all" | "default");
+    for general in [true, false] {
+        for &(line, key, value) in &lines {
+            if let Some((dev, name)) = per_device(key, "conf.")
+                && is_general(&dev) == general
+            {
+                device_setting(world, netns, line, (&dev, name), value)?;
+            }
+            if let Some((dev, "proxy_delay")) = per_device(key, "neigh.")
+                && is_general(&dev) == general
+            {
+                let hundredths: u16 = number(line, value)?;
+                let delay = Nanos::from_millis(u64::from(hundredths) * 10);
+                let all = &world.netns[netns.id].devs;
+                let own = netns.by_name.get(&dev).map(std::slice::from_ref).unwrap_or_default();
+                for &dev in if general { all } else { own } {
+                    world.devices[dev].proxy_delay = delay;
+                }
+            }
+        }
+        if general {
+            let default = world.netns[netns.id].sysctl.default;
+            for &dev in &world.netns[netns.id].devs {
+                world.devices[dev].conf = default;
+            }
         }
     }
     Ok(())
+}
+
+fn device_setting(
+    world: &mut World,
+    netns: &Netns<'_>,
+    line: Line<'_>,
+    (dev, name): (&str, &str),
+    value: &str,
+) -> Result<(), Problem> {
+    let counts = dev == "all" || uses(world, netns, dev);
+    if OFF_PER_DEVICE.contains(&name) && counts && value != "0" {
+        return Err(not_modelled(line, "0", value));
+    }
+    let Some(conf) = Conf::by_name(name) else { return Ok(()) };
+    let value = number(line, value)?;
+    let own: &mut Devconf = match (dev, netns.by_name.get(dev)) {
+        ("all", _) => &mut world.netns[netns.id].sysctl.all,
+        ("default", _) => &mut world.netns[netns.id].sysctl.default,
+        (_, Some(&dev)) => &mut world.devices[dev].conf,
+        (_, None) => return Ok(()),
+    };
+    own.set(conf, value);
+    Ok(())
+}
+
+fn not_modelled(line: Line<'_>, expected: &str, value: &str) -> Problem {
+    let message =
+        format!("this engine does as if it were {expected}; {value:?} is not modelled yet");
+    line.problem(0, name_of(line), message)
 }
 
 fn setting(
@@ -81,62 +124,83 @@ fn setting(
     key: &str,
     value: &str,
 ) -> Result<(), Problem> {
-    let not_modelled = |expected: &str| {
-        let message =
-            format!("this engine does as if it were {expected}; {value:?} is not modelled yet");
-        line.problem(0, name_of(line), message)
-    };
-    if let Some((dev, key, value)) = per_device(line.words, "net.ipv4.conf.") {
-        let counts = dev == "all" || uses(world, netns, &dev);
-        if OFF_PER_DEVICE.contains(&key) && counts && value != "0" {
-            return Err(not_modelled("0"));
-        }
-        return Ok(());
-    }
-    if let Some((dev, key, value)) = per_device(line.words, "net.ipv4.neigh.") {
-        let known = NEIGH.iter().find(|(name, _)| *name == key);
+    if let Some((dev, name)) = per_device(key, "neigh.") {
+        let known = NEIGH.iter().find(|(it, _)| *it == name);
         return match known.filter(|(_, expected)| *expected != value && uses(world, netns, &dev)) {
-            Some((_, expected)) => Err(not_modelled(expected)),
+            Some((_, expected)) => Err(not_modelled(line, expected, value)),
             None => Ok(()),
         };
     }
     if let Some((_, expected)) = GLOBAL.iter().find(|(name, it)| *name == key && *it != value) {
-        return Err(not_modelled(expected));
+        return Err(not_modelled(line, expected, value));
+    }
+    if key == "ip_forward" {
+        world.set_ip_forward(netns.id, truth(line, value)?);
+        return Ok(());
     }
     let own = &mut world.netns[netns.id].sysctl;
     match key {
-        "ip_forward" => own.ip_forward = truth(line, value)?,
+        "fib_multipath_hash_fields" => own.multipath.fields = number(line, value)?,
+        "fib_multipath_hash_policy" => {
+            own.multipath.policy = match number(line, value)? {
+                0u8 => Policy::Layer3,
+                1 => Policy::Layer4,
+                2 => Policy::Inner,
+                3 => Policy::Custom,
+                other => return Err(expected(line, "a number from 0 to 3", &other.to_string())),
+            };
+        }
+        // 0: a random one, as the world has.
+        "fib_multipath_hash_seed" => match number(line, value)? {
+            0u32 => {}
+            seed => own.multipath.seed = seed,
+        },
+        "fib_multipath_use_neigh" => own.multipath.use_neigh = truth(line, value)?,
+        "fwmark_reflect" => own.fwmark_reflect = truth(line, value)?,
         "icmp_echo_ignore_all" => own.icmp_echo_ignore_all = truth(line, value)?,
         "icmp_echo_ignore_broadcasts" => own.icmp_echo_ignore_broadcasts = truth(line, value)?,
+        "icmp_errors_use_inbound_ifaddr" => {
+            own.icmp.errors_use_inbound_ifaddr = truth(line, value)?;
+        }
+        "icmp_msgs_burst" => own.icmp.msgs_burst = number(line, value)?,
+        "icmp_msgs_per_sec" => own.icmp.msgs_per_sec = number(line, value)?,
+        "icmp_ratelimit" => {
+            let ms: u32 = number(line, value)?;
+            own.icmp.ratelimit = Nanos::from_millis(u64::from(ms));
+        }
+        "icmp_ratemask" => own.icmp.ratemask = number(line, value)?,
         "ip_default_ttl" => own.default_ttl_hops = hops(line, value)?,
+        "ip_forward_use_pmtu" => own.forward_use_pmtu = truth(line, value)?,
         _ => {}
     }
     Ok(())
+}
+
+fn expected(line: Line<'_>, what: &str, value: &str) -> Problem {
+    line.problem(0, name_of(line), format!("expected {what}, found {value:?}"))
 }
 
 fn truth(line: Line<'_>, value: &str) -> Result<bool, Problem> {
     match value {
         "0" => Ok(false),
         "1" => Ok(true),
-        _ => {
-            let message = format!("expected 0 or 1, found {value:?}");
-            Err(line.problem(0, name_of(line), message))
-        }
+        _ => Err(expected(line, "0 or 1", value)),
     }
 }
 
-fn hops(line: Line<'_>, value: &str) -> Result<u8, Problem> {
-    value.parse().ok().filter(|&hops| hops > 0).ok_or_else(|| {
-        let message = format!("expected a number from 1 to 255, found {value:?}");
-        line.problem(0, name_of(line), message)
-    })
+fn number<T: std::str::FromStr>(line: Line<'_>, value: &str) -> Result<T, Problem> {
+    value.parse().map_err(|_| expected(line, "a number within its range", value))
 }
 
-/// Device, setting and value of `net.ipv4.conf.DEV.rp_filter = 0`. A dot in a device's name is printed as a slash.
-fn per_device<'a>(line: &'a str, prefix: &str) -> Option<(String, &'a str, &'a str)> {
-    let (key, value) = line.strip_prefix(prefix)?.split_once('=')?;
-    let (dev, setting) = key.trim().rsplit_once('.')?;
-    Some((dev.replace('/', "."), setting, value.trim()))
+fn hops(line: Line<'_>, value: &str) -> Result<u8, Problem> {
+    let hops = value.parse().ok().filter(|&hops: &u8| hops > 0);
+    hops.ok_or_else(|| expected(line, "a number from 1 to 255", value))
+}
+
+/// Device and setting of `conf.DEV.rp_filter`. A dot in a device's name is printed as a slash.
+fn per_device<'a>(key: &'a str, group: &str) -> Option<(String, &'a str)> {
+    let (dev, setting) = key.strip_prefix(group)?.rsplit_once('.')?;
+    Some((dev.replace('/', "."), setting))
 }
 
 fn name_of(line: Line<'_>) -> &str {

@@ -8,6 +8,8 @@
 //!
 //! A packet that goes up to this host afterwards does not meet PREROUTING again. Not here: ARP and IPv6 rules, VLANs.
 
+use super::fib::Flow;
+use super::route::{Refusal, Routing};
 use super::{Netns, hooks, ip, neigh};
 use crate::base::{DevId, Hook, Mac};
 use crate::link::{Devices, Port, bridge};
@@ -66,13 +68,16 @@ fn translated<T: Tracer>(
     let dst = match ip::route_received(ctx, ns, devices, bridge, header, &skb) {
         Ok(dst) => dst,
         // Bridging a translated packet needs no ip_forward.
-        Err(DropReason::IpInAddrErrors) => {
-            match ip::route_output(ns, header.dst, None, false).map(|route| route.dst) {
-                Ok(dst) if dst.dev == bridge => dst,
-                Ok(_) | Err(_) => return ctx.drop(dev, skb, DropReason::IpInAddrErrors),
+        Err(refusal) => {
+            let routing = Routing { ns, devices, now: ctx.now };
+            let forwards = routing.forwards(bridge);
+            let flow = Flow { tos: header.tos, ..Flow::to(header.dst, ns.lo) };
+            let unroutable = matches!(refusal, Refusal::Unroutable(_)) && !forwards;
+            match routing.output(&flow, None) {
+                Ok(route) if unroutable && route.dst.dev == bridge => route.dst,
+                Ok(_) | Err(_) => return ctx.drop(dev, skb, refusal.reason(forwards)),
             }
         }
-        Err(reason) => return ctx.drop(dev, skb, reason),
     };
     skb.dst = Some(dst);
     let same_bridge = dst.dev == bridge;

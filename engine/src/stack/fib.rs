@@ -1,13 +1,20 @@
-//! Routing tables: longest prefix match through the three default rules. Read `net/ipv4/fib_trie.c` first.
+//! Routing tables and look-ups in them. Read `net/ipv4/fib_trie.c`, `fib_semantics.c` and `include/net/ip_fib.h` first.
 //!
-//! Not modelled yet: other policy rules, multipath, nexthop objects, TOS. Loading them is an error.
+//! While a namespace has only the three default rules, the tables `local` and `main` are one (`fib_trie_table` makes the
+//! first an alias of the second), so a longer prefix in `main` beats a shorter one in `local`. The first rule that somebody
+//! adds takes them apart for good (`fib_unmerge`).
+//!
+//! Not modelled: nexthop objects, multicast routes, realms, routes through IPv6 gateways, encapsulation. Loading them is an
+//! error.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use crate::base::{Arena, DevId, FxIndexMap, OriginId, RouteId};
+use super::rule::{self, Rules};
+use crate::base::{Arena, DevId, FxIndexMap, Nanos, OriginId, RouteId};
 use crate::link::Scope;
+use crate::skb::Mark;
 
 /// A routing table's number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,8 +24,6 @@ impl TableId {
     pub const DEFAULT: Self = Self(253);
     pub const MAIN: Self = Self(254);
     pub const LOCAL: Self = Self(255);
-    /// The tables that rules 0, 32766 and 32767 look into, in that order.
-    const LOOKUP_ORDER: [Self; 3] = [Self::LOCAL, Self::MAIN, Self::DEFAULT];
 
     /// As `ip route` names it.
     pub fn name(self) -> String {
@@ -35,33 +40,330 @@ impl TableId {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RouteKind {
     /// To the next hop, or to the destination itself on a directly connected link.
-    Unicast { via: Option<Ipv4Addr> },
+    Unicast,
     /// For this host.
     Local,
     /// For everybody on the link.
     Broadcast,
+    /// Dropped, and the sender hears that the host cannot be reached.
+    Unreachable,
+    /// Dropped in silence.
+    Blackhole,
+    /// Dropped, and the sender hears that it is forbidden.
+    Prohibit,
+    /// As if this table had no route: the next rule decides.
+    Throw,
 }
 
-/// A route.
+impl RouteKind {
+    /// As `ip route` names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unicast => "unicast",
+            Self::Local => "local",
+            Self::Broadcast => "broadcast",
+            Self::Unreachable => "unreachable",
+            Self::Blackhole => "blackhole",
+            Self::Prohibit => "prohibit",
+            Self::Throw => "throw",
+        }
+    }
+
+    /// Whether packets go somewhere by it, so that it has next hops.
+    pub const fn leads_on(self) -> bool {
+        matches!(self, Self::Unicast | Self::Local | Self::Broadcast)
+    }
+}
+
+/// Why there is no way to a destination: the error number a program would see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unroutable {
+    /// `ENETUNREACH`: no route.
+    Net,
+    /// `EHOSTUNREACH`: a route of the kind unreachable, or nowhere to go without forwarding.
+    Host,
+    /// `EACCES`: forbidden.
+    Access,
+    /// `EINVAL`: a black hole.
+    Invalid,
+}
+
+/// Whether a next hop may be used (`RTNH_F_DEAD`, `RTNH_F_LINKDOWN`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum NexthopState {
+    #[default]
+    Alive,
+    /// Its device has no carrier, and is used all the same.
+    LinkDown,
+    /// Its device has no carrier and `ignore_routes_with_linkdown` is on.
+    Ignored,
+    /// Its device is down.
+    Dead,
+}
+
+/// One way that a route leads (`struct fib_nh`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nexthop {
+    pub dev: DevId,
+    /// The gateway; None where the destination itself is on the link.
+    pub via: Option<Ipv4Addr>,
+    /// How near it is: `Host` for a link, `Link` for a gateway on it, `Nowhere` for this host (`fib_nh_scope`).
+    pub scope: Scope,
+    /// Its share among the route's next hops, from 1 to 256.
+    pub weight: u16,
+    pub state: NexthopState,
+}
+
+impl Nexthop {
+    /// A next hop with the scope that the kernel gives it.
+    pub const fn new(kind: RouteKind, dev: DevId, via: Option<Ipv4Addr>) -> Self {
+        let scope = match (kind, via) {
+            (RouteKind::Local, _) => Scope::Nowhere,
+            (_, Some(_)) => Scope::Link,
+            (_, None) => Scope::Host,
+        };
+        Self { dev, via, scope, weight: 1, state: NexthopState::Alive }
+    }
+
+    const fn is_usable(&self, ignore_link_state: bool) -> bool {
+        match self.state {
+            NexthopState::Alive | NexthopState::LinkDown => true,
+            NexthopState::Ignored => ignore_link_state,
+            NexthopState::Dead => false,
+        }
+    }
+}
+
+/// A route's next hops: one as a rule, so that it costs no allocation; none for a route that leads nowhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Nexthops {
+    One(Nexthop),
+    Many(Box<[Nexthop]>),
+}
+
+impl Nexthops {
+    /// For a route that leads nowhere.
+    pub fn none() -> Self {
+        Self::Many(Box::default())
+    }
+
+    #[inline]
+    pub fn as_slice(&self) -> &[Nexthop] {
+        match self {
+            Self::One(nexthop) => std::slice::from_ref(nexthop),
+            Self::Many(all) => all,
+        }
+    }
+}
+
+impl From<Vec<Nexthop>> for Nexthops {
+    fn from(all: Vec<Nexthop>) -> Self {
+        match *all {
+            [only] => Self::One(only),
+            _ => Self::Many(all.into()),
+        }
+    }
+}
+
+/// A route (`struct fib_alias` with its `struct fib_info`).
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
     pub table: TableId,
     pub dst: Ipv4Net,
+    /// Type of service that a packet must have; 0: any.
+    pub tos: u8,
     pub kind: RouteKind,
-    pub dev: DevId,
+    pub nexthops: Nexthops,
     /// The source address that the route suggests (`src`).
     pub prefsrc: Option<Ipv4Addr>,
     pub scope: Scope,
     /// Smaller wins among routes to the same prefix.
     pub metric: u32,
+    /// `mtu`: replaces the device's, for packets of this host's own.
+    pub mtu: Option<RouteMtu>,
+    /// `advmss`: the largest TCP segment to announce, in bytes.
+    pub advmss_bytes: Option<u16>,
     pub origin: Option<OriginId>,
 }
 
-/// A namespace's routes.
+/// The MTU that a route carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RouteMtu {
+    pub bytes: u32,
+    /// `lock`: no news from the path changes it, and packets may be fragmented to fit it.
+    pub lock: bool,
+}
+
+impl Route {
+    /// A route by one next hop, without preferences.
+    pub const fn new(table: TableId, dst: Ipv4Net, kind: RouteKind, nexthop: Nexthop) -> Self {
+        let scope = match (kind, nexthop.via) {
+            (RouteKind::Local, _) => Scope::Host,
+            (RouteKind::Broadcast, _) | (_, None) => Scope::Link,
+            (_, Some(_)) => Scope::Universe,
+        };
+        Self {
+            table,
+            dst,
+            tos: 0,
+            kind,
+            nexthops: Nexthops::One(nexthop),
+            prefsrc: None,
+            scope,
+            metric: 0,
+            mtu: None,
+            advmss_bytes: None,
+            origin: None,
+        }
+    }
+
+    /// The first device it leads to, for showing; None for a route that leads nowhere.
+    pub fn dev(&self) -> Option<DevId> {
+        self.nexthops.as_slice().first().map(|hop| hop.dev)
+    }
+
+    /// The only gateway, or the first.
+    pub fn via(&self) -> Option<Ipv4Addr> {
+        self.nexthops.as_slice().first().and_then(|hop| hop.via)
+    }
+
+    /// `ip route` listing without its table: `default via 10.0.0.1 dev eth0`, with the names that `name` gives.
+    pub fn text<'n>(&self, name: impl Fn(DevId) -> &'n str) -> String {
+        let mut text = match self.kind {
+            RouteKind::Unicast => String::new(),
+            other => format!("{} ", other.name()),
+        };
+        text.push_str(&match (self.dst.prefix_len(), self.dst.addr()) {
+            (0, _) => "default".into(),
+            (32, host) => host.to_string(),
+            _ => self.dst.to_string(),
+        });
+        if self.tos != 0 {
+            text.push_str(&format!(" tos 0x{:02x}", self.tos));
+        }
+        let hops = self.nexthops.as_slice();
+        for hop in hops {
+            if hops.len() > 1 {
+                text.push_str(" nexthop");
+            }
+            if let Some(via) = hop.via {
+                text.push_str(&format!(" via {via}"));
+            }
+            text.push_str(" dev ");
+            text.push_str(name(hop.dev));
+            if hops.len() > 1 {
+                text.push_str(&format!(" weight {}", hop.weight));
+            }
+        }
+        if self.metric != 0 {
+            text.push_str(&format!(" metric {}", self.metric));
+        }
+        text
+    }
+}
+
+/// What a look-up goes by (`struct flowi4`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flow {
+    pub daddr: Ipv4Addr,
+    /// 0.0.0.0 where it is still to be chosen.
+    pub saddr: Ipv4Addr,
+    /// The device the packet came in by; `lo` for what this host sends.
+    pub iif: DevId,
+    /// The only device that may be used.
+    pub oif: Option<DevId>,
+    pub mark: Mark,
+    /// Type of service as it stands in the header.
+    pub tos: u8,
+    /// The least scope a route must have.
+    pub scope: Scope,
+    pub protocol: u8,
+    pub sport: u16,
+    /// For ICMP its type and code.
+    pub dport: u16,
+    /// The source need not be an address of this host (`FLOWI_FLAG_ANYSRC`).
+    pub any_src: bool,
+}
+
+impl Flow {
+    /// A flow of which only the destination is known; `iif` is `lo` for what this host sends.
+    #[inline]
+    pub const fn to(daddr: Ipv4Addr, iif: DevId) -> Self {
+        Self {
+            daddr,
+            saddr: Ipv4Addr::UNSPECIFIED,
+            iif,
+            oif: None,
+            mark: Mark(0),
+            tos: 0,
+            scope: Scope::Universe,
+            protocol: 0,
+            sport: 0,
+            dport: 0,
+            any_src: false,
+        }
+    }
+
+    /// The same with a source address, 0.0.0.0 for none.
+    #[inline]
+    #[must_use]
+    pub const fn from(self, saddr: Ipv4Addr) -> Self {
+        Self { saddr, ..self }
+    }
+}
+
+/// Whether a route or rule with this type of service is for the flow (`fib_dscp_masked_match`): by three bits.
+#[inline]
+pub(super) const fn tos_matches(wanted: u8, flow: &Flow) -> bool {
+    const LEGACY_TOS_MASK: u8 = 0x1c;
+    wanted == 0 || wanted == flow.tos & LEGACY_TOS_MASK
+}
+
+/// What a look-up found (`struct fib_result`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    pub route: RouteId,
+    /// Which of its next hops.
+    pub nexthop: usize,
+    /// Which rule led to it, where there are others than the default ones.
+    pub rule: Option<usize>,
+}
+
+/// Why a look-up found nothing, and which route or rule says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotFound {
+    pub error: Unroutable,
+    /// A route of the kind unreachable, blackhole or prohibit.
+    pub route: Option<RouteId>,
+    /// The rule that led to the route, or that itself forbids.
+    pub rule: Option<usize>,
+}
+
+/// What one table says: a next hop of a route, or a route that leads nowhere. None: nothing, or a throw route.
+pub(super) type TableAnswer = Option<Result<(RouteId, usize), (Unroutable, RouteId)>>;
+
+/// What is known of one destination behind a next hop (`struct fib_nh_exception`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Exception {
+    /// The shorter way that a redirect told of.
+    pub gateway: Option<Ipv4Addr>,
+    /// The largest packet in bytes that the way carries.
+    pub pmtu_bytes: Option<u32>,
+    /// The path's MTU is below `min_pmtu`, so packets may be fragmented to fit it (`fnhe_mtu_locked`).
+    pub mtu_locked: bool,
+    /// Not valid after this time.
+    pub expires: Nanos,
+}
+
+/// A namespace's routes and rules.
 #[derive(Clone, Debug, Default)]
 pub struct Fib {
     routes: Arena<RouteId, Route>,
     tables: FxIndexMap<TableId, Table>,
+    rules: Rules,
+    exceptions: FxIndexMap<(RouteId, usize, Ipv4Addr), Exception>,
+    /// Somebody added a local route by hand (`fib_has_custom_local_routes`).
+    pub custom_local_routes: bool,
 }
 
 /// One hash map a prefix length, longest first, as Linux's own `fib_hash.c` had them. A table has few lengths, and a
@@ -81,32 +383,114 @@ impl Table {
         }
         self.by_length[at].1.entry(dst.network().into()).or_default()
     }
+}
 
-    #[inline]
-    fn longest_match(&self, dst: u32) -> Option<RouteId> {
-        self.by_length.iter().find_map(|(len, prefixes)| {
-            let mask = u32::MAX.checked_shl(32 - u32::from(*len)).unwrap_or(0);
-            prefixes.get(&(dst & mask))?.first().copied()
-        })
-    }
+/// Of routes to one prefix, the one with the smaller key is asked first (`fib_find_alias`): `local` before `main` where the
+/// tables are one, a type of service before any, a small metric before a large one.
+fn order(route: &Route) -> impl Ord + use<> {
+    (u32::MAX - route.table.0, u8::MAX - route.tos, route.metric)
 }
 
 impl Fib {
-    /// Adds a route. Among equal prefixes and metrics the first one stays in use, as `ip route append` leaves it.
+    /// Adds a route. Among routes of equal rank the first one stays in use, as `ip route append` leaves it.
     pub fn add(&mut self, route: Route) -> RouteId {
         let id = self.routes.push(route);
-        let routes = &self.routes;
-        let same = self.tables.entry(route.table).or_default().entry(route.dst);
-        let at = same.partition_point(|&other| routes[other].metric <= route.metric);
-        same.insert(at, id);
+        self.insert(id);
         id
     }
 
-    /// The route that decides about `dst`, if any (`fib_lookup`).
+    fn insert(&mut self, id: RouteId) {
+        let routes = &self.routes;
+        let route = &routes[id];
+        let table = match route.table {
+            TableId::LOCAL if !self.rules.are_custom() => TableId::MAIN,
+            other => other,
+        };
+        let same = self.tables.entry(table).or_default().entry(route.dst);
+        let at = same.partition_point(|&other| order(&routes[other]) <= order(route));
+        same.insert(at, id);
+    }
+
+    /// The rules in the order they are asked.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Sets the rules. Any but the default ones take the tables `local` and `main` apart for good.
+    pub fn set_rules(&mut self, rules: Rules) {
+        let were_custom = self.rules.are_custom();
+        self.rules = rules;
+        if were_custom != self.rules.are_custom() {
+            self.tables.clear();
+            for id in self.routes.iter().map(|(id, _)| id).collect::<Vec<_>>() {
+                self.insert(id);
+            }
+        }
+    }
+
+    /// The way for a flow (`fib_lookup`): by the rules, and in each table the longest prefix.
     #[inline]
-    pub fn lookup(&self, dst: Ipv4Addr) -> Option<RouteId> {
-        let dst = u32::from(dst);
-        TableId::LOOKUP_ORDER.iter().find_map(|table| self.tables.get(table)?.longest_match(dst))
+    pub fn lookup(&self, flow: &Flow) -> Result<Found, NotFound> {
+        self.lookup_with(flow, false)
+    }
+
+    /// The same; `ignore_link_state` (`FIB_LOOKUP_IGNORE_LINKSTATE`) counts next hops without a carrier as good.
+    #[inline]
+    pub fn lookup_with(&self, flow: &Flow, ignore_link_state: bool) -> Result<Found, NotFound> {
+        if self.rules.are_custom() {
+            return rule::lookup(self, flow, ignore_link_state);
+        }
+        let answer = self
+            .in_table(TableId::MAIN, flow, ignore_link_state)
+            .or_else(|| self.in_table(TableId::DEFAULT, flow, ignore_link_state));
+        match answer {
+            Some(Ok((route, nexthop))) => Ok(Found { route, nexthop, rule: None }),
+            Some(Err((error, route))) => Err(NotFound { error, route: Some(route), rule: None }),
+            None => Err(NotFound { error: Unroutable::Net, route: None, rule: None }),
+        }
+    }
+
+    /// `fib_table_lookup`.
+    #[inline]
+    pub(super) fn in_table(
+        &self,
+        table: TableId,
+        flow: &Flow,
+        ignore_link_state: bool,
+    ) -> TableAnswer {
+        let dst = u32::from(flow.daddr);
+        for (len, prefixes) in &self.tables.get(&table)?.by_length {
+            let mask = u32::MAX.checked_shl(32 - u32::from(*len)).unwrap_or(0);
+            for &id in prefixes.get(&(dst & mask)).map_or(&[][..], Vec::as_slice) {
+                let route = &self.routes[id];
+                if !tos_matches(route.tos, flow) || route.scope < flow.scope {
+                    continue;
+                }
+                match route.kind {
+                    RouteKind::Throw => return None,
+                    RouteKind::Unreachable => return Some(Err((Unroutable::Host, id))),
+                    RouteKind::Prohibit => return Some(Err((Unroutable::Access, id))),
+                    RouteKind::Blackhole => return Some(Err((Unroutable::Invalid, id))),
+                    RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast => {}
+                }
+                let good = |hop: &Nexthop| {
+                    hop.is_usable(ignore_link_state) && flow.oif.is_none_or(|oif| oif == hop.dev)
+                };
+                if let Some(nexthop) = route.nexthops.as_slice().iter().position(good) {
+                    return Some(Ok((id, nexthop)));
+                }
+            }
+        }
+        None
+    }
+
+    /// What the table `local` says about an address (`inet_addr_type_table`): the kind of its route, with its device.
+    /// None: some other address.
+    pub fn in_local_table(&self, addr: Ipv4Addr, iif: DevId) -> Option<(RouteKind, DevId)> {
+        let table = if self.rules.are_custom() { TableId::LOCAL } else { TableId::MAIN };
+        let (id, _) = self.in_table(table, &Flow::to(addr, iif), false)?.ok()?;
+        let route = &self.routes[id];
+        Some((route.kind, route.dev()?))
     }
 
     /// A route by its id.
@@ -119,72 +503,51 @@ impl Fib {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (RouteId, &Route)> {
         self.routes.iter()
     }
+
+    /// Whether all other gateways of a prefix-less route with the same rank are to be considered
+    /// (`tb_num_default > 1`).
+    pub fn has_several_defaults(&self, table: TableId) -> bool {
+        self.tables.get(&table).is_some_and(|table| {
+            table.by_length.last().is_some_and(|(len, all)| {
+                *len == 0 && all.values().map(Vec::len).sum::<usize>() > 1
+            })
+        })
+    }
+
+    /// What is known of a destination behind a next hop, if it is not too old (`find_exception`).
+    #[inline]
+    pub fn exception(
+        &self,
+        at: (RouteId, usize),
+        daddr: Ipv4Addr,
+        now: Nanos,
+    ) -> Option<Exception> {
+        if self.exceptions.is_empty() {
+            return None;
+        }
+        self.exceptions.get(&(at.0, at.1, daddr)).copied().filter(|it| now <= it.expires)
+    }
+
+    /// Remembers something of a destination behind a next hop (`update_or_create_fnhe`): a gateway or a path's MTU, each
+    /// kept where the news does not name it.
+    pub fn learn(&mut self, at: (RouteId, usize), daddr: Ipv4Addr, now: Nanos, news: Exception) {
+        let known = self.exceptions.entry((at.0, at.1, daddr)).or_default();
+        if known.expires < now {
+            *known = Exception::default();
+        }
+        known.gateway = news.gateway.or(known.gateway);
+        if news.pmtu_bytes.is_some() {
+            known.pmtu_bytes = news.pmtu_bytes;
+            known.mtu_locked = news.mtu_locked;
+        }
+        known.expires = news.expires;
+    }
+
+    /// What is known of destinations, in the order it was learnt (`ip route show cache`).
+    pub fn exceptions(&self) -> impl Iterator<Item = (RouteId, usize, Ipv4Addr, &Exception)> {
+        self.exceptions.iter().map(|(&(route, nexthop, daddr), it)| (route, nexthop, daddr, it))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    use super::*;
-    use crate::base::Id;
-
-    fn route(dst: &str, dev: usize, metric: u32) -> Route {
-        Route {
-            table: TableId::MAIN,
-            dst: dst.parse().expect("a prefix"),
-            kind: RouteKind::Unicast { via: None },
-            dev: DevId::from_index(dev),
-            prefsrc: None,
-            scope: Scope::Link,
-            metric,
-            origin: None,
-        }
-    }
-
-    fn dev_for(fib: &Fib, dst: [u8; 4]) -> Option<usize> {
-        fib.lookup(dst.into()).map(|id| fib.route(id).dev.index())
-    }
-
-    #[test]
-    fn the_longest_prefix_wins_whatever_the_order_of_adding() {
-        let mut fib = Fib::default();
-        for (dst, dev) in
-            [("10.244.1.0/24", 2), ("0.0.0.0/0", 1), ("10.244.1.7/32", 4), ("10.244.0.0/16", 3)]
-        {
-            fib.add(route(dst, dev, 0));
-        }
-        let found: Vec<_> = [[10, 244, 1, 7], [10, 244, 1, 8], [10, 244, 2, 8], [8, 8, 8, 8]]
-            .map(|ip| dev_for(&fib, ip))
-            .into();
-        assert_eq!(found, [Some(4), Some(2), Some(3), Some(1)]);
-    }
-
-    #[test]
-    fn the_local_table_is_asked_before_a_longer_prefix_in_main() {
-        let mut fib = Fib::default();
-        fib.add(route("127.0.0.1/32", 7, 0));
-        fib.add(Route {
-            table: TableId::LOCAL,
-            kind: RouteKind::Local,
-            ..route("127.0.0.0/8", 1, 0)
-        });
-        assert_eq!(dev_for(&fib, [127, 0, 0, 1]), Some(1));
-    }
-
-    #[test]
-    fn the_smallest_metric_wins_and_among_equals_the_first() {
-        let mut fib = Fib::default();
-        for (dev, metric) in [(1, 20), (2, 10), (3, 10)] {
-            fib.add(route("10.0.0.0/8", dev, metric));
-        }
-        assert_eq!(dev_for(&fib, [10, 1, 1, 1]), Some(2));
-    }
-
-    #[test]
-    fn without_a_matching_prefix_there_is_no_route() {
-        let mut fib = Fib::default();
-        fib.add(route("10.0.0.0/8", 1, 0));
-        assert_eq!(dev_for(&fib, [11, 0, 0, 1]), None);
-    }
-}
+mod tests;

@@ -3,9 +3,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::fib::RouteKind;
-use super::{Netns, ip, reject};
-use crate::base::{DevId, Hook, SocketId};
+use super::fib::{Flow, RouteKind};
+use super::multipath::Keys;
+use super::route::Routing;
+use super::{Netns, reject};
+use crate::base::{DevId, Hook, Nanos, SocketId};
 use crate::link::{Devices, Scope};
 use crate::netfilter::{AddrType, Around, At, ReversePath, Verdict};
 use crate::skb::{Dst, DstKind, Skb};
@@ -37,7 +39,7 @@ fn ask_rules<T: Tracer>(
     // Taken out while its rules look at the rest of the namespace.
     let mut netfilter = ns.netfilter.take()?;
     let at = At { ns: devices[ns.lo].ns, hook, in_dev, out_dev };
-    let verdict = netfilter.hook(ctx, &Surroundings { ns, devices }, at, skb);
+    let verdict = netfilter.hook(ctx, &Surroundings { ns, devices, now: ctx.now }, at, skb);
     ns.netfilter = Some(netfilter);
     match verdict {
         Verdict::Accept(skb) => Some(skb),
@@ -56,6 +58,13 @@ fn ask_rules<T: Tracer>(
 pub(super) struct Surroundings<'a> {
     pub ns: &'a Netns,
     pub devices: &'a Devices,
+    pub now: Nanos,
+}
+
+impl<'a> Surroundings<'a> {
+    const fn routing(&self) -> Routing<'a> {
+        Routing { ns: self.ns, devices: self.devices, now: self.now }
+    }
 }
 
 impl Around for Surroundings<'_> {
@@ -64,43 +73,51 @@ impl Around for Surroundings<'_> {
     }
 
     fn addr_type(&self, addr: Ipv4Addr, dev: Option<DevId>) -> AddrType {
-        if addr.is_broadcast() || addr.is_unspecified() {
-            return AddrType::Broadcast;
-        }
-        if addr.is_multicast() {
-            return AddrType::Multicast;
-        }
-        let Some(route) = self.ns.fib.lookup(addr).map(|id| self.ns.fib.route(id)) else {
-            return AddrType::Unicast;
-        };
-        match route.kind {
-            RouteKind::Local if dev.is_none_or(|dev| dev == route.dev) => AddrType::Local,
-            RouteKind::Broadcast if dev.is_none_or(|dev| dev == route.dev) => AddrType::Broadcast,
-            RouteKind::Local | RouteKind::Broadcast | RouteKind::Unicast { .. } => {
-                AddrType::Unicast
-            }
-        }
+        self.routing().addr_type(addr, dev)
     }
 
     fn reverse_path_ok(&self, question: ReversePath) -> bool {
-        let Some(id) = self.ns.fib.lookup(question.src) else { return false };
-        let route = self.ns.fib.route(id);
-        match route.kind {
-            RouteKind::Local => question.accept_local,
-            RouteKind::Broadcast => false,
-            RouteKind::Unicast { .. } => question.loose || route.dev == question.in_dev,
-        }
+        let saddr = match question.dst {
+            // To everybody: as if it were for nobody in particular (rpfilter_get_saddr).
+            dst if dst.is_multicast() || dst.is_broadcast() => Ipv4Addr::UNSPECIFIED,
+            dst => dst,
+        };
+        let flow = Flow {
+            tos: question.tos,
+            mark: question.mark,
+            ..Flow::to(question.src, self.ns.lo).from(saddr)
+        };
+        let Ok(found) = self.ns.fib.lookup_with(&flow, true) else { return false };
+        let route = self.ns.fib.route(found.route);
+        let kind_ok = route.kind == RouteKind::Unicast
+            || (route.kind == RouteKind::Local && question.accept_local);
+        let uses_dev = route.nexthops.as_slice().iter().any(|hop| hop.dev == question.in_dev);
+        kind_ok && (uses_dev || question.loose)
     }
 
     fn reroute(&self, skb: &Skb) -> Option<Dst> {
         let header = Header::parse(skb.payload()).ok()?;
-        let src = self.ns.owns(header.src).then_some(header.src);
-        ip::route_output(self.ns, header.dst, src, true).ok().map(|route| route.dst)
+        let own = self.routing().addr_type(header.src, None);
+        let saddr = match own {
+            AddrType::Local | AddrType::Unicast => header.src,
+            _ => Ipv4Addr::UNSPECIFIED,
+        };
+        let keys = Keys::of_packet(&header, skb.payload());
+        let flow = Flow {
+            tos: header.tos,
+            mark: skb.mark,
+            protocol: keys.protocol,
+            sport: keys.sport,
+            dport: keys.dport,
+            any_src: true,
+            ..Flow::to(header.dst, self.ns.lo).from(saddr)
+        };
+        self.routing().output(&flow, None).ok().map(|route| route.dst)
     }
 
     fn masquerade_addr(&self, dst: Dst) -> Option<Ipv4Addr> {
         let DstKind::Unicast { next_hop } = dst.to else { return None };
-        self.ns.select_addr(dst.dev, next_hop, Scope::Universe)
+        self.routing().select_addr(dst.dev, next_hop, Scope::Universe)
     }
 
     fn first_addr(&self, dev: DevId) -> Option<Ipv4Addr> {

@@ -1,55 +1,97 @@
 //! ICMP: answering echo requests, reporting errors and hearing them. Read net/ipv4/icmp.c first.
 //!
-//! Not modelled yet: the limit on all errors of a host together, redirects, timestamps.
+//! Not modelled yet: timestamps.
 
 use std::net::Ipv4Addr;
 
-use super::ip::{self, Delivered, OutputRoute};
+use super::fib::{Exception, Flow, Unroutable};
+use super::ip::{self, Delivered};
+use super::neigh::{self, Neighbour};
+use super::route::{About, Output, Refusal, Routing};
 use super::{Netns, socket::Bound};
-use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, SocketId};
-use crate::link::Devices;
-use crate::skb::{Ct, PacketType, Skb};
-use crate::trace::{
-    Birth, Ctx, DropReason, Event, Heard, LookupFor, NotModelled, RouteAnswer, Tracer,
-};
+use crate::base::{DevId, Nanos, PacketId, SocketId};
+use crate::link::{Devices, Scope};
+use crate::skb::{Ct, DstKind, Mark, PacketType, Skb};
+use crate::trace::{Birth, Ctx, DropReason, Event, Heard, Heed, LookupFor, NotModelled, Tracer};
 use crate::wire::icmp::{self, Error, Message, Quote};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, udp};
 
-/// Messages that change routes or path MTUs, which this engine does not keep.
-const REDIRECT: u8 = 5;
+/// `net.ipv4.route.gc_timeout`: how long a redirect is followed.
+const GC_TIMEOUT: Nanos = Nanos::from_secs(300);
+/// Messages that change path MTUs, which this engine does not keep.
 const UNREACHABLE: u8 = 3;
 const FRAGMENTATION_NEEDED: u8 = 4;
 
 /// Precedence bits of an error's TOS, `IPTOS_PREC_INTERNETCONTROL`.
 const INTERNETCONTROL: u8 = 0xc0;
+/// `INADDR_DUMMY`: the source of errors of a host that has no address (RFC 7600).
+const DUMMY: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 /// `RT_TOS`: the bits of a TOS that an error takes over.
 const TOS_MASK: u8 = 0x1e;
 
-/// How many more errors each host may be sent now (`inet_peer_xrlim_allow`): one a second, six at once.
-#[derive(Clone, Debug, Default)]
-pub struct ErrorRate {
-    /// Saved-up time, and when it was last counted.
-    saved: FxIndexMap<Ipv4Addr, (Nanos, Nanos)>,
+/// How many more ICMP errors the host may send to all together (`icmp_global_allow`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GlobalRate {
+    /// Below zero where more was used than was there.
+    credit: i64,
+    /// When credit was last given; None: long ago.
+    given: Option<Nanos>,
 }
 
-impl ErrorRate {
-    /// `icmp_ratelimit`: what one error costs.
-    const COST: Nanos = Nanos::from_secs(1);
-    /// `XRLIM_BURST_FACTOR` times the cost.
-    const MOST: Nanos = Nanos::from_secs(6);
-
-    fn allow(&mut self, dst: Ipv4Addr, now: Nanos) -> bool {
-        let (saved, counted) = self.saved.entry(dst).or_insert((Self::MOST, now));
-        *saved = (*saved + now.since(*counted)).min(Self::MOST);
-        *counted = now;
-        let allowed = *saved >= Self::COST;
-        if allowed {
-            *saved = saved.since(Self::COST);
+impl GlobalRate {
+    /// Whether one more may go. `per_sec` and `burst` are `icmp_msgs_per_sec` and `icmp_msgs_burst`.
+    fn allows(&mut self, per_sec: u32, burst: u32, now: Nanos) -> bool {
+        const SECOND: Nanos = Nanos::from_secs(1);
+        if self.credit > 0 {
+            return true;
         }
-        allowed
+        let since = self.given.map_or(SECOND, |given| now.since(given).min(SECOND));
+        let more = u64::from(per_sec) * since.0 / SECOND.0;
+        if since < Nanos::from_millis(20) || more == 0 {
+            return false;
+        }
+        self.given = Some(now);
+        let more = i64::try_from(more).unwrap_or(i64::MAX);
+        self.credit = self.credit.saturating_add(more).min(i64::from(burst));
+        true
     }
 }
+
+/// `icmpv4_global_allow`: whether the host may send one more message of a type. True in the answer: it counts against the
+/// limit of its receiver as well.
+fn allowed_by_all(ns: &mut Netns, (kind, code): (u8, u8), now: Nanos) -> Option<bool> {
+    const FRAGMENTATION_NEEDED: (u8, u8) = (3, 4);
+    let limits = ns.sysctl.icmp;
+    let limited = kind <= MAX_TYPE && limits.ratemask & 1 << kind != 0;
+    if !limited || (kind, code) == FRAGMENTATION_NEEDED {
+        return Some(false);
+    }
+    ns.icmp_rate.allows(limits.msgs_per_sec, limits.msgs_burst, now).then_some(true)
+}
+
+/// `icmpv4_xrlim_allow`: whether one host may be told once more.
+fn allowed_for_one<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    counts: bool,
+    (to, out): (Ipv4Addr, DevId),
+) -> bool {
+    if !counts {
+        return true;
+    }
+    let interval = ns.sysctl.icmp.ratelimit;
+    let allowed =
+        interval == Nanos::ZERO || out == ns.lo || ns.peers.allows_error(to, interval, ctx.now);
+    if allowed {
+        // None, one or two, so that nobody can count how many others were told (icmp_global_consume).
+        ns.icmp_rate.credit -= i64::from(ctx.rng.below(3));
+    }
+    allowed
+}
+
+/// `NR_ICMP_TYPES`: larger ones are no one's.
+const MAX_TYPE: u8 = 18;
 
 /// An ICMP message arrived (`icmp_rcv`).
 pub(super) fn receive<T: Tracer>(
@@ -88,6 +130,15 @@ pub(super) fn receive<T: Tracer>(
             }
             None => ctx.drop(dev, skb, DropReason::NoSocket),
         },
+        Message::Error { error: Error::Redirect { gateway }, quote } => {
+            match sender_of(ns, &quote) {
+                Some(_) => {
+                    take_redirect(ctx, ns, devices, dev, (header.src, gateway), &quote, &skb);
+                    ctx.consume(skb);
+                }
+                None => ctx.drop(dev, skb, DropReason::NoSocket),
+            }
+        }
         Message::Error { error, quote } => match sender_of(ns, &quote) {
             Some(socket) => {
                 hear(ctx, ns, devices, dev, socket, Heard::Error(error), &skb);
@@ -95,10 +146,7 @@ pub(super) fn receive<T: Tracer>(
             }
             None => ctx.drop(dev, skb, DropReason::NoSocket),
         },
-        // What a raw socket sends, pings among it, minds neither.
-        Message::Other { kind: REDIRECT, .. } if quotes_udp(&skb, header) => {
-            ip::not_modelled(ctx, devices, dev, skb, NotModelled::RedirectHeard);
-        }
+        // What a raw socket sends, pings among it, does not mind.
         Message::Other { kind: UNREACHABLE, code: FRAGMENTATION_NEEDED }
             if quotes_udp(&skb, header) =>
         {
@@ -127,6 +175,41 @@ pub(super) fn hear<T: Tracer>(
     ctx.event(skb.id, Event::SocketReceive { ns: devices[dev].ns, socket, heard });
 }
 
+/// A gateway tells of a shorter way (`__ip_do_redirect`): believed only if it is the gateway in use, and the new one is a
+/// neighbour that could be it. While nobody knows that neighbour's hardware address it is asked for, and the way stays as
+/// it was.
+fn take_redirect<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    dev: DevId,
+    (old, gateway): (Ipv4Addr, Ipv4Addr),
+    quote: &Quote,
+    skb: &Skb,
+) {
+    let flow =
+        Flow { protocol: quote.protocol.to_u8(), ..Flow::to(quote.dst, ns.lo).from(quote.src) };
+    let way = (Routing { ns, devices, now: ctx.now }).redirect(&flow, dev, (old, gateway));
+    let known =
+        way.map(|(_, out)| (ns.neigh.get(out, gateway).is_some_and(Neighbour::is_valid), out));
+    let heed = match known {
+        None => Heed::Refused,
+        Some((false, _)) => Heed::AsksFirst,
+        Some((true, _)) => Heed::Followed,
+    };
+    let (ns_id, dst) = (devices[ns.lo].ns, quote.dst);
+    ctx.event(skb.id, Event::RedirectHeard { ns: ns_id, dst, gateway, heed });
+    match (known, way) {
+        (Some((false, out)), _) => neigh::ask(ctx, ns, devices, (out, gateway), skb),
+        (Some((true, _)), Some((at, _))) => {
+            let expires = ctx.now + GC_TIMEOUT;
+            let news = Exception { gateway: Some(gateway), expires, ..Exception::default() };
+            ns.fib.learn(at, quote.dst, ctx.now, news);
+        }
+        (_, _) => {}
+    }
+}
+
 /// The socket whose packet an error quotes (`icmp_socket_deliver`).
 fn sender_of(ns: &Netns, quote: &Quote) -> Option<SocketId> {
     let bound = match quote.protocol {
@@ -151,9 +234,21 @@ fn echo_reply<T: Tracer>(
 ) {
     let reply = ctx.born(Some(skb.id), Birth::EchoReply);
     let ns_id = devices[dev].ns;
-    let Some(route) = route_for(ctx, ns, ns_id, reply, header.src, Some(header.dst)) else {
-        return;
+    let Some(counts) = allowed_by_all(ns, (0, code), ctx.now) else {
+        return ctx.event(reply, Event::RateLimited { ns: ns_id, dst: header.src });
     };
+    let mark = if ns.sysctl.fwmark_reflect { skb.mark } else { Mark(0) };
+    let src = Routing { ns, devices, now: ctx.now }.spec_dst(dev, header, skb);
+    let flow = Flow {
+        mark,
+        tos: header.tos,
+        protocol: Protocol::Icmp.to_u8(),
+        ..Flow::to(header.src, ns.lo).from(src)
+    };
+    let Some(route) = route_for(ctx, ns, devices, reply, &flow, None) else { return };
+    if !allowed_for_one(ctx, ns, counts, (header.src, route.dst.dev)) {
+        return ctx.event(reply, Event::RateLimited { ns: ns_id, dst: header.src });
+    }
     let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos: header.tos,
@@ -168,6 +263,7 @@ fn echo_reply<T: Tracer>(
     icmp::emit_echo(&mut frame, icmp::Echo::Reply { code }, id_and_seq, payload);
     let mut skb = Skb::new(reply, frame);
     skb.dst = Some(route.dst);
+    skb.mark = mark;
     ip::local_out(ctx, ns, devices, skb);
 }
 
@@ -184,55 +280,116 @@ pub(super) fn send_error<T: Tracer>(
     let ns_id = devices[ns.lo].ns;
     let quotes_an_error = header.protocol == Protocol::Icmp
         && packet.get(header.header_len).is_some_and(|&kind| icmp::is_error_type(kind));
+    let to = skb.dst.map(|dst| dst.to);
     if skb.pkt_type != PacketType::Host
         || header.fragment_offset != 0
-        || header.dst.is_broadcast()
-        || header.dst.is_multicast()
+        || to == Some(DstKind::Broadcast)
         || quotes_an_error
     {
         return ctx.event(skb.id, Event::NoErrorForThis { ns: ns_id, error });
     }
+    let limited = Event::RateLimited { ns: ns_id, dst: header.src };
+    let by_lo = skb.iif == Some(ns.lo);
+    let counts = if by_lo {
+        false
+    } else {
+        match allowed_by_all(ns, error.type_and_code(), ctx.now) {
+            Some(counts) => counts,
+            None => return ctx.event(skb.id, limited),
+        }
+    };
     let id = ctx.born(Some(skb.id), Birth::IcmpError(error));
-    let src = ns.owns(header.dst).then_some(header.dst);
-    let Some(route) = route_for(ctx, ns, ns_id, id, header.src, src) else { return };
-    if route.dst.dev != ns.lo && !ns.icmp_rate.allow(header.src, ctx.now) {
-        return ctx.event(id, Event::RateLimited { ns: ns_id, dst: header.src });
+    let routing = Routing { ns, devices, now: ctx.now };
+    let src = match (to, skb.iif) {
+        (Some(DstKind::Local), _) => header.dst,
+        (_, Some(dev)) if ns.sysctl.icmp.errors_use_inbound_ifaddr => {
+            routing.select_addr(dev, header.src, Scope::Link).unwrap_or(Ipv4Addr::UNSPECIFIED)
+        }
+        (_, _) => Ipv4Addr::UNSPECIFIED,
+    };
+    let tos = header.tos & TOS_MASK | INTERNETCONTROL;
+    let (kind, code) = error.type_and_code();
+    let mark = if ns.sysctl.fwmark_reflect { skb.mark } else { Mark(0) };
+    let flow = Flow {
+        mark,
+        tos,
+        protocol: Protocol::Icmp.to_u8(),
+        dport: u16::from_be_bytes([kind, code]),
+        ..Flow::to(header.src, ns.lo).from(src)
+    };
+    let about = Some((&header, packet));
+    let Some(route) = route_for(ctx, ns, devices, id, &flow, about) else { return };
+    if route.dst.to == DstKind::Broadcast {
+        return;
     }
+    if !allowed_for_one(ctx, ns, counts, (header.src, route.dst.dev)) {
+        return ctx.event(id, limited);
+    }
+    let src = if route.src.is_unspecified() { DUMMY } else { route.src };
     let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
-        tos: header.tos & TOS_MASK | INTERNETCONTROL,
+        tos,
         identification: ctx.rng.bits16(),
         dont_fragment: false,
         ttl_hops: ns.sysctl.default_ttl_hops,
         protocol: Protocol::Icmp,
-        src: route.src,
+        src,
         dst: header.src,
     }
     .emit(&mut frame, icmp::LEN + icmp::quoted_len(header.total_len));
     icmp::emit_error(&mut frame, error, &packet[..header.total_len]);
     let mut error_skb = Skb::new(id, frame);
     error_skb.dst = Some(route.dst);
+    error_skb.mark = mark;
     error_skb.ct = Ct::attached_to(skb.ct);
     ip::local_out(ctx, ns, devices, error_skb);
+}
+
+/// A packet that arrived cannot be routed (`ip_error`).
+pub(super) fn unroutable<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    dev: DevId,
+    unroutable: Unroutable,
+    skb: Skb,
+) {
+    let forwards = Routing { ns, devices, now: ctx.now }.forwards(dev);
+    let error = match unroutable {
+        _ if !forwards => None,
+        Unroutable::Net => Some(Error::NetUnreachable),
+        Unroutable::Host => Some(Error::HostUnreachable),
+        Unroutable::Access => Some(Error::AdminProhibited),
+        Unroutable::Invalid => None,
+    };
+    if let (Some(error), Ok(header)) = (error, Header::parse(skb.payload())) {
+        if ns.peers.allows_route_error(header.src, ctx.now) {
+            send_error(ctx, ns, devices, error, &skb);
+        } else {
+            let ns = devices[dev].ns;
+            ctx.event(skb.id, Event::RateLimited { ns, dst: header.src });
+        }
+    }
+    ctx.drop(dev, skb, Refusal::Unroutable(unroutable).reason(forwards));
 }
 
 /// The route of a message the stack sends by itself; without one there is no message.
 fn route_for<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &Netns,
-    ns_id: NsId,
+    devices: &Devices,
     packet: PacketId,
-    dst: Ipv4Addr,
-    src: Option<Ipv4Addr>,
-) -> Option<OutputRoute> {
-    let purpose = LookupFor::Output;
-    match ip::route_output(ns, dst, src, false) {
+    flow: &Flow,
+    about: About<'_>,
+) -> Option<Output> {
+    let (ns_id, dst) = (devices[ns.lo].ns, flow.daddr);
+    match (Routing { ns, devices, now: ctx.now }).output(flow, about) {
         Ok(route) => {
-            let answer = RouteAnswer::Route(route.route);
-            ctx.event(packet, Event::RouteLookup { ns: ns_id, dst, purpose, answer });
+            route.because.tell(ctx, packet, ns_id, (dst, LookupFor::Output));
             Some(route)
         }
-        Err(error) => {
+        Err((error, because)) => {
+            because.tell_failure(ctx, packet, ns_id, (dst, LookupFor::Output));
             ctx.event(packet, Event::SendFailed { ns: ns_id, dst, error });
             None
         }

@@ -1,15 +1,11 @@
 //! IPv4 input, forwarding and output. Read `net/ipv4/ip_input.c`, `ip_forward.c`, `ip_output.c` and `route.c` first.
 
-use std::net::Ipv4Addr;
-
-use super::fib::RouteKind;
-use super::{Netns, hooks, icmp, is_loopback, neigh, udp};
-use crate::base::{DevId, Hook, Mac, RouteId};
-use crate::link::{Devices, Scope};
+use super::route::{Arrived, Refusal, Routing};
+use super::{Netns, hooks, icmp, neigh, udp};
+use crate::base::{DevId, Hook, Mac};
+use crate::link::Devices;
 use crate::skb::{Dst, DstKind, PacketType, Skb};
-use crate::trace::{
-    Ctx, DropReason, Event, LookupFor, Next, NotModelled, RouteAnswer, SendError, Tracer,
-};
+use crate::trace::{Ctx, DropReason, Event, LookupFor, Next, NotModelled, RouteAnswer, Tracer};
 use crate::wire::eth::{self, EtherType};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, icmp::Error};
@@ -35,6 +31,7 @@ pub(super) fn receive<T: Tracer>(
     }
     skb.frame.truncate(eth::LEN + header.total_len); // padding of short frames, as pskb_trim_rcsum does
 
+    skb.iif = Some(dev);
     skb.socket = None; // skb_orphan: what arrives is nobody's yet
     let passed_by_bridge = skb.bridge.take().is_some(); // ip_sabotage_in: br_netfilter was here already
     if ns.netfilter.is_none() || passed_by_bridge {
@@ -69,11 +66,9 @@ fn receive_finish<T: Tracer>(
         }
         None => match route_received(ctx, ns, devices, dev, header, &skb) {
             Ok(dst) => dst,
-            Err(reason) => {
-                if reason == DropReason::IpInNoRoutes {
-                    icmp::send_error(ctx, ns, devices, Error::NetUnreachable, &skb);
-                }
-                return ctx.drop(dev, skb, reason);
+            Err(Refusal::Martian(reason)) => return ctx.drop(dev, skb, reason),
+            Err(Refusal::Unroutable(error)) => {
+                return icmp::unroutable(ctx, ns, devices, dev, error, skb);
             }
         },
     };
@@ -85,6 +80,7 @@ fn receive_finish<T: Tracer>(
 }
 
 /// `ip_route_input`: where a packet that arrived goes, or why it goes nowhere.
+#[inline]
 pub(super) fn route_received<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &Netns,
@@ -92,42 +88,17 @@ pub(super) fn route_received<T: Tracer>(
     dev: DevId,
     header: &Header,
     skb: &Skb,
-) -> Result<Dst, DropReason> {
-    let ns_id = devices[dev].ns;
-    let mut looked_up = |answer| {
-        let (dst, purpose) = (header.dst, LookupFor::Input);
-        ctx.event(skb.id, Event::RouteLookup { ns: ns_id, dst, purpose, answer });
-    };
-    let id = match route_input(ns, devices, dev, header.src, header.dst) {
-        Input::Refused(reason) => return Err(reason),
-        Input::LimitedBroadcast => {
-            return Ok(Dst { route: None, dev, to: DstKind::Broadcast });
-        }
-        Input::NoRoute => {
-            looked_up(RouteAnswer::None);
-            return Err(if ns.sysctl.ip_forward {
-                DropReason::IpInNoRoutes
-            } else {
-                DropReason::IpInAddrErrors
-            });
-        }
-        Input::Route(id) => id,
-    };
-    looked_up(RouteAnswer::Route(id));
-    let route = ns.fib.route(id);
-    let reached = |dev, to| Ok(Dst { route: Some(id), dev, to });
-    let own_source = || ns.owns_source(devices, dev, header.src);
-    match route.kind {
-        RouteKind::Broadcast => reached(dev, DstKind::Broadcast),
-        RouteKind::Unicast { .. } if !ns.sysctl.ip_forward => Err(DropReason::IpInAddrErrors),
-        RouteKind::Local | RouteKind::Unicast { .. } if own_source() => {
-            Err(DropReason::IpLocalSource)
-        }
-        RouteKind::Local => reached(ns.lo, DstKind::Local),
-        RouteKind::Unicast { via } => {
-            reached(route.dev, DstKind::Unicast { next_hop: via.unwrap_or(header.dst) })
-        }
-    }
+) -> Result<Dst, Refusal> {
+    let routing = Routing { ns, devices, now: ctx.now };
+    let (way, because) = routing.input(&Arrived {
+        dev,
+        src: header.src,
+        dst: header.dst,
+        mark: skb.mark,
+        packet: Some((header, skb.payload())),
+    });
+    because.tell(ctx, skb.id, devices[dev].ns, (header.dst, LookupFor::Input));
+    way
 }
 
 pub(super) fn header_drop_reason(malformed: Malformed) -> DropReason {
@@ -147,57 +118,6 @@ pub(super) fn not_modelled<T: Tracer>(
 ) {
     ctx.event(skb.id, Event::NotModelled { ns: devices[dev].ns, what });
     ctx.drop(dev, skb, DropReason::NotModelled);
-}
-
-enum Input {
-    Route(RouteId),
-    /// To 255.255.255.255, which needs no route.
-    LimitedBroadcast,
-    NoRoute,
-    Refused(DropReason),
-}
-
-/// `ip_route_input_slow`: the checks on both addresses, then the tables.
-fn route_input(ns: &Netns, devices: &Devices, dev: DevId, src: Ipv4Addr, dst: Ipv4Addr) -> Input {
-    if src.is_multicast() || src.is_broadcast() {
-        return Input::Refused(DropReason::IpInvalidSource);
-    }
-    if dst.is_broadcast() || (src.is_unspecified() && dst.is_unspecified()) {
-        return Input::LimitedBroadcast;
-    }
-    if src.octets()[0] == 0 {
-        return Input::Refused(DropReason::IpInvalidSource);
-    }
-    if dst.octets()[0] == 0 || dst.is_multicast() {
-        return Input::Refused(DropReason::IpInvalidDest);
-    }
-    if (src.is_loopback() || dst.is_loopback()) && !is_loopback(&devices[dev]) {
-        return Input::Refused(DropReason::IpLocalnet);
-    }
-    ns.fib.lookup(dst).map_or(Input::NoRoute, Input::Route)
-}
-
-/// Whether a packet from `src` to `dst` arriving on `dev` would be delivered here; ARP asks the same.
-pub(super) fn is_local_input(
-    ns: &Netns,
-    devices: &Devices,
-    dev: DevId,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-) -> bool {
-    match route_input(ns, devices, dev, src, dst) {
-        Input::Route(id) => {
-            ns.fib.route(id).kind == RouteKind::Local && !ns.owns_source(devices, dev, src)
-        }
-        Input::LimitedBroadcast | Input::NoRoute | Input::Refused(_) => false,
-    }
-}
-
-impl Netns {
-    /// Whether a packet from outside carries one of this host's own addresses as its source.
-    fn owns_source(&self, devices: &Devices, dev: DevId, src: Ipv4Addr) -> bool {
-        !is_loopback(&devices[dev]) && self.owns(src)
-    }
 }
 
 /// How a packet came to this host.
@@ -284,55 +204,23 @@ fn forward<T: Tracer>(
         icmp::send_error(ctx, ns, devices, Error::TtlExceeded, &skb);
         return ctx.drop(from, skb, DropReason::IpTtlExceeded);
     }
-    if header.total_len > devices[to].mtu_bytes as usize {
+    let mtu_bytes = Routing { ns, devices, now: ctx.now }.mtu(&dst, header.dst, true);
+    if header.total_len > mtu_bytes as usize {
         return not_modelled(ctx, devices, from, skb, NotModelled::Fragmentation);
     }
     let ns_id = devices[from].ns;
     ipv4::decrease_ttl(skb.payload_mut());
     ctx.event(skb.id, Event::Forward { ns: ns_id, from, to, ttl_hops: header.ttl_hops - 1 });
-    if from == to {
-        ctx.event(skb.id, Event::NotModelled { ns: ns_id, what: NotModelled::IcmpRedirect });
+    if dst.redirect && ns.peers.allows_redirect(header.src, ctx.now) {
+        let gateway = match dst.to {
+            DstKind::Unicast { next_hop } => next_hop,
+            DstKind::Local | DstKind::Broadcast => header.dst,
+        };
+        icmp::send_error(ctx, ns, devices, Error::Redirect { gateway }, &skb);
     }
     let at = (Hook::Forward, Some(from), Some(to));
     let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
     output(ctx, ns, devices, skb);
-}
-
-/// Where a packet of this host's own goes, and from which address.
-#[derive(Clone, Copy)]
-pub(super) struct OutputRoute {
-    pub dst: Dst,
-    pub route: RouteId,
-    pub src: Ipv4Addr,
-}
-
-/// `ip_route_output_key`: route and source address for a packet to `dst`.
-#[inline]
-pub(super) fn route_output(
-    ns: &Netns,
-    dst: Ipv4Addr,
-    src: Option<Ipv4Addr>,
-    broadcast_allowed: bool,
-) -> Result<OutputRoute, SendError> {
-    let id = ns.fib.lookup(dst).ok_or(SendError::NetUnreachable)?;
-    let route = ns.fib.route(id);
-    let (dev, to) = match route.kind {
-        RouteKind::Local => (ns.lo, DstKind::Local),
-        RouteKind::Broadcast if !broadcast_allowed => return Err(SendError::Access),
-        RouteKind::Broadcast => (route.dev, DstKind::Broadcast),
-        RouteKind::Unicast { via } => {
-            (route.dev, DstKind::Unicast { next_hop: via.unwrap_or(dst) })
-        }
-    };
-    let chosen = src.or(route.prefsrc).or(match route.kind {
-        RouteKind::Local => Some(dst),
-        RouteKind::Broadcast | RouteKind::Unicast { via: None } => {
-            ns.select_addr(route.dev, dst, route.scope)
-        }
-        RouteKind::Unicast { via: Some(via) } => ns.select_addr(route.dev, via, Scope::Universe),
-    });
-    let src = chosen.ok_or(SendError::NoSource)?;
-    Ok(OutputRoute { dst: Dst { route: Some(id), dev, to }, route: id, src })
 }
 
 /// An empty frame with room for its Ethernet header.

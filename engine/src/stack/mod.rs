@@ -1,7 +1,6 @@
 //! One network namespace's own stack: addresses, routes, neighbours, ARP, IPv4, ICMP, UDP. Read net/ipv4/ first.
 //!
-//! Not modelled yet, and refused or said aloud where it would matter: policy rules beyond the three default
-//! ones, TCP endpoints, IPv6, fragments, ICMP redirects, reverse path filtering.
+//! Not modelled yet, and refused or said aloud where it would matter: TCP endpoints, IPv6, fragments.
 
 pub mod arp;
 pub mod br_netfilter;
@@ -9,23 +8,28 @@ pub mod fib;
 mod hooks;
 pub mod icmp;
 pub mod ip;
+pub mod multipath;
 pub mod neigh;
+pub mod peer;
 mod reject;
+mod route;
+pub mod rule;
 pub mod socket;
 pub mod udp;
-pub mod vxlan;
 
 use std::net::Ipv4Addr;
 
-use crate::base::{DevId, OriginId};
-use crate::link::{Device, Devices, IfAddr, Scope};
+use crate::base::{DevId, Nanos, OriginId};
+use crate::link::{Devconf, Device, Devices, IfAddr};
 use crate::netfilter::Netfilter;
 use crate::skb::Skb;
 use crate::trace::{Ctx, DropReason, Event, NotModelled, Tracer};
 use crate::wire::eth::{self, EtherType};
 
 use fib::Fib;
+use multipath::Multipath;
 use neigh::NeighTable;
+use peer::Peers;
 use socket::Sockets;
 
 /// A network namespace.
@@ -41,7 +45,8 @@ pub struct Netns {
     pub sockets: Sockets,
     /// None as long as there is no rule, no set and no tracked connection.
     pub netfilter: Option<Box<Netfilter>>,
-    pub icmp_rate: icmp::ErrorRate,
+    pub peers: Peers,
+    pub icmp_rate: icmp::GlobalRate,
     pub sysctl: Sysctl,
     pub origin: Option<OriginId>,
 }
@@ -49,8 +54,10 @@ pub struct Netns {
 /// The settings that this stack reads (`net.ipv4.*`).
 #[derive(Clone, Copy, Debug)]
 pub struct Sysctl {
-    /// `ip_forward`.
-    pub ip_forward: bool,
+    /// `conf.all`, which each device's own settings are combined with.
+    pub all: Devconf,
+    /// `conf.default`, which new devices copy.
+    pub default: Devconf,
     /// `ip_default_ttl`.
     pub default_ttl_hops: u8,
     /// `icmp_echo_ignore_broadcasts`.
@@ -59,16 +66,54 @@ pub struct Sysctl {
     pub icmp_echo_ignore_all: bool,
     /// `net.bridge.bridge-nf-call-iptables`.
     pub bridge_nf_call_iptables: bool,
+    pub icmp: IcmpLimits,
+    /// `fwmark_reflect`: what the kernel itself answers bears the mark of what it answers.
+    pub fwmark_reflect: bool,
+    /// `ip_forward_use_pmtu`.
+    pub forward_use_pmtu: bool,
+    pub multipath: Multipath,
+}
+
+/// How many ICMP messages may be sent, and from where (`net.ipv4.icmp_*`).
+#[derive(Clone, Copy, Debug)]
+pub struct IcmpLimits {
+    /// `icmp_ratelimit`: the time in which one host is told one thing; zero: no limit.
+    pub ratelimit: Nanos,
+    /// `icmp_ratemask`: the types that are limited, as bits.
+    pub ratemask: u32,
+    /// `icmp_msgs_per_sec`: to all hosts together.
+    pub msgs_per_sec: u32,
+    /// `icmp_msgs_burst`: of these, at once.
+    pub msgs_burst: u32,
+    /// `icmp_errors_use_inbound_ifaddr`: an error's source is an address of the device that the packet came in by.
+    pub errors_use_inbound_ifaddr: bool,
+}
+
+impl Default for IcmpLimits {
+    fn default() -> Self {
+        Self {
+            ratelimit: Nanos::from_secs(1),
+            ratemask: 0x1818, // unreachable, source quench, time exceeded, parameter problem
+            msgs_per_sec: 1000,
+            msgs_burst: 50,
+            errors_use_inbound_ifaddr: false,
+        }
+    }
 }
 
 impl Default for Sysctl {
     fn default() -> Self {
         Self {
-            ip_forward: false,
+            all: Devconf::all(),
+            default: Devconf::new_device(),
             default_ttl_hops: 64,
             icmp_echo_ignore_broadcasts: true,
             icmp_echo_ignore_all: false,
             bridge_nf_call_iptables: false,
+            icmp: IcmpLimits::default(),
+            fwmark_reflect: false,
+            forward_use_pmtu: false,
+            multipath: Multipath::default(),
         }
     }
 }
@@ -78,22 +123,6 @@ impl Netns {
     pub fn owns(&self, ip: Ipv4Addr) -> bool {
         self.addrs.iter().any(|a| a.local == ip)
     }
-
-    /// The address that speaks for `dev` toward `dst` (`inet_select_addr`): the first one in whose prefix `dst` lies,
-    /// else the device's first, else any address of the namespace with a wide enough scope.
-    pub fn select_addr(&self, dev: DevId, dst: Ipv4Addr, scope: Scope) -> Option<Ipv4Addr> {
-        let usable = |a: &&IfAddr| a.scope <= scope;
-        let on_dev = || self.addrs.iter().filter(|a| a.dev == dev).filter(usable);
-        on_dev()
-            .find(|a| contains(a, dst))
-            .or_else(|| on_dev().next())
-            .or_else(|| self.addrs.iter().filter(usable).find(|a| a.scope != Scope::Link))
-            .map(|a| a.local)
-    }
-}
-
-fn contains(addr: &IfAddr, ip: Ipv4Addr) -> bool {
-    ipnet::Ipv4Net::new(addr.local, addr.prefix_len).is_ok_and(|net| net.contains(&ip))
 }
 
 /// A frame reached the stack (`__netif_receive_skb_core`, the protocol handlers).

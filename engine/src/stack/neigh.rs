@@ -169,6 +169,27 @@ pub fn output<T: Tracer>(
     transmit(ctx, devices, dev, next_hop, known, skb);
 }
 
+/// Asks for an address that no packet waits for, unless it is known or asked for already (`neigh_event_send`). `skb` is
+/// what made it of interest.
+pub(super) fn ask<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    key: (DevId, Ipv4Addr),
+    skb: &Skb,
+) {
+    let now = ctx.now;
+    let new = || Neighbour::new(Nud::None, Mac::ZERO, now);
+    let entry = ns.neigh.entries.entry(key).or_insert_with(new);
+    if matches!(entry.state, Nud::None | Nud::Failed) {
+        entry.probes = PROBES; // counted past the unicast ones, as in __neigh_event_send
+        (entry.used, entry.updated) = (now, now);
+        change(ctx, entry, key, skb, Nud::Incomplete, NeighCause::Needed);
+        start_timer(ctx, entry, key, RETRANS);
+        probe(ctx, ns, devices, key);
+    }
+}
+
 #[inline]
 fn transmit<T: Tracer>(
     ctx: &mut Ctx<'_, T>,

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::base::{Arena, DevId, FxIndexMap, SocketId};
+use crate::base::{Arena, FxIndexMap, SocketId};
 
 /// What a socket is bound to, besides an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,8 +23,6 @@ pub enum Program {
     Reads,
     /// Sends these bytes back to whoever sent.
     Answers(Vec<u8>),
-    /// The kernel's own: what arrives is for these VXLAN devices, each with its network identifier.
-    Tunnel(Vec<DevId>),
 }
 
 /// A socket.
@@ -66,6 +64,11 @@ impl Sockets {
         let id = self.sockets.push(socket);
         self.by_port.entry(bound).or_default().push(id);
         Ok(id)
+    }
+
+    /// Closes the sockets of a port or echo identifier, so that nothing finds them any more.
+    pub(crate) fn close(&mut self, bound: Bound) {
+        self.by_port.shift_remove(&bound);
     }
 
     /// The socket that a packet to `dst` is for: one bound to that address, else one bound to any.

@@ -2,14 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use super::ip::{self, Delivered, OutputRoute};
-use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
-use crate::base::{DevId, NsId, PacketId, SocketId};
+use super::fib::Flow;
+use super::ip::{self, Delivered};
+use super::route::{Output, Routing};
+use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program};
+use crate::base::{DevId, PacketId, SocketId};
 use crate::link::Devices;
-use crate::skb::Skb;
-use crate::trace::{
-    Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, RouteAnswer, SendError, Tracer,
-};
+use crate::skb::{DstKind, Skb};
+use crate::trace::{Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, SendError, Tracer};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, icmp, icmp::Error, udp};
 
@@ -38,12 +38,6 @@ pub(super) fn receive<T: Tracer>(
         }
         return ctx.drop(dev, skb, DropReason::NoSocket);
     };
-    match ns.sockets.get(socket).program {
-        Program::Tunnel(_) => {
-            return vxlan::receive(ctx, ns, devices, (dev, socket), header, skb);
-        }
-        Program::Reads | Program::Answers(_) => {}
-    }
     stack_icmp::hear(ctx, ns, devices, dev, socket, Heard::Data, &skb);
     if let Program::Answers(_) = ns.sockets.get(socket).program {
         ctx.out.push(Next::Answer {
@@ -91,7 +85,19 @@ pub fn send<T: Tracer>(
     let dst_port = if let To::Udp { port, .. } = to { port } else { 0 };
     ctx.event(id, Event::SocketSend { ns: ns_id, socket, dst, dst_port });
 
-    let route = route(ctx, ns, ns_id, id, dst, src.or(ns.sockets.get(socket).addr))?;
+    let src = src.or(ns.sockets.get(socket).addr);
+    let (protocol, sport, ports) = match (to, bound) {
+        (To::Udp { port: dport, .. }, Bound::Udp { port }) => (Protocol::Udp, port, dport),
+        // A raw socket's flow has type and code where the port would be.
+        (To::Echo { .. }, _) | (To::Udp { .. }, Bound::Ping { .. }) => (Protocol::Icmp, 0, 8 << 8),
+    };
+    let flow = Flow {
+        protocol: protocol.to_u8(),
+        sport,
+        dport: ports,
+        ..Flow::to(dst, ns.lo).from(src.unwrap_or(Ipv4Addr::UNSPECIFIED))
+    };
+    let route = route(ctx, ns, devices, id, &flow)?;
     let len = payload.len() + udp::LEN; // an echo header has as many bytes
     let mtu_bytes = devices[route.dst.dev].mtu_bytes;
     if ipv4::LEN + len > (mtu_bytes as usize).min(usize::from(u16::MAX)) {
@@ -134,29 +140,27 @@ pub fn send<T: Tracer>(
 fn route<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &Netns,
-    ns_id: NsId,
+    devices: &Devices,
     packet: PacketId,
-    dst: Ipv4Addr,
-    src: Option<Ipv4Addr>,
-) -> Result<OutputRoute, SendError> {
-    match ip::route_output(ns, dst, src, false) {
+    flow: &Flow,
+) -> Result<Output, SendError> {
+    let (ns_id, dst) = (devices[ns.lo].ns, flow.daddr);
+    let failed = match (Routing { ns, devices, now: ctx.now }).output(flow, None) {
         Ok(route) => {
-            let answer = RouteAnswer::Route(route.route);
-            ctx.event(
-                packet,
-                Event::RouteLookup { ns: ns_id, dst, purpose: LookupFor::Output, answer },
-            );
-            if src.is_none() {
-                ctx.event(
-                    packet,
-                    Event::SourceChosen { ns: ns_id, src: route.src, route: route.route },
-                );
+            route.because.tell(ctx, packet, ns_id, (dst, LookupFor::Output));
+            if let (true, Some(id)) = (flow.saddr.is_unspecified(), route.dst.route) {
+                ctx.event(packet, Event::SourceChosen { ns: ns_id, src: route.src, route: id });
             }
-            Ok(route)
+            if route.dst.to != DstKind::Broadcast {
+                return Ok(route);
+            }
+            SendError::Access
         }
-        Err(error) => {
-            ctx.event(packet, Event::SendFailed { ns: ns_id, dst, error });
-            Err(error)
+        Err((error, because)) => {
+            because.tell_failure(ctx, packet, ns_id, (dst, LookupFor::Output));
+            error
         }
-    }
+    };
+    ctx.event(packet, Event::SendFailed { ns: ns_id, dst, error: failed });
+    Err(failed)
 }

@@ -1,12 +1,12 @@
 //! The reasons of a step: one sentence a decision, naming the table entry or setting and the kernel function.
 
 use super::words::Names;
-use super::{Because, Step, connection};
+use super::{Because, Step};
 use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
-    Birth, Event, FdbAnswer, Heard, Learnt, LookupFor, NeighCause, Nud, Recorder, RouteAnswer,
-    SendError, Skipped, TunnelAnswer, TunnelLearnt,
+    Birth, Event, FdbAnswer, Heard, Heed, Learnt, LookupFor, NeighCause, Nud, Recorder,
+    RouteAnswer, SendError, Skipped,
 };
 use crate::world::World;
 
@@ -38,7 +38,7 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             let (text, kernel) = match world.devices[from].kind {
                 DeviceKind::Loopback => (format!("{out} receives what it sends"), "loopback_xmit"),
                 DeviceKind::Veth { .. } => (format!("the peer of {out} is {into}"), "veth_xmit"),
-                DeviceKind::Ethernet { .. } | DeviceKind::Bridge(_) | DeviceKind::Vxlan(_) => {
+                DeviceKind::Ethernet { .. } | DeviceKind::Bridge(_) => {
                     (format!("the cable of {out} ends at {into}"), "ndo_start_xmit")
                 }
             };
@@ -98,58 +98,6 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             };
             (text, "br_fdb_find_rcu", origin)
         }
-        Event::TunnelLookup { dev, mac, answer } => {
-            let at = names.short(dev);
-            let text = match answer {
-                TunnelAnswer::Entry => {
-                    format!("the forwarding table of {at} says at which remote {mac} is")
-                }
-                TunnelAnswer::Default => {
-                    format!(
-                        "{at} has no entry for {mac}: it sends to all remotes of its default entry"
-                    )
-                }
-                TunnelAnswer::None => format!("{at} has no entry for {mac}, and no default entry"),
-            };
-            (text, "vxlan_find_mac", world.devices[dev].origin)
-        }
-        Event::TunnelForgot { dev, mac } => (
-            format!("{} forgot {mac}: not heard of for too long", names.short(dev)),
-            "vxlan_cleanup",
-            None,
-        ),
-        Event::Encapsulate { dev, remote, .. } => (
-            format!("{} wraps the frame into a datagram to {}", names.short(dev), remote.ip),
-            "vxlan_xmit_one",
-            world.devices[dev].origin,
-        ),
-        Event::EncapsulateBypass { to, .. } => (
-            format!("the remote is this host itself: {} gets the frame as it is", names.short(to)),
-            "encap_bypass_if_local",
-            world.devices[to].origin,
-        ),
-        Event::Decapsulate { dev, vni, .. } => (
-            format!("the network identifier {vni} is that of {}", names.short(dev)),
-            "vxlan_rcv",
-            world.devices[dev].origin,
-        ),
-        Event::TunnelLearn { dev, mac, remote, learnt } => {
-            let at = names.short(dev);
-            let text = match learnt {
-                TunnelLearnt::New => format!("{at} learns: {mac} is behind {remote}"),
-                TunnelLearnt::Moved { from } => {
-                    format!("{at} had {mac} behind {from}; now it is behind {remote}")
-                }
-                TunnelLearnt::Refreshed => {
-                    format!("{at} knew already that {mac} is behind {remote}")
-                }
-                TunnelLearnt::StaysStatic => {
-                    format!("{at} has a static entry that says {mac} is not behind {remote}")
-                }
-                TunnelLearnt::Full => format!("{at} learns nothing more: its table is full"),
-            };
-            (text, "vxlan_snoop", None)
-        }
         Event::PortSkipped { port, why, .. } => {
             let at = names.short(port);
             let (text, kernel) = match why {
@@ -196,17 +144,6 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "br_nf_pre_routing_finish",
             None,
         ),
-        event @ (Event::CtMade { .. }
-        | Event::CtFound { .. }
-        | Event::CtInvalid { .. }
-        | Event::CtConfirmed { .. }
-        | Event::CtClash { .. }
-        | Event::CtReport { .. }
-        | Event::NatBound { .. }
-        | Event::NatRewrote { .. }) => {
-            let (text, kernel) = connection::reason(&names, event)?;
-            (text, kernel, None)
-        }
         Event::BridgeUp { bridge } => (
             format!("{} hands it to {}'s own stack", names.short(bridge), names.ns_of(bridge)),
             "br_pass_frame_up",
@@ -235,8 +172,61 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
                     None,
                 ),
                 RouteAnswer::None => (format!("{host} has no route to {dst}"), kernel, None),
+                RouteAnswer::Rule { priority } => {
+                    let rule = names.rule(ns, priority);
+                    (
+                        format!("policy rule {priority} of {host} says: {rule}"),
+                        "fib4_rule_action",
+                        None,
+                    )
+                }
             }
         }
+        Event::PolicyRule { ns, priority } => (
+            format!(
+                "policy rule {priority} of {} decides: {}",
+                names.ns(ns),
+                names.rule(ns, priority)
+            ),
+            "fib_rules_lookup",
+            None,
+        ),
+        Event::NexthopChosen { ns, route, nexthop } => {
+            let hops = world.netns[ns].fib.route(route).nexthops.as_slice();
+            let way = hops.get(usize::from(nexthop)).map_or_else(String::new, |hop| {
+                let via = hop.via.map_or_else(String::new, |via| format!(" via {via}"));
+                format!(": {}{via}", names.short(hop.dev))
+            });
+            (
+                format!(
+                    "a hash of the flow chooses next hop {} of {}{way}",
+                    u16::from(nexthop) + 1,
+                    hops.len()
+                ),
+                "fib_select_multipath",
+                None,
+            )
+        }
+        Event::RedirectHeard { ns, dst, gateway, heed } => {
+            let host = names.ns(ns);
+            let text = match heed {
+                Heed::Followed => {
+                    format!("{host} sends by {gateway} what goes to {dst} from now on")
+                }
+                Heed::AsksFirst => format!(
+                    "{host} does not know {gateway} yet: it asks, and goes on by its old gateway to {dst}"
+                ),
+                Heed::Refused => format!(
+                    "{host} does not believe that {gateway} is nearer to {dst}: that is not its gateway's word, or redirects are not accepted"
+                ),
+            };
+            (text, "__ip_do_redirect", None)
+        }
+        Event::RedirectFollowed { dst, gateway, .. } => (
+            format!("a redirect told of a shorter way to {dst}: {gateway}"),
+            "find_exception",
+            None,
+        ),
         Event::SourceChosen { ns, src, route } => (
             format!("the source address is {src}: the route names it, or it is the device's own"),
             "fib_result_prefsrc",
@@ -310,6 +300,15 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "arp_process",
             None,
         ),
+        Event::ArpProxyDelay { ns, dev, after } => (
+            format!(
+                "{} answers for somebody behind it, in {after}: others go first (proxy_delay of {})",
+                names.ns(ns),
+                names.short(dev)
+            ),
+            "pneigh_enqueue",
+            None,
+        ),
         Event::NoErrorForThis { error, .. } => (
             format!(
                 "no ICMP {} is sent: this packet may not be answered with an error",
@@ -378,7 +377,19 @@ fn send_failed(
             format!("longer than the MTU of {mtu_bytes}; fragmentation is not modelled"),
             "ip_append_data",
         ),
-        SendError::NoSource => (format!("{host} has no address to send from"), "inet_select_addr"),
+        SendError::HostUnreachable => (
+            format!("the route of {host} says that {dst} cannot be reached: EHOSTUNREACH"),
+            "ip_route_output_key_hash",
+        ),
+        SendError::Prohibited => {
+            (format!("{host} is forbidden to send to {dst}: EACCES"), "ip_route_output_key_hash")
+        }
+        SendError::Invalid => (
+            format!(
+                "the way of {host} to {dst} is a black hole, or its addresses do not go together: EINVAL"
+            ),
+            "ip_route_output_key_hash",
+        ),
         SendError::DeviceDown => ("the device is down: ENETDOWN".into(), "packet_sendmsg"),
         SendError::FrameTooShort => {
             ("there is no whole Ethernet header: EINVAL".into(), "packet_sendmsg")

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{connection, words};
+use super::words;
 use crate::base::{DevId, PacketId};
 use crate::trace::{Direction, Entry, Event, FdbAnswer, Learnt, Recorder, RouteAnswer};
 use crate::world::World;
@@ -79,35 +79,7 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
             let how = if same_bridge { "bridged to" } else { "up, to be routed to" };
             write!(line, "{} new destination, {how} {dst}", dev(bridge))
         }
-        event @ (Event::CtMade { .. }
-        | Event::CtFound { .. }
-        | Event::CtInvalid { .. }
-        | Event::CtConfirmed { .. }
-        | Event::CtClash { .. }
-        | Event::CtReport { .. }
-        | Event::NatBound { .. }
-        | Event::NatRewrote { .. }) => {
-            let names = words::Names(world);
-            write!(line, "{}", connection::line(&names, event).unwrap_or_default())
-        }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
-        Event::TunnelLookup { dev: d, mac, answer } => {
-            write!(line, "{} looks up {mac}: {answer:?}", dev(d))
-        }
-        Event::TunnelForgot { dev: d, mac } => write!(line, "{} forgets {mac}", dev(d)),
-        Event::Encapsulate { dev: d, out, remote } => {
-            let (ip, port, vni) = (remote.ip, remote.port, remote.vni);
-            write!(line, "{} wraps for {ip}:{port} vni {vni} by {}", dev(d), dev(out))
-        }
-        Event::EncapsulateBypass { dev: d, to } => {
-            write!(line, "{} hands over to {}", dev(d), dev(to))
-        }
-        Event::Decapsulate { from, dev: d, vni } => {
-            write!(line, "{} unwraps vni {vni} for {}", dev(from), dev(d))
-        }
-        Event::TunnelLearn { dev: d, mac, remote, learnt } => {
-            write!(line, "{} learns {mac} at {remote}: {learnt:?}", dev(d))
-        }
         Event::SocketSend { ns: n, dst, dst_port, .. } => {
             write!(line, "{} sends to {dst}:{dst_port}", ns(n))
         }
@@ -119,10 +91,22 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
                 let route = words::Names(world).route(n, id);
                 write!(line, "{} {purpose:?} route to {dst}: {route}", ns(n))
             }
-            RouteAnswer::Kept | RouteAnswer::None => {
+            RouteAnswer::Kept | RouteAnswer::None | RouteAnswer::Rule { .. } => {
                 write!(line, "{} {purpose:?} route to {dst}: {answer:?}", ns(n))
             }
         },
+        Event::PolicyRule { ns: n, priority } => {
+            write!(line, "{} rule {priority}: {}", ns(n), words::Names(world).rule(n, priority))
+        }
+        Event::NexthopChosen { ns: n, nexthop, .. } => {
+            write!(line, "{} next hop {nexthop}", ns(n))
+        }
+        Event::RedirectHeard { ns: n, dst, gateway, heed } => {
+            write!(line, "{} hears of {gateway} for {dst}: {heed:?}", ns(n))
+        }
+        Event::RedirectFollowed { ns: n, dst, gateway } => {
+            write!(line, "{} redirected to {gateway} for {dst}", ns(n))
+        }
         Event::SourceChosen { ns: n, src, .. } => write!(line, "{} source {src}", ns(n)),
         Event::Forward { from, to, ttl_hops, .. } => {
             write!(line, "{} forward to {} ttl {ttl_hops}", dev(from), dev(to))
@@ -152,6 +136,9 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
             write!(line, "{} {} reads {heard:?}", ns(n), world.netns[n].sockets.get(socket).owner)
         }
         Event::ArpNoted { dev: d, .. } => write!(line, "{} notes ARP", dev(d)),
+        Event::ArpProxyDelay { dev: d, after, .. } => {
+            write!(line, "{} answers as a proxy after {after}", dev(d))
+        }
         Event::NoErrorForThis { ns: n, error } => {
             write!(line, "{} may not send {}", ns(n), error.name())
         }

@@ -80,7 +80,7 @@ pub fn verdict_of(
             {
                 exchange.failed = Some((error, dst));
             }
-            Event::NotModelled { what, .. } if what != crate::trace::NotModelled::IcmpRedirect => {
+            Event::NotModelled { .. } => {
                 exchange.unmodelled = true;
             }
             Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
@@ -200,7 +200,9 @@ impl Exchange<'_> {
                 format!("its time to live ran out at {} ({})", speaker(*source), error.words()),
             ),
             (None, Some((error, dst))) => not_sent(*error, *dst),
-            (None, None) => self.silence(world),
+            (None, None) | (Some((Heard::Error(Error::Redirect { .. }), _)), _) => {
+                self.silence(world)
+            }
         };
         Told { verdict, because, served_by, seen_source }
     }
@@ -242,7 +244,16 @@ fn not_sent(error: SendError, dst: Ipv4Addr) -> (Verdict, String) {
             Verdict::Unmodelled,
             format!("it is longer than the MTU of {mtu_bytes}, and fragmentation is not modelled"),
         ),
-        SendError::NoSource => (Verdict::Dropped, "the sender has no address to send from".into()),
+        SendError::HostUnreachable => (
+            Verdict::Dropped,
+            format!("the sender's route says that {dst} cannot be reached (EHOSTUNREACH)"),
+        ),
+        SendError::Prohibited => {
+            (Verdict::Dropped, format!("the sender's route forbids {dst} (EACCES)"))
+        }
+        SendError::Invalid => {
+            (Verdict::Dropped, format!("the sender's route to {dst} is a black hole (EINVAL)"))
+        }
         SendError::DeviceDown => (Verdict::Dropped, "the sending device is down (ENETDOWN)".into()),
         SendError::FrameTooShort => {
             (Verdict::Dropped, "the frame has no whole Ethernet header".into())

@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use crate::base::{DevId, NsId, RouteId};
-use crate::stack::fib::{Route, RouteKind};
 use crate::wire::arp::{Arp, Operation};
 use crate::wire::eth::{self, EtherType};
 use crate::wire::icmp::Message as Icmp;
@@ -145,25 +144,15 @@ impl Names<'_> {
         &self.0.netns[ns].name
     }
 
+    /// A policy rule as `ip rule` prints it, without its priority.
+    pub fn rule(&self, ns: NsId, priority: u32) -> String {
+        let rules = self.0.netns[ns].fib.rules().list();
+        let rule = rules.iter().find(|rule| rule.priority == priority);
+        rule.map_or_else(String::new, |rule| rule.text(|dev| self.short(dev)))
+    }
+
     /// A route as `ip route` prints it, with its table if that is not main.
     pub fn route(&self, ns: NsId, id: RouteId) -> String {
-        let route = self.0.netns[ns].fib.route(id);
-        let mut text = match route.kind {
-            RouteKind::Unicast { via: Some(via) } => format!("{} via {via}", prefix(route)),
-            RouteKind::Unicast { via: None } => prefix(route),
-            RouteKind::Local => format!("local {}", prefix(route)),
-            RouteKind::Broadcast => format!("broadcast {}", prefix(route)),
-        };
-        text.push_str(" dev ");
-        text.push_str(self.short(route.dev));
-        text
-    }
-}
-
-fn prefix(route: &Route) -> String {
-    match (route.dst.prefix_len(), route.dst.addr()) {
-        (0, _) => "default".into(),
-        (32, host) => host.to_string(),
-        _ => route.dst.to_string(),
+        self.0.netns[ns].fib.route(id).text(|dev| self.short(dev))
     }
 }

@@ -4,12 +4,8 @@ use std::fmt;
 
 use super::{Configured, End, Op, Setting};
 use crate::base::{DevId, FxIndexMap, NsId, OriginId};
-use crate::link::vxlan::EntryState;
-use crate::link::{PortFlags, Vxlan};
-use crate::stack::fib::TableId;
+use crate::link::PortFlags;
 use crate::stack::socket::{Bound, Program, Socket};
-use crate::trace::Nud;
-use crate::wire::vxlan::HEADROOM;
 use crate::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
 
 /// Why an operation cannot be applied.
@@ -19,8 +15,6 @@ pub enum Error {
     NoNetns(String),
     /// No device has this name (`NETNS/DEV`) yet.
     NoDevice(String),
-    /// The device (`NETNS/DEV`) is no VXLAN device.
-    NotATunnel(String),
     /// The world refuses it.
     Config(ConfigError),
 }
@@ -35,7 +29,6 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoNetns(name) => write!(f, "there is no network namespace named {name}"),
-            Self::NotATunnel(name) => write!(f, "{name} is no VXLAN device"),
             Self::NoDevice(name) => write!(f, "there is no device {name}"),
             Self::Config(error) => error.fmt(f),
         }
@@ -106,27 +99,6 @@ impl<'i> Applier<'_, 'i> {
                 let id = self.world.add_bridge(self.end(bridge)?)?;
                 self.world.devices[id].origin = origin;
             }
-            Op::AddVxlan { tunnel, vni, local, underlay, port } => {
-                let net = self.netns(&tunnel.netns)?;
-                let underlay = self.dev(&tunnel.netns, underlay)?;
-                let vxlan =
-                    Vxlan { local: Some(*local), learning: false, ..Vxlan::new(net, *vni, *port) };
-                let id = self.world.add_vxlan(self.end(tunnel)?, vxlan)?;
-                let mtu_bytes = self.world.devices[underlay].mtu_bytes;
-                self.world.devices[id].mtu_bytes = mtu_bytes.saturating_sub(HEADROOM);
-                self.world.devices[id].origin = origin;
-            }
-            Op::AddRemote { netns, dev, mac, remote } => {
-                let id = self.dev(netns, dev)?;
-                let Some(vxlan) = self.world.vxlan_mut(id) else {
-                    return Err(Error::NotATunnel(format!("{netns}/{dev}")));
-                };
-                vxlan.append(*mac, vxlan.remote(*remote), EntryState::Static);
-            }
-            Op::AddNeigh { netns, dev, ip, mac } => {
-                let dev = self.dev(netns, dev)?;
-                self.world.set_neigh(dev, *ip, *mac, Nud::Permanent);
-            }
             Op::SetMaster { netns, port, bridge } => {
                 let (port, bridge) = (self.dev(netns, port)?, self.dev(netns, bridge)?);
                 self.world.set_master(port, bridge, PortFlags::default())?;
@@ -136,19 +108,12 @@ impl<'i> Applier<'_, 'i> {
                 self.world.add_addr(dev, *addr, origin)?;
             }
             Op::AddRoute { netns, dst, via } => {
-                let route = NewRoute {
-                    table: TableId::MAIN,
-                    dst: *dst,
-                    hop: Hop::Gateway(*via),
-                    prefsrc: None,
-                    metric: 0,
-                    origin,
-                };
+                let route = NewRoute { origin, ..NewRoute::new(*dst, Hop::Gateway(*via)) };
                 self.world.add_route(self.netns(netns)?, route)?;
             }
             Op::Sysctl { netns, setting: Setting::IpForward(on) } => {
                 let ns = self.netns(netns)?;
-                self.world.netns[ns].sysctl.ip_forward = *on;
+                self.world.set_ip_forward(ns, *on);
             }
             Op::Serve { netns, udp, answer, owner } => {
                 let socket = Socket {

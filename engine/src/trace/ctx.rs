@@ -58,6 +58,7 @@ impl<T: Tracer> Ctx<'_, T> {
             id,
             frame: self.bufs.copy(&skb.frame),
             pkt_type: skb.pkt_type,
+            iif: skb.iif,
             mark: skb.mark,
             ct: skb.ct,
             dst: skb.dst,

@@ -17,6 +17,10 @@ pub enum Error {
     NetProhibited,
     HostProhibited,
     AdminProhibited,
+    /// `gateway` is nearer to the destination.
+    Redirect {
+        gateway: Ipv4Addr,
+    },
     TtlExceeded,
 }
 
@@ -31,7 +35,16 @@ impl Error {
             Self::NetProhibited => (3, 9),
             Self::HostProhibited => (3, 10),
             Self::AdminProhibited => (3, 13),
+            Self::Redirect { .. } => (5, 1),
             Self::TtlExceeded => (11, 0),
+        }
+    }
+
+    /// The four bytes behind the checksum.
+    const fn rest(self) -> [u8; 4] {
+        match self {
+            Self::Redirect { gateway } => gateway.octets(),
+            _ => [0; 4],
         }
     }
 
@@ -45,6 +58,7 @@ impl Error {
             Self::NetProhibited => "ICMP_DEST_UNREACH/ICMP_NET_ANO",
             Self::HostProhibited => "ICMP_DEST_UNREACH/ICMP_HOST_ANO",
             Self::AdminProhibited => "ICMP_DEST_UNREACH/ICMP_PKT_FILTERED",
+            Self::Redirect { .. } => "ICMP_REDIRECT/ICMP_REDIR_HOST",
             Self::TtlExceeded => "ICMP_TIME_EXCEEDED/ICMP_EXC_TTL",
         }
     }
@@ -59,6 +73,7 @@ impl Error {
             Self::NetProhibited => "network prohibited",
             Self::HostProhibited => "host prohibited",
             Self::AdminProhibited => "communication prohibited",
+            Self::Redirect { .. } => "redirect",
             Self::TtlExceeded => "time exceeded",
         }
     }
@@ -122,6 +137,10 @@ impl<'a> Message<'a> {
             (3, 9) => Self::error(Error::NetProhibited, payload)?,
             (3, 10) => Self::error(Error::HostProhibited, payload)?,
             (3, 13) => Self::error(Error::AdminProhibited, payload)?,
+            (5, code) if code & 7 <= 3 => {
+                let gateway = Ipv4Addr::new(bytes[4], bytes[5], bytes[6], bytes[7]);
+                Self::error(Error::Redirect { gateway }, payload)?
+            }
             (11, 0) => Self::error(Error::TtlExceeded, payload)?,
             (kind, code) => Self::Other { kind, code },
         })
@@ -147,7 +166,7 @@ impl<'a> Message<'a> {
 
 /// Whether a packet with this ICMP type may not be answered with an ICMP error (RFC 1122 section 3.2.2).
 pub fn is_error_type(kind: u8) -> bool {
-    !matches!(kind, 0 | 8..=10 | 13..=18)
+    !matches!(kind, 0 | 8 | 13..=18)
 }
 
 /// Which half of an exchange of echoes.
@@ -175,7 +194,7 @@ pub fn emit_echo(frame: &mut Vec<u8>, kind: Echo, (id, seq): (u16, u16), payload
 /// (`icmp_send`, RFC 1812 section 4.3.2.3).
 pub fn emit_error(frame: &mut Vec<u8>, error: Error, packet: &[u8]) {
     let (kind, code) = error.type_and_code();
-    emit(frame, kind, code, [0; 4], &packet[..quoted_len(packet.len())]);
+    emit(frame, kind, code, error.rest(), &packet[..quoted_len(packet.len())]);
 }
 
 /// Bytes of a packet of `len` bytes that an error quotes.

@@ -7,16 +7,17 @@ use ipnet::Ipv4Net;
 
 use super::World;
 use super::queue::Due;
-use crate::base::{DevId, Id, Mac, NsId, OriginId, RouteId, SocketId};
+use crate::base::{DevId, Id, Mac, Nanos, NsId, OriginId, RouteId, SocketId};
 use crate::link::bridge::FdbEntry;
-use crate::link::{Bridge, Device, DeviceKind, IfAddr, Port, PortFlags, Scope, Vxlan};
-use crate::stack::fib::{Fib, Route, RouteKind, TableId};
-use crate::stack::icmp::ErrorRate;
+use crate::link::{Bridge, Conf, Devconf, Device, DeviceKind, IfAddr, Port, PortFlags, Scope};
+use crate::stack::fib::{Fib, Flow, Nexthop, Nexthops, Route, RouteKind, TableId};
+use crate::stack::icmp::GlobalRate;
 use crate::stack::neigh::NeighTable;
-use crate::stack::socket::{AddrInUse, Bound, Program, Socket, Sockets};
+use crate::stack::peer::Peers;
+use crate::stack::rule::Rule;
+use crate::stack::socket::{AddrInUse, Socket, Sockets};
 use crate::stack::{Netns, Sysctl};
 use crate::trace::Nud;
-use crate::wire::vxlan::Vni;
 
 /// Why a world cannot be built so. Each names what is in the way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +29,6 @@ pub enum ConfigError {
     AddressTaken { addr: Ipv4Addr, dev: String },
     GatewayUnreachable { via: Ipv4Addr },
     PortTaken { owner: String },
-    VniTaken { vni: Vni, dev: String },
 }
 
 impl fmt::Display for ConfigError {
@@ -41,9 +41,6 @@ impl fmt::Display for ConfigError {
             Self::AddressTaken { addr, dev } => write!(f, "{addr} is on {dev} already"),
             Self::GatewayUnreachable { via } => {
                 write!(f, "the gateway {via} is on none of this namespace's links")
-            }
-            Self::VniTaken { vni, dev } => {
-                write!(f, "{dev} has the VXLAN network {vni} on that port already")
             }
             Self::PortTaken { owner } => write!(f, "{owner} listens there already (EADDRINUSE)"),
         }
@@ -61,7 +58,7 @@ pub struct LinkEnd<'a> {
 }
 
 /// Where a new route leads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hop {
     /// `via IP`: by the device on whose link the gateway is.
     Gateway(Ipv4Addr),
@@ -72,17 +69,39 @@ pub enum Hop {
 }
 
 /// A route to add, in `ip route add`'s terms.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewRoute {
     pub table: TableId,
     pub dst: Ipv4Net,
-    pub hop: Hop,
+    /// `tos`, which a packet must have; 0: any.
+    pub tos: u8,
+    pub kind: RouteKind,
+    /// The ways it leads with their weights; none for a route that leads nowhere.
+    pub hops: Vec<(Hop, u16)>,
     pub prefsrc: Option<Ipv4Addr>,
     pub metric: u32,
     pub origin: Option<OriginId>,
 }
 
+impl NewRoute {
+    /// A route in the main table by one way.
+    pub fn new(dst: Ipv4Net, hop: Hop) -> Self {
+        Self {
+            table: TableId::MAIN,
+            dst,
+            tos: 0,
+            kind: RouteKind::Unicast,
+            hops: vec![(hop, 1)],
+            prefsrc: None,
+            metric: 0,
+            origin: None,
+        }
+    }
+}
+
 const MTU_BYTES: u32 = 1500;
+/// `net.ipv4.neigh.default.proxy_delay`.
+pub const PROXY_DELAY: Nanos = Nanos::from_millis(800);
 const LOOPBACK_MTU_BYTES: u32 = 65536;
 /// Bytes of a device name without the final NUL (`IFNAMSIZ`).
 const NAME_LEN: usize = 15;
@@ -118,10 +137,14 @@ impl World {
             mac: Mac::ZERO,
             mtu_bytes: LOOPBACK_MTU_BYTES,
             up: true,
+            conf: Devconf::new_device(),
+            proxy_delay: PROXY_DELAY,
             kind: DeviceKind::Loopback,
             port: None,
             origin: None,
         });
+        let mut sysctl = Sysctl::default();
+        sysctl.multipath.seed = self.multipath_seed;
         self.netns.push(Netns {
             name: name.into(),
             lo,
@@ -131,8 +154,9 @@ impl World {
             neigh: NeighTable::default(),
             sockets: Sockets::default(),
             netfilter: None,
-            icmp_rate: ErrorRate::default(),
-            sysctl: Sysctl::default(),
+            peers: Peers::default(),
+            icmp_rate: GlobalRate::default(),
+            sysctl,
             origin: None,
         });
         Ok(ns)
@@ -166,6 +190,8 @@ impl World {
             mac: end.mac,
             mtu_bytes: MTU_BYTES,
             up: true,
+            conf: self.netns[end.ns].sysctl.default,
+            proxy_delay: PROXY_DELAY,
             kind,
             port: None,
             origin: None,
@@ -209,63 +235,6 @@ impl World {
         Ok((first, second))
     }
 
-    /// `ip link add NAME type vxlan`, up, with its socket in `vxlan.net`. Its hash seed is drawn here.
-    pub fn add_vxlan(&mut self, end: LinkEnd<'_>, vxlan: Vxlan) -> Result<DevId, ConfigError> {
-        let dev = self.add_device(end, DeviceKind::Ethernet { peer: None })?;
-        self.make_vxlan(dev, vxlan)?;
-        Ok(dev)
-    }
-
-    /// Makes a network card without a cable, as a snapshot's links begin, the VXLAN device that it is.
-    pub fn make_vxlan(&mut self, dev: DevId, mut vxlan: Vxlan) -> Result<(), ConfigError> {
-        self.open_tunnel(vxlan.net, vxlan.port, vxlan.vni, dev)?;
-        vxlan.hash_seed = self.rng.below(u32::MAX);
-        self.devices[dev].kind = DeviceKind::Vxlan(Box::new(vxlan));
-        Ok(())
-    }
-
-    /// `vxlan_sock_add`: devices of one port share a socket, each with a network of its own.
-    fn open_tunnel(
-        &mut self,
-        net: NsId,
-        port: u16,
-        vni: Vni,
-        dev: DevId,
-    ) -> Result<(), ConfigError> {
-        let bound = Bound::Udp { port };
-        let sockets = &mut self.netns[net].sockets;
-        let Some(socket) = sockets.find(bound, Ipv4Addr::UNSPECIFIED) else {
-            let program = Program::Tunnel(vec![dev]);
-            let owner = "the kernel".into();
-            return self
-                .bind(net, Socket { bound, addr: None, program, owner, heard: 0 })
-                .map(drop);
-        };
-        let Program::Tunnel(ends) = &mut sockets.get_mut(socket).program else {
-            let owner = sockets.get(socket).owner.to_string();
-            return Err(ConfigError::PortTaken { owner });
-        };
-        let devices = &self.devices;
-        let has_vni =
-            |&&it: &&DevId| matches!(&devices[it].kind, DeviceKind::Vxlan(it) if it.vni == vni);
-        if let Some(&taken) = ends.iter().find(has_vni) {
-            return Err(ConfigError::VniTaken { vni, dev: self.device_name(taken) });
-        }
-        ends.push(dev);
-        Ok(())
-    }
-
-    /// The VXLAN device behind a device id.
-    pub fn vxlan_mut(&mut self, dev: DevId) -> Option<&mut Vxlan> {
-        match &mut self.devices[dev].kind {
-            DeviceKind::Vxlan(vxlan) => Some(vxlan),
-            DeviceKind::Loopback
-            | DeviceKind::Veth { .. }
-            | DeviceKind::Ethernet { .. }
-            | DeviceKind::Bridge(_) => None,
-        }
-    }
-
     /// `ip link set PORT master BRIDGE`: the port's own address becomes a local entry of the forwarding table.
     pub fn set_master(
         &mut self,
@@ -299,10 +268,9 @@ impl World {
         let name = self.device_name(dev);
         match &mut self.devices[dev].kind {
             DeviceKind::Bridge(bridge) => Ok(bridge),
-            DeviceKind::Loopback
-            | DeviceKind::Veth { .. }
-            | DeviceKind::Ethernet { .. }
-            | DeviceKind::Vxlan(_) => Err(ConfigError::NotABridge { name }),
+            DeviceKind::Loopback | DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => {
+                Err(ConfigError::NotABridge { name })
+            }
         }
     }
 
@@ -322,28 +290,36 @@ impl World {
             });
         }
         let loopback = matches!(self.devices[dev].kind, DeviceKind::Loopback);
-        let scope = if loopback { Scope::Host } else { Scope::Universe };
+        let scope = if local.is_loopback() { Scope::Host } else { Scope::Universe };
         let netns = &mut self.netns[ns];
-        netns.addrs.push(IfAddr { dev, local, prefix_len: addr.prefix_len(), scope });
+        let new = IfAddr { dev, local, prefix_len: addr.prefix_len(), scope, secondary: false };
+        let of_dev = || netns.addrs.iter().filter(|other| other.dev == dev);
+        let primary = of_dev()
+            .find(|it| !it.secondary && it.prefix_len == new.prefix_len && it.contains(local))
+            .map_or(local, |it| it.local);
+        let secondary = primary != local;
+        // Secondary addresses come last, and a primary one after those that reach as far.
+        let at = if secondary {
+            netns.addrs.len()
+        } else {
+            let is_before = |it: &IfAddr| it.dev != dev || (!it.secondary && scope <= it.scope);
+            netns.addrs.iter().rposition(is_before).map_or(0, |last| last + 1)
+        };
+        netns.addrs.insert(at, IfAddr { secondary, ..new });
 
         let mut add = |table, dst: Ipv4Net, kind, scope| {
-            netns.fib.add(Route {
-                table,
-                dst,
-                kind,
-                dev,
-                prefsrc: Some(local),
-                scope,
-                metric: 0,
-                origin,
-            });
+            let route = Route::new(table, dst, kind, Nexthop::new(kind, dev, None));
+            netns.fib.add(Route { prefsrc: Some(primary), scope, origin, ..route });
         };
         let host = Ipv4Net::new_assert(local, 32);
         add(TableId::LOCAL, host, RouteKind::Local, Scope::Host);
+        if addr.prefix_len() == 32 || secondary {
+            return Ok(());
+        }
         if loopback {
             add(TableId::LOCAL, addr.trunc(), RouteKind::Local, Scope::Host);
-        } else if addr.prefix_len() < 32 {
-            add(TableId::MAIN, addr.trunc(), RouteKind::Unicast { via: None }, Scope::Link);
+        } else {
+            add(TableId::MAIN, addr.trunc(), RouteKind::Unicast, Scope::Link);
         }
         if addr.prefix_len() < 31 {
             let broadcast = Ipv4Net::new_assert(addr.broadcast(), 32);
@@ -352,30 +328,66 @@ impl World {
         Ok(())
     }
 
-    /// `ip route add`: the gateway must be on a link of the namespace (`fib_check_nh`).
+    /// `ip route add`: each gateway must be on a link of the namespace (`fib_check_nh`).
     pub fn add_route(&mut self, ns: NsId, new: NewRoute) -> Result<RouteId, ConfigError> {
         let netns = &mut self.netns[ns];
-        let (via, dev) = match new.hop {
-            Hop::Link(dev) => (None, dev),
-            Hop::GatewayOn(via, dev) => (Some(via), dev),
-            Hop::Gateway(via) => {
-                let link = netns.fib.lookup(via).map(|id| *netns.fib.route(id));
-                let on_link = link.filter(|r| r.kind == RouteKind::Unicast { via: None });
-                (Some(via), on_link.ok_or(ConfigError::GatewayUnreachable { via })?.dev)
+        let mut nexthops = Vec::new();
+        for (hop, weight) in new.hops {
+            let (via, dev) = match hop {
+                Hop::Link(dev) => (None, dev),
+                Hop::GatewayOn(via, dev) => (Some(via), dev),
+                Hop::Gateway(via) => {
+                    let flow = Flow { scope: Scope::Link, ..Flow::to(via, netns.lo) };
+                    let link = netns.fib.lookup(&flow).ok().map(|it| netns.fib.route(it.route));
+                    let dev = link.filter(|it| it.kind == RouteKind::Unicast).and_then(Route::dev);
+                    (Some(via), dev.ok_or(ConfigError::GatewayUnreachable { via })?)
+                }
+            };
+            nexthops.push(Nexthop { weight, ..Nexthop::new(new.kind, dev, via) });
+        }
+        let scope = match (new.kind, nexthops.first()) {
+            (RouteKind::Local, _) => Scope::Host,
+            (RouteKind::Broadcast, _) | (RouteKind::Unicast, Some(Nexthop { via: None, .. })) => {
+                Scope::Link
             }
+            _ => Scope::Universe,
         };
-        let scope = if via.is_some() { Scope::Universe } else { Scope::Link };
-        let kind = RouteKind::Unicast { via };
+        netns.fib.custom_local_routes |= new.kind == RouteKind::Local;
         Ok(netns.fib.add(Route {
             table: new.table,
             dst: new.dst.trunc(),
-            kind,
-            dev,
+            tos: new.tos,
+            kind: new.kind,
+            nexthops: Nexthops::from(nexthops),
             prefsrc: new.prefsrc,
             scope,
             metric: new.metric,
+            mtu: None,
+            advmss_bytes: None,
             origin: new.origin,
         }))
+    }
+
+    /// `ip rule add`. A priority is named; [`Rules::next_priority`] is the one it would get without.
+    pub fn add_rule(&mut self, ns: NsId, rule: Rule) {
+        let fib = &mut self.netns[ns].fib;
+        let rules = fib.rules().with(rule);
+        fib.set_rules(rules);
+    }
+
+    /// `sysctl net.ipv4.conf.DEV.NAME=VALUE`.
+    pub fn set_conf(&mut self, dev: DevId, conf: Conf, value: u8) {
+        self.devices[dev].conf.set(conf, value);
+    }
+
+    /// `sysctl net.ipv4.ip_forward`: for all devices, those to come included (`inet_forward_change`).
+    pub fn set_ip_forward(&mut self, ns: NsId, on: bool) {
+        let netns = &mut self.netns[ns];
+        netns.sysctl.all.set(Conf::Forwarding, u8::from(on));
+        netns.sysctl.default.set(Conf::Forwarding, u8::from(on));
+        for &dev in &netns.devs {
+            self.devices[dev].conf.set(Conf::Forwarding, u8::from(on));
+        }
     }
 
     /// `ip neigh replace IP lladdr MAC dev DEV nud STATE`. A state that lasts for some time lasts from now on.

@@ -7,13 +7,13 @@ mod queue;
 
 use std::net::Ipv4Addr;
 
-pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
+pub use build::{ConfigError, Hop, LinkEnd, NewRoute, PROXY_DELAY};
 
 use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
-use crate::stack::{self, Netns, br_netfilter, neigh, udp, vxlan};
+use crate::stack::{self, Netns, arp, br_netfilter, neigh, udp};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
 use queue::{Due, Queue};
 
@@ -31,6 +31,8 @@ pub struct World {
     work: Vec<Next>,
     out: Vec<Next>,
     events_left: u64,
+    /// `fib_multipath_hash_seed` of a namespace that sets none: one for the whole machine.
+    multipath_seed: u32,
 }
 
 /// Why a run ended.
@@ -57,6 +59,7 @@ impl World {
             work: Vec::new(),
             out: Vec::new(),
             events_left: limits::EVENTS,
+            multipath_seed: Rng::new(seed).below(u32::MAX) + 1,
         }
     }
 
@@ -198,7 +201,10 @@ impl World {
         let (mut ctx, netns, devices) = self.split(trace);
         match due {
             Due::Arrive { dev, from, skb } => link::arrive(&mut ctx, devices, dev, from, skb),
-            Due::Backlog { dev, skb } => link::receive(&mut ctx, devices, dev, skb),
+            Due::ProxyArp { dev, skb } => {
+                let ns = devices[dev].ns;
+                arp::redo(&mut ctx, &mut netns[ns], devices, dev, skb);
+            }
             Due::NeighTimer { dev, ip, generation } => {
                 let ns = devices[dev].ns;
                 neigh::timer(&mut ctx, &mut netns[ns], devices, (dev, ip), generation);
@@ -225,17 +231,6 @@ impl World {
             match next {
                 Next::Arrive { dev, from, after, skb } => {
                     self.queue.push(self.now + after, Due::Arrive { dev, from, skb });
-                }
-                Next::Backlog(dev, skb) => {
-                    self.queue.push(self.now + link::BACKLOG_TIME, Due::Backlog { dev, skb });
-                }
-                Next::Encapsulate { dev, remote, skb } => {
-                    let (mut ctx, netns, devices) = self.split(trace);
-                    vxlan::encapsulate(&mut ctx, netns, devices, (dev, remote), skb);
-                }
-                Next::Decapsulate { dev, outer, skb } => {
-                    let (mut ctx, _, devices) = self.split(trace);
-                    link::vxlan::receive(&mut ctx, devices, dev, outer, skb);
                 }
                 Next::NeighTimer { at, dev, ip, generation } => {
                     self.queue.push(at, Due::NeighTimer { dev, ip, generation });
@@ -266,6 +261,9 @@ impl World {
                 Next::BridgeBack(bridge, skb) => {
                     let (mut ctx, _, devices) = self.split(trace);
                     br_netfilter::back(&mut ctx, devices, bridge, skb);
+                }
+                Next::ProxyArp { at, dev, skb } => {
+                    self.queue.push(at, Due::ProxyArp { dev, skb });
                 }
                 Next::Answer { ns, socket, to: (dst, port), parent } => {
                     let (mut ctx, netns, devices) = self.split(trace);

@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use everyhop_engine::base::Nanos;
-use everyhop_engine::stack::fib::TableId;
 use everyhop_engine::stack::socket::{Bound, Program, Socket};
 use everyhop_engine::story::tell;
 use everyhop_engine::trace::Recorder;
@@ -17,7 +16,7 @@ fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Story) {
     let (mut world, view) = cluster(pods, 0);
     for (index, node) in view.nodes.iter().enumerate() {
         let root = world.find_netns(&node.netns).expect("a node");
-        world.netns[root].sysctl.ip_forward = true;
+        world.set_ip_forward(root, true);
         for pod in &node.pods {
             let ns = world.find_netns(&pod.netns).expect("a pod");
             let number = u8::try_from(index + 1).expect("few nodes");
@@ -49,14 +48,8 @@ fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Story) {
 }
 
 fn route(world: &mut World, ns: everyhop_engine::base::NsId, dst: &str, via: [u8; 4]) {
-    let new = NewRoute {
-        table: TableId::MAIN,
-        dst: dst.parse().expect("a prefix"),
-        hop: Hop::Gateway(Ipv4Addr::from(via)),
-        prefsrc: None,
-        metric: 0,
-        origin: None,
-    };
+    let dst = dst.parse().expect("a prefix");
+    let new = NewRoute::new(dst, Hop::Gateway(Ipv4Addr::from(via)));
     world.add_route(ns, new).expect("the gateway is on the link");
 }
 

@@ -119,7 +119,7 @@ fn routes(world: &World, ns: NsId, table: TableId) -> Table {
     let rows = of_table.map(|(_, route)| {
         vec![
             destination(route),
-            name(world, route.dev),
+            route.dev().map(|dev| name(world, dev)).unwrap_or_default(),
             route.prefsrc.map(|src| src.to_string()).unwrap_or_default(),
             origin(world, route.origin),
         ]
@@ -145,12 +145,12 @@ fn destination(route: &Route) -> String {
     } else {
         route.dst.to_string()
     };
-    match route.kind {
-        RouteKind::Unicast { via: Some(via) } => format!("{dst} via {via}"),
-        RouteKind::Unicast { via: None } => dst,
-        RouteKind::Local => format!("local {dst}"),
-        RouteKind::Broadcast => format!("broadcast {dst}"),
-    }
+    let kind = match route.kind {
+        RouteKind::Unicast => String::new(),
+        other => format!("{} ", other.name()),
+    };
+    let via = route.via().map_or_else(String::new, |via| format!(" via {via}"));
+    format!("{kind}{dst}{via}")
 }
 
 fn port_flags(flags: PortFlags) -> String {

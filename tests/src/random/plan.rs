@@ -8,7 +8,6 @@ use everyhop_engine::base::{DevId, Mac, Nanos, NsId};
 use everyhop_engine::export;
 use everyhop_engine::link::PortFlags;
 use everyhop_engine::link::bridge::FdbEntry;
-use everyhop_engine::stack::fib::TableId;
 use everyhop_engine::trace::Nud;
 use everyhop_engine::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
 use ipnet::Ipv4Net;
@@ -221,14 +220,7 @@ impl Item {
                 if src.is_some_and(|it| !world.netns[id].owns(it)) {
                     return None;
                 }
-                let new = NewRoute {
-                    table: TableId::MAIN,
-                    dst: *dst,
-                    hop,
-                    prefsrc: *src,
-                    metric: *metric,
-                    origin: None,
-                };
+                let new = NewRoute { prefsrc: *src, metric: *metric, ..NewRoute::new(*dst, hop) };
                 done(world.add_route(id, new).map(|_| ()))
             }
             Self::Neigh { netns, dev, ip, mac, state } => {
@@ -253,9 +245,12 @@ impl Item {
             }
             Self::Sysctl { netns: ns, setting } => {
                 let ns = netns(world, ns)?;
+                if let Setting::IpForward(on) = *setting {
+                    world.set_ip_forward(ns, on);
+                }
                 let own = &mut world.netns[ns].sysctl;
                 match *setting {
-                    Setting::IpForward(on) => own.ip_forward = on,
+                    Setting::IpForward(_) => {}
                     Setting::DefaultTtl(hops) => own.default_ttl_hops = hops,
                     Setting::IgnoreEchoes(on) => own.icmp_echo_ignore_all = on,
                     Setting::IgnoreBroadcastEchoes(on) => own.icmp_echo_ignore_broadcasts = on,

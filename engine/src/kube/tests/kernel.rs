@@ -23,13 +23,14 @@ fn listed(world: &World) -> Vec<String> {
             lines.push(format!("{} {name} {mac} {master} {addr}", ns.name));
         }
         for (_, route) in ns.fib.iter() {
-            if let RouteKind::Unicast { via: Some(via) } = route.kind {
+            if let (RouteKind::Unicast, Some(via), Some(dev)) =
+                (route.kind, route.via(), route.dev())
+            {
                 let dst = match route.dst.prefix_len() {
                     0 => "default".to_owned(),
                     _ => route.dst.to_string(),
                 };
-                lines
-                    .push(format!("{} {dst} via {via} {}", ns.name, world.devices[route.dev].name));
+                lines.push(format!("{} {dst} via {via} {}", ns.name, world.devices[dev].name));
             }
         }
     }
