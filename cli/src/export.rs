@@ -53,7 +53,8 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     let bytes = exported(&lab, form).map_err(|why| Failure(format!("{name}: {why}")))?;
     match to {
         Some(file) => {
-            std::fs::write(&file, bytes).map_err(|e| Failure(format!("{}: {e}", file.display())))?
+            let failed = |e| Failure(format!("{}: {e}", file.display()));
+            std::fs::write(&file, bytes).map_err(failed)?;
         }
         None => print_bytes(&bytes)?,
     }

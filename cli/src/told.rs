@@ -140,5 +140,7 @@ const fn kind(kind: MoveKind) -> &'static str {
         MoveKind::BridgeIn => "bridge-in",
         MoveKind::BridgeOut => "bridge-out",
         MoveKind::Forward => "forward",
+        MoveKind::Encapsulate => "encapsulate",
+        MoveKind::Decapsulate => "decapsulate",
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use crate::base::{CtId, DevId, Mac, PacketId, RouteId, SocketId};
+use crate::base::{CtId, DevId, Dir, Mac, PacketId, RouteId, SocketId, Zone};
 use crate::wire::eth;
 
 /// How a frame's destination relates to the device that received it (`skb->pkt_type`).
@@ -64,6 +64,36 @@ pub enum CtInfo {
     RelatedReply,
 }
 
+impl CtInfo {
+    /// The direction the packet goes (`CTINFO2DIR`).
+    #[inline]
+    pub const fn dir(self) -> Dir {
+        match self {
+            Self::Established | Self::Related | Self::New => Dir::Original,
+            Self::EstablishedReply | Self::RelatedReply => Dir::Reply,
+        }
+    }
+}
+
+/// What a rule fixed about a packet's connection before there is one (`-j CT --zone`, a conntrack template).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Template {
+    pub zone: Zone,
+    /// The zone's number is the packet's mark instead (`--zone mark`).
+    pub zone_is_mark: bool,
+}
+
+impl Template {
+    /// The zone of a packet with this mark (`nf_ct_zone_tmpl`).
+    pub const fn zone(self, mark: Mark) -> Zone {
+        if self.zone_is_mark {
+            let [.., high, low] = mark.0.to_be_bytes();
+            return Zone { id: u16::from_be_bytes([high, low]), only: self.zone.only };
+        }
+        self.zone
+    }
+}
+
 /// A packet's connection (`skb->_nfct`).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Ct {
@@ -72,6 +102,8 @@ pub enum Ct {
     None,
     /// Tracking was switched off for it (`IP_CT_UNTRACKED`).
     Untracked,
+    /// It will be tracked, as this says; on the way from the raw table to connection tracking only.
+    Template(Template),
     Tracked {
         entry: CtId,
         info: CtInfo,
@@ -83,11 +115,11 @@ impl Ct {
     /// packet's own, as something related to it in the other direction.
     pub const fn attached_to(about: Self) -> Self {
         match about {
-            Self::None | Self::Untracked => Self::None,
+            Self::None | Self::Untracked | Self::Template(_) => Self::None,
             Self::Tracked { entry, info } => {
-                let info = match info {
-                    CtInfo::Established | CtInfo::Related | CtInfo::New => CtInfo::RelatedReply,
-                    CtInfo::EstablishedReply | CtInfo::RelatedReply => CtInfo::Related,
+                let info = match info.dir() {
+                    Dir::Original => CtInfo::RelatedReply,
+                    Dir::Reply => CtInfo::Related,
                 };
                 Self::Tracked { entry, info }
             }

@@ -43,6 +43,14 @@ route() { local n=$1; shift; ip -n "$n" route add "$@"; }
 knows() { ip -n "$1" neighbour replace "$3" lladdr "$4" dev "$2" nud "${5:-reachable}"; }
 learnt() { bridge -n "$1" fdb replace "$3" dev "$2" master dynamic; }
 
+# tunnel NS DEV MAC NETWORK ADDRESS [ARGUMENT...]: a VXLAN device on port 4789, up; it takes its MTU from `dev`, if there is one
+tunnel() {
+  ip -n "$1" link add name "$2" address "$3" type vxlan id "$4" local "$5" dstport 4789 "${@:6}"
+  ip -n "$1" link set dev "$2" up
+}
+# far NS DEV MAC REMOTE [ARGUMENT...]: a forwarding entry of a VXLAN device
+far() { bridge -n "$1" fdb append "$3" dev "$2" dst "$4" "${@:5}"; }
+
 # segment NAME...: a switch `sw` with bridge br0 and a station of each name, the Nth with eth0 10.0.0.N/24 on port NAME
 segment() {
   local name n=0

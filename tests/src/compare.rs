@@ -99,6 +99,10 @@ impl Comparison<'_> {
     }
 
     fn frame_difference(&self, idx: usize, want: &[Field], got: &[Field]) -> String {
+        let (kind, other) = (frame::describe(want), frame::describe(got));
+        if kind != other {
+            return format!("frame {} is {other}, {}'s is {kind}", idx + 1, self.wanted);
+        }
         let value = |fields: &[Field], name: &str| {
             fields
                 .iter()
@@ -125,7 +129,7 @@ impl Comparison<'_> {
                 )
             })
             .collect();
-        format!("frame {} ({}): {}", idx + 1, frame::describe(want), changed.join("; "))
+        format!("frame {} ({}): {}", idx + 1, kind, changed.join("; "))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Frames as named fields, so that a difference can be told in words. Read RFC 826, 791, 768, 792 and 9293.
 //!
-//! Written for this purpose alone and not shared with the engine: one parser cannot check itself. IPv6 and tunnels are shown as plain
+//! Written for this purpose alone and not shared with the engine: one parser cannot check itself. IPv6 is shown as plain
 //! bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,13 +21,17 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ETHERNET_LEN: usize = 14;
 const TCP_LEN: usize = 20;
+/// Destination ports of VXLAN: IANA's and the one Linux had before.
+const VXLAN_PORTS: [u16; 2] = [4789, 8472];
+const VXLAN_LEN: usize = 8;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
 /// What the kernel did not choose at random, and so is shown as it is.
 #[derive(Clone, Copy, Default)]
 pub struct Known<'a> {
-    /// IP identifications that a stimulus spelt out; the others are `any`. None: all are shown.
+    /// IP identifications that a stimulus spelt out; the others are `any`, and so are the source ports of their VXLAN datagrams, which
+    /// are hashes with a key chosen at random. None: all are shown.
     pub ids: Option<&'a BTreeSet<u16>>,
     /// Where connections begin, if programs make connections: their numbers are then shown from there on, and the sizes of windows and
     /// the values of timestamps, which depend on the machine's memory and clock, are not. None: all are shown.
@@ -84,7 +88,7 @@ fn opposite(it: [u8; 12]) -> [u8; 12] {
 
 /// Every field of `frame`, from the outside in. Bytes that make no sense are shown as they are.
 pub fn decode(frame: &[u8], known: Known<'_>) -> Vec<Field> {
-    let mut out = Fields { list: Vec::new(), prefix: "", known };
+    let mut out = Fields { list: Vec::new(), prefix: String::new(), known };
     out.ethernet(frame);
     out.list
 }
@@ -125,7 +129,7 @@ pub fn is_noise(frame: &[u8]) -> bool {
     let at = |idx: usize| frame.get(idx).copied();
     let mld = |kind: Option<u8>| matches!(kind, Some(130..=132 | 143));
     match frame.get(12..14) {
-        Some([0x08, 0x00]) => at(23) == Some(IGMP),
+        Some([0x08, 0x00]) => at(23) == Some(IGMP) || inside_vxlan(frame).is_some_and(is_noise),
         // MLD travels behind a hop-by-hop header with a router alert.
         Some([0x86, 0xdd]) => {
             (at(20) == Some(58) && mld(at(54)))
@@ -133,6 +137,16 @@ pub fn is_noise(frame: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// The frame inside a whole VXLAN datagram with an ordinary header.
+fn inside_vxlan(frame: &[u8]) -> Option<&[u8]> {
+    const UDP_AT: usize = ETHERNET_LEN + 20;
+    let is_vxlan = frame.get(ETHERNET_LEN) == Some(&0x45)
+        && frame.get(23) == Some(&UDP)
+        && word(frame, 20).is_some_and(|fragment| fragment & 0x3fff == 0)
+        && word(frame, UDP_AT + 2).is_some_and(|port| VXLAN_PORTS.contains(&port));
+    frame.get(UDP_AT + 8 + VXLAN_LEN..).filter(|_| is_vxlan)
 }
 
 /// IP identification of an IPv4 frame.
@@ -290,8 +304,8 @@ impl Ipv4 {
 
 struct Fields<'a> {
     list: Vec<Field>,
-    /// "quoted " inside an ICMP error.
-    prefix: &'static str,
+    /// "quoted " inside an ICMP error, "inner " inside a tunnel's datagram; one may be in the other.
+    prefix: String,
     known: Known<'a>,
 }
 
@@ -354,11 +368,18 @@ impl Fields<'_> {
         let end = header.total_len.clamp(header.header_len, packet.len());
         let body = &packet[header.header_len..end];
         let is_whole = end == header.total_len;
-        if header.is_fragment() {
+        let is_tunnel = header.protocol == UDP
+            && header.fragment & 0x1fff == 0
+            && word(body, 2).is_some_and(|port| VXLAN_PORTS.contains(&port));
+        let any_port = is_tunnel && self.known.ids.is_some_and(|ids| !ids.contains(&header.id));
+        if header.is_fragment() && any_port && body.len() >= 8 {
+            // Its checksum covers the source port, and bytes that are not here.
+            self.add("fragment", format!("any {} any {}", hex(&body[2..6]), hex(&body[8..])));
+        } else if header.is_fragment() {
             self.add("fragment", hex(body));
         } else {
             match header.protocol {
-                UDP if body.len() >= 8 => self.udp(packet, body, is_whole),
+                UDP if body.len() >= 8 => self.udp(packet, body, is_whole, any_port),
                 TCP if body.len() >= TCP_LEN => self.tcp(packet, body, is_whole),
                 ICMP if body.len() >= 8 => self.icmp(body, is_whole),
                 _ => self.add("IP payload", hex(body)),
@@ -367,9 +388,10 @@ impl Fields<'_> {
         self.rest("bytes after the IP packet", &packet[end..]);
     }
 
-    fn udp(&mut self, packet: &[u8], body: &[u8], is_whole: bool) {
+    fn udp(&mut self, packet: &[u8], body: &[u8], is_whole: bool, any_port: bool) {
         let word = |at| word(body, at).expect("the caller checked the length");
-        self.add("UDP source port", word(0).to_string());
+        let port = if any_port { "any".to_owned() } else { word(0).to_string() };
+        self.add("UDP source port", port);
         self.add("UDP destination port", word(2).to_string());
         self.add("UDP length", word(4).to_string());
         let sum = match word(6) {
@@ -378,10 +400,30 @@ impl Fields<'_> {
                 verdict(checksum(&[&pseudo_header(packet, UDP, body.len()), body]) == 0)
             }
             // The bytes it covers were cut off, so only the number itself can be compared.
+            _ if any_port => "any".to_owned(),
             sum => format!("0x{sum:04x}"),
         };
         self.add("UDP checksum", sum);
-        self.add("UDP payload", hex(&body[8..]));
+        let payload = &body[8..];
+        let is_vxlan = VXLAN_PORTS.contains(&word(2)) && payload.len() > VXLAN_LEN;
+        if is_vxlan && self.is_shallow() {
+            self.add("VXLAN header", hex(&payload[..VXLAN_LEN]));
+            self.within("inner ", |it| it.ethernet(&payload[VXLAN_LEN..]));
+        } else {
+            self.add("UDP payload", hex(payload));
+        }
+    }
+
+    fn within(&mut self, prefix: &str, decode: impl FnOnce(&mut Self)) {
+        let outside = self.prefix.len();
+        self.prefix.push_str(prefix);
+        decode(self);
+        self.prefix.truncate(outside);
+    }
+
+    /// Whether what is inside may be taken apart as well: bytes may claim to be nested to any depth.
+    fn is_shallow(&self) -> bool {
+        self.prefix.split_whitespace().count() < 3
     }
 
     fn tcp(&mut self, packet: &[u8], body: &[u8], is_whole: bool) {
@@ -452,11 +494,9 @@ impl Fields<'_> {
                 self.add("ICMP sequence", word(6).to_string());
                 self.add("ICMP payload", hex(&body[8..]));
             }
-            3 | 5 | 11 | 12 if self.prefix.is_empty() => {
+            3 | 5 | 11 | 12 if !self.prefix.ends_with("quoted ") && self.is_shallow() => {
                 self.add("ICMP rest of header", hex(&body[4..8]));
-                self.prefix = "quoted ";
-                self.ipv4(&body[8..]);
-                self.prefix = "";
+                self.within("quoted ", |it| it.ipv4(&body[8..]));
             }
             _ => self.add("ICMP body", hex(&body[4..])),
         }

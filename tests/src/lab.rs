@@ -26,6 +26,8 @@ pub struct Lab {
     pub dir: PathBuf,
     pub title: String,
     pub why: String,
+    /// Heading of the fidelity page under which it stands.
+    pub chapter: Option<String>,
     /// Why the engine does not do what the kernel did here, where that is known; from `lab.json`.
     pub known_gap: Option<String>,
     /// `stimuli.json` and `sockets.json` as they stand, for the engine.
@@ -114,6 +116,7 @@ impl Lab {
         Ok(Self {
             title: about["title"].as_str().unwrap_or_default().to_owned(),
             why: about["why"].as_str().unwrap_or_default().to_owned(),
+            chapter: about["chapter"].as_str().map(str::to_owned),
             stimuli: stimuli.map_err(Problem::in_file(&dir.join("stimuli.json")))?,
             known_gap: about["known_gap"].as_str().map(str::to_owned),
             listeners: sockets.iter().filter_map(listener).collect(),
@@ -203,7 +206,8 @@ fn insert_file(files: &mut Files, root: &Path, path: &Path) -> Outcome<()> {
     Ok(())
 }
 
-fn stimulus(value: &Value) -> Outcome<Stimulus> {
+/// One entry of `stimuli.json`.
+pub(crate) fn stimulus(value: &Value) -> Outcome<Stimulus> {
     let kinds = value.as_object().ok_or_else(|| Problem::new("expected a list of objects"))?;
     let mut kinds = kinds.iter().filter(|(key, _)| *key != "wait_ms");
     let (kind, it) = kinds

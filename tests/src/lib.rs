@@ -1,12 +1,14 @@
 //! Conformance with the kernel: labs recorded from Linux, replayed by the engine, compared field by field.
 //!
-//! The engine is called in [`replay`] alone, and in `random`, which builds worlds with it. Everything else here knows only the formats, so that a mistake of the engine cannot hide
+//! The engine is called in [`replay`] alone, in `random`, which builds worlds with it, and in [`fidelity`], which
+//! looks into them. Everything else here knows only the formats, so that a mistake of the engine cannot hide
 //! in the code that looks for it; frames are decoded by our own [`frame`] for the same reason.
 
 pub mod capture;
 pub mod check;
 pub mod compare;
 pub mod datagrams;
+pub mod fidelity;
 pub mod frame;
 pub mod golden;
 #[cfg(target_os = "linux")]
@@ -16,3 +18,4 @@ pub mod problem;
 #[cfg(target_os = "linux")]
 pub mod random;
 pub mod replay;
+pub mod services;

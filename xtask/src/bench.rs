@@ -10,6 +10,12 @@ pub(crate) fn bench() -> Result {
             &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "datagrams"],
         )
     })?;
+    timed("The engine's memory", "1 minute, most of it building", || {
+        process::run_program(
+            "cargo",
+            &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "memory"],
+        )
+    })?;
     timed("The engine, wasm in Chromium", "3 minutes, most of it building", || {
         let selection = ["--package", "everyhop-tests", "--test", "wasm_bench", "--release"];
         wasm::test(&selection, &["--nocapture"])

@@ -7,6 +7,15 @@ use crate::system;
 pub(crate) fn conform(args: &[&str]) -> Result {
     // Without these it still compares with the recordings, and says what it skipped.
     system::provide("building labs in the kernel", system::KERNEL)?;
+    run(args)
+}
+
+/// Writes the page about fidelity.
+pub(crate) fn fidelity() -> Result {
+    run(&["--fidelity"])
+}
+
+fn run(args: &[&str]) -> Result {
     let mut cargo = process::command("cargo", &["run", "--quiet", "--package", "everyhop-tests"])?;
     process::run(cargo.args(["--bin", "conform", "--"]).args(args))
 }

@@ -27,6 +27,8 @@ cargo xtask COMMAND
   test [--only A,B,...]   run every check, or the named ones; stops at the first failure
   test --list             name the checks
   conform [--record]      compare the engine with the kernel, or record the kernel anew
+  conform --random N      make N labs from seeds and compare; --seed S to begin elsewhere
+  fidelity                write docs/fidelity.md anew from the labs
   fuzz [--seconds N]      feed the parsers with what nobody wrote, N seconds each
   bench                   measure datagrams per second: native, wasm, and the kernel
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::test(rest),
         ["conform", rest @ ..] => conform::conform(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
+        ["fidelity"] => conform::fidelity(),
         ["bench"] => bench::bench(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

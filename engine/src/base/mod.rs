@@ -1,12 +1,14 @@
 //! What every floor needs: virtual time, ids and arenas, MAC addresses, the seeded generator, limits.
 
 mod arena;
+mod conn;
 mod hook;
 mod mac;
 mod nanos;
 mod rng;
 
 pub use arena::{Arena, Id};
+pub use conn::{Dir, Side, Status, TcpState, Tuple, Zone};
 pub use hook::{Hook, Table};
 pub use mac::{Mac, MacError};
 pub use nanos::Nanos;
@@ -37,10 +39,16 @@ arena::id! {
     /// A socket within its namespace.
     SocketId
 }
-arena::id! {
-    /// A tracked connection within its namespace's [`Conntrack`](crate::netfilter::conntrack::Conntrack).
-    CtId
+
+/// A tracked connection within its namespace's [`Conntrack`](crate::netfilter::conntrack::Conntrack). Slots are used
+/// again and numbers are not: the id of a connection that is forgotten finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CtId {
+    pub slot: u32,
+    /// Counts the namespace's connections from 1.
+    pub number: u32,
 }
+
 arena::id! {
     /// A chain within its table.
     ChainId

@@ -9,7 +9,8 @@ use std::fmt::{self, Write};
 
 use crate::base::{Arena, DevId, FxIndexMap, Id, NsId};
 use crate::link::bridge::{Bridge, FdbEntry};
-use crate::link::{Conf, Devconf, DeviceKind, PortFlags, Scope};
+use crate::link::vxlan::{EntryState, OuterDf, OuterTos, OuterTtl};
+use crate::link::{Conf, Devconf, Device, DeviceKind, PortFlags, Scope, Vxlan};
 use crate::stack::Sysctl;
 use crate::stack::fib::{Fib, Flow, Nexthop, Route, RouteKind, TableId};
 use crate::stack::rule::Rules;
@@ -272,7 +273,7 @@ fn links(out: &mut String, world: &World) {
             peer => (dev, peer),
         };
         let kind = match &device.kind {
-            DeviceKind::Loopback => continue,
+            DeviceKind::Loopback | DeviceKind::Vxlan(_) => continue,
             DeviceKind::Bridge(bridge) if bridge.ageing == Bridge::AGEING => "bridge".to_owned(),
             DeviceKind::Bridge(bridge) => {
                 format!("bridge ageing_time {}", bridge.ageing.0 / 10_000_000)
@@ -286,6 +287,67 @@ fn links(out: &mut String, world: &World) {
         let _ = writeln!(lines, "link add name {} type {kind}", end(first));
     }
     batch(out, "ip", &lines);
+    for (_, device) in world.devices.iter() {
+        if let DeviceKind::Vxlan(vxlan) = &device.kind {
+            tunnel(out, world, device, vxlan);
+        }
+    }
+}
+
+/// A VXLAN device, made in the namespace that carries its datagrams. Its remotes are entries of its table, all of them.
+fn tunnel(out: &mut String, world: &World, device: &Device, vxlan: &Vxlan) {
+    let _ = write!(
+        out,
+        "ip -n {} link add name {} netns {} index {} address {} type vxlan id {} dstport {}",
+        world.netns[vxlan.net].name,
+        device.name,
+        world.netns[device.ns].name,
+        device.ifindex,
+        device.mac,
+        vxlan.vni,
+        vxlan.port
+    );
+    if let Some(local) = vxlan.local {
+        let _ = write!(out, " local {local}");
+    }
+    match vxlan.ttl {
+        OuterTtl::Route => {}
+        OuterTtl::Fixed(ttl_hops) => {
+            let _ = write!(out, " ttl {ttl_hops}");
+        }
+        OuterTtl::Inherit => out.push_str(" ttl inherit"),
+    }
+    match vxlan.tos {
+        OuterTos::Fixed(0) => {}
+        OuterTos::Fixed(tos) => {
+            let _ = write!(out, " tos 0x{tos:x}");
+        }
+        OuterTos::Inherit => out.push_str(" tos inherit"),
+    }
+    match vxlan.df {
+        OuterDf::Unset => {}
+        OuterDf::Set => out.push_str(" df set"),
+        OuterDf::Inherit => out.push_str(" df inherit"),
+    }
+    for (unusual, word) in [
+        (!vxlan.udp_csum, " noudpcsum"),
+        (!vxlan.learning, " nolearning"),
+        (!vxlan.local_bypass, " nolocalbypass"),
+    ] {
+        if unusual {
+            out.push_str(word);
+        }
+    }
+    if vxlan.ageing != Vxlan::AGEING {
+        let _ = write!(out, " ageing {}", vxlan.ageing.0 / 1_000_000_000);
+    }
+    if vxlan.max_entries != 0 {
+        let _ = write!(out, " maxaddress {}", vxlan.max_entries);
+    }
+    if vxlan.src_ports != Vxlan::SRC_PORTS {
+        let _ = write!(out, " srcport {} {}", vxlan.src_ports.0, vxlan.src_ports.1);
+    }
+    out.push('\n');
 }
 
 /// One device of each link, so that in every namespace devices appear in the order of their indices. Two wires between
@@ -418,7 +480,9 @@ impl OfNs<'_> {
                 let device = &self.world.devices[dev];
                 let given = match &device.kind {
                     DeviceKind::Loopback => LOOPBACK_MTU_BYTES,
-                    DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => MTU_BYTES,
+                    DeviceKind::Veth { .. }
+                    | DeviceKind::Ethernet { .. }
+                    | DeviceKind::Vxlan(_) => MTU_BYTES,
                     DeviceKind::Bridge(bridge) => bridge
                         .ports
                         .iter()
@@ -606,6 +670,11 @@ impl OfNs<'_> {
                 let _ = writeln!(out, "fdb replace {mac} dev {} master {kind}", self.name(*port));
             }
         }
+        for &dev in &self.world.netns[self.id].devs {
+            if let DeviceKind::Vxlan(vxlan) = &self.world.devices[dev].kind {
+                self.remotes(&mut out, dev, vxlan);
+            }
+        }
         // After the entries: a port that does not learn takes no dynamic ones.
         for &dev in &self.world.netns[self.id].devs {
             let device = &self.world.devices[dev];
@@ -617,6 +686,30 @@ impl OfNs<'_> {
             }
         }
         out
+    }
+
+    /// The forwarding table of a VXLAN device.
+    fn remotes(&self, out: &mut String, dev: DevId, vxlan: &Vxlan) {
+        for (mac, entry) in &vxlan.fdb {
+            let state = match entry.state {
+                EntryState::Static => "permanent",
+                EntryState::Learnt { .. } => "dynamic",
+            };
+            for remote in std::iter::once(&entry.first).chain(&entry.others) {
+                let (name, ip) = (self.name(dev), remote.ip);
+                let _ = write!(out, "fdb append {mac} dev {name} dst {ip} self {state}");
+                if remote.port != vxlan.port {
+                    let _ = write!(out, " port {}", remote.port);
+                }
+                if remote.vni != vxlan.vni {
+                    let _ = write!(out, " vni {}", remote.vni);
+                }
+                if let Some(via) = remote.via {
+                    let _ = write!(out, " via {}", self.name(via));
+                }
+                out.push('\n');
+            }
+        }
     }
 
     /// The ports behind which a bridge has learnt somebody.
@@ -706,10 +799,13 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
             return Err(Inexpressible(what));
         }
     };
+    if let Program::Tunnel(_) = socket.program {
+        return Ok(()); // its devices make it
+    }
     let addr = socket.addr.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
     let _ = write!(out, "serve {ns} {protocol} {addr} {port} ");
     match &socket.program {
-        Program::Reads => out.push('-'),
+        Program::Reads | Program::Tunnel(_) => out.push('-'),
         Program::Answers(reply) if reply.is_empty() => out.push_str("''"),
         Program::Answers(reply) => {
             for byte in reply {
@@ -723,7 +819,9 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
 
 fn down(out: &mut String, world: &World) {
     out.push_str("\ndown() {\n");
-    if !world.netns.is_empty() {
+    if world.netns.is_empty() {
+        out.push_str(":\n");
+    } else {
         out.push_str("for ns in");
         for (_, ns) in world.netns.iter() {
             let _ = write!(out, " {}", ns.name);
@@ -731,8 +829,6 @@ fn down(out: &mut String, world: &World) {
         out.push_str(
             "; do\n  [ -e \"/run/netns/$ns\" ] || continue\n  ip netns pids \"$ns\" | xargs -r kill\n  ip netns del \"$ns\"\ndone\n",
         );
-    } else {
-        out.push_str(":\n");
     }
     out.push_str("}\n");
 }

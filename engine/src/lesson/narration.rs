@@ -4,7 +4,7 @@
 //!
 //! | condition | asks for |
 //! | --- | --- |
-//! | `move` | `originate`, `wire`, `bridge-in`, `bridge-out` or `forward` |
+//! | `move` | `originate`, `wire`, `bridge-in`, `bridge-out`, `forward`, `encapsulate` or `decapsulate` |
 //! | `from`, `to` | the device that the leading frame leaves or reaches, as `node-1/veth0` |
 //! | `leg` | `arp-request`, `arp-reply`, `request`, `reply` or `error` |
 //! | `about` | the IPv4 address that is asked for, answered for or sent to on the link |
@@ -70,12 +70,14 @@ const SAYS: [(&str, Says); 7] = [
     ("dropped", Says::Dropped),
 ];
 
-const MOVES: [(&str, MoveKind); 5] = [
+const MOVES: [(&str, MoveKind); 7] = [
     ("originate", MoveKind::Originate),
     ("wire", MoveKind::Wire),
     ("bridge-in", MoveKind::BridgeIn),
     ("bridge-out", MoveKind::BridgeOut),
     ("forward", MoveKind::Forward),
+    ("encapsulate", MoveKind::Encapsulate),
+    ("decapsulate", MoveKind::Decapsulate),
 ];
 
 const LEGS: [(&str, LegKind); 5] = [

@@ -363,7 +363,10 @@ fn up<T: Tracer>(ctx: &mut Ctx<'_, T>, bridge: DevId, skb: Skb) {
 fn bridge_mut(device: &mut Device) -> &mut Bridge {
     match &mut device.kind {
         DeviceKind::Bridge(bridge) => bridge,
-        DeviceKind::Loopback | DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => {
+        DeviceKind::Loopback
+        | DeviceKind::Veth { .. }
+        | DeviceKind::Ethernet { .. }
+        | DeviceKind::Vxlan(_) => {
             unreachable!("a port's master is a bridge, which World::set_master checks")
         }
     }

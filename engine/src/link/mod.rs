@@ -5,11 +5,13 @@
 
 pub mod bridge;
 mod devconf;
+pub mod vxlan;
 
 use std::net::Ipv4Addr;
 
 pub use bridge::{Bridge, PortFlags};
 pub use devconf::{Conf, Devconf};
+pub use vxlan::Vxlan;
 
 use crate::base::{Arena, DevId, Mac, Nanos, NsId, OriginId};
 use crate::skb::{PacketType, Skb};
@@ -61,6 +63,8 @@ pub enum DeviceKind {
         peer: Option<DevId>,
     },
     Bridge(Bridge),
+    /// An Ethernet carried in datagrams.
+    Vxlan(Box<Vxlan>),
 }
 
 impl DeviceKind {
@@ -71,6 +75,7 @@ impl DeviceKind {
             Self::Veth { .. } => "veth",
             Self::Ethernet { .. } => "ethernet",
             Self::Bridge(_) => "bridge",
+            Self::Vxlan(_) => "vxlan",
         }
     }
 
@@ -78,7 +83,9 @@ impl DeviceKind {
     pub const fn peer(&self) -> Option<DevId> {
         match self {
             Self::Veth { peer } | Self::Ethernet { peer: Some(peer) } => Some(*peer),
-            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) => None,
+            Self::Loopback | Self::Ethernet { peer: None } | Self::Bridge(_) | Self::Vxlan(_) => {
+                None
+            }
         }
     }
 }
@@ -95,6 +102,8 @@ pub struct Port {
 const LOOPBACK_TIME: Nanos = Nanos::from_micros(1);
 const VETH_TIME: Nanos = Nanos::from_micros(2);
 const CABLE_TIME: Nanos = Nanos::from_micros(10);
+/// What waits for a device of the same host waits as long as on `lo`.
+pub const BACKLOG_TIME: Nanos = LOOPBACK_TIME;
 
 /// Hands a frame to a device to transmit (`dev_queue_xmit`, then the driver's `ndo_start_xmit`).
 #[inline]
@@ -112,6 +121,7 @@ pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: Dev
             return ctx.consume(skb);
         }
         DeviceKind::Bridge(_) => return bridge::transmit(ctx, devices, dev, skb),
+        DeviceKind::Vxlan(_) => return vxlan::transmit(ctx, devices, dev, skb),
     };
     if skb.frame.len() > devices[to].longest_frame() {
         return ctx.drop(dev, skb, DropReason::PktTooBig);

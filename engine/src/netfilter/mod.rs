@@ -12,6 +12,8 @@
 //! It evaluates: it rewrites the packet it is given and answers with a verdict. It never sends, never routes; what a
 //! rule must know of the namespace around it, it asks through [`Around`]. Not here: native nftables, IPv6.
 
+#[cfg(test)]
+mod bench;
 pub mod conntrack;
 pub mod nat;
 pub mod table;
@@ -19,7 +21,7 @@ pub mod table;
 use std::net::Ipv4Addr;
 
 use crate::base::{DevId, Hook, NsId, SocketId, Table};
-use crate::skb::{Ct, Dst, Mark, Skb};
+use crate::skb::{Dst, Mark, Skb};
 use crate::trace::{Ctx, DropReason, Tracer};
 
 use conntrack::Conntrack;
@@ -167,9 +169,8 @@ impl Netfilter {
                     reroute(around, skb)?;
                 }
                 let at = At { out_dev: skb.dst.map(|dst| dst.dev), ..at };
-                let dst_before = RoutedBy::of(skb).dst;
                 self.translate(ctx, around, at, skb)?;
-                if RoutedBy::of(skb).dst != dst_before {
+                if self.conntrack.nat_is_on() && nat::moves_destination(&self.conntrack, skb) {
                     reroute(around, skb)?;
                 }
                 let at = At { out_dev: skb.dst.map(|dst| dst.dev), ..at };
@@ -219,12 +220,11 @@ impl Netfilter {
         at: At,
         skb: &mut Skb,
     ) -> Result<(), Stop> {
-        let Ct::Tracked { entry, info } = skb.ct else { return Ok(()) };
         if !self.conntrack.nat_is_on() {
             return Ok(());
         }
-        let side = nat::Side::of(at.hook);
-        if nat::wants_rules(&self.conntrack, entry, info, side) {
+        let side = nat::side_of(at.hook);
+        if nat::wants_rules(&self.conntrack, skb, side) {
             self.walk(ctx, around, at, Table::Nat, skb)?;
             nat::bind_null(ctx, &mut self.conntrack, at, skb, side).map_err(Stop::from)?;
         }

@@ -32,7 +32,7 @@ pub(super) struct Link {
     peer_index: Option<u32>,
     /// The peer's namespace, as this one numbers it.
     #[serde(rename = "link_netnsid")]
-    peer_nsid: Option<i64>,
+    pub peer_nsid: Option<i64>,
     #[serde(default)]
     linkinfo: LinkInfo,
     #[serde(default)]
@@ -66,8 +66,8 @@ struct Addr {
 /// One line of `ip -j netns list-id`: which namespace a number means here.
 #[derive(Deserialize)]
 pub(super) struct NsidEntry {
-    nsid: i64,
-    name: Option<String>,
+    pub nsid: i64,
+    pub name: Option<String>,
 }
 
 /// A bridge's `info_data`, what decides about frames in it.
@@ -111,6 +111,12 @@ impl Link {
 
     pub(super) fn is_bridge(&self) -> bool {
         self.linkinfo.kind.as_deref() == Some("bridge")
+    }
+
+    /// What only a VXLAN device has, if this is one that is up.
+    pub(super) fn vxlan_data(&self) -> Option<&Value> {
+        let is_vxlan = self.has("UP") && self.linkinfo.kind.as_deref() == Some("vxlan");
+        self.linkinfo.data.as_ref().filter(|_| is_vxlan)
     }
 
     /// What the master keeps about this device as its port.
@@ -212,12 +218,12 @@ fn device_kind(item: &Item<'_, Link>) -> Result<DeviceKind, Problem> {
     }
     match link.linkinfo.kind.as_deref() {
         Some("bridge") => Ok(DeviceKind::Bridge(bridge(item)?)),
-        Some("veth") => Ok(DeviceKind::Ethernet { peer: None }),
+        Some("veth" | "vxlan") => Ok(DeviceKind::Ethernet { peer: None }),
         None if link.hardware == "ether" => Ok(DeviceKind::Ethernet { peer: None }),
         Some(kind) => {
             let message = format!(
-                "{:?} is a device of the kind {kind:?}, which is not modelled yet; known are veth, bridge and \
-                 network cards",
+                "{:?} is a device of the kind {kind:?}, which is not modelled yet; known are veth, bridge, \
+                 vxlan and network cards",
                 link.ifname
             );
             Err(item.problem("linkinfo.info_kind", message))

@@ -12,6 +12,7 @@ mod replay;
 mod routes;
 mod sockets;
 mod sysctl;
+mod tunnels;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,6 +98,7 @@ pub fn load(files: &Files) -> Result<World, Problem> {
         all.push(links::add_netns(&mut world, files, name)?);
     }
     links::join(&mut world, &all)?;
+    tunnels::fill(&mut world, &all)?;
     for netns in &all {
         ports::fill(&mut world, netns)?;
         links::add_addresses(&mut world, netns)?;

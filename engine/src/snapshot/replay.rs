@@ -309,7 +309,7 @@ fn bind<T>(
 ) -> Result<SocketId, Problem> {
     let owner = match program {
         Program::Reads => "a sender".into(),
-        Program::Answers(_) => "a listener".into(),
+        Program::Answers(_) | Program::Tunnel(_) => "a listener".into(),
     };
     let socket = Socket { bound, addr: None, program, owner, heard: 0 };
     world.bind(ns, socket).map_err(|e| item.problem("", e.to_string()))

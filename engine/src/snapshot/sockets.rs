@@ -20,12 +20,18 @@ pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> 
         }
     }
     for (port, mut addrs) in by_port {
+        let bound = Bound::Udp { port };
+        let sockets = &world.netns[netns.id].sockets;
+        let here = sockets.find(bound, Ipv4Addr::UNSPECIFIED).map(|id| sockets.get(id));
+        if here.is_some_and(|it| matches!(it.program, Program::Tunnel(_))) {
+            continue; // the socket of a VXLAN device, which ss lists too
+        }
         if addrs.contains(&None) {
             addrs = BTreeSet::from([None]); // it hears what the others on that port do not
         }
         for addr in addrs {
             let socket = Socket {
-                bound: Bound::Udp { port },
+                bound,
                 addr,
                 program: Program::Reads,
                 owner: "a program".into(),

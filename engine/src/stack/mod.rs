@@ -16,6 +16,7 @@ mod route;
 pub mod rule;
 pub mod socket;
 pub mod udp;
+pub mod vxlan;
 
 use std::net::Ipv4Addr;
 

@@ -83,6 +83,9 @@ fn send_reset<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices
     let mut answer = Skb::new(id, frame);
     answer.dst = Surroundings { ns, devices, now: ctx.now }.reroute(&answer);
     answer.ct = Ct::attached_to(skb.ct);
+    if let Some(netfilter) = &mut ns.netfilter {
+        netfilter.conntrack.set_closing(skb.ct, ctx.now);
+    }
     match skb.bridge {
         Some(bridge) => {
             let (src, dst) = (eth::dst(&skb.frame), eth::src(&skb.frame));

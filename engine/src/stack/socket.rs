@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::base::{Arena, FxIndexMap, SocketId};
+use crate::base::{Arena, DevId, FxIndexMap, SocketId};
 
 /// What a socket is bound to, besides an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +23,8 @@ pub enum Program {
     Reads,
     /// Sends these bytes back to whoever sent.
     Answers(Vec<u8>),
+    /// The kernel's own: what arrives is for these VXLAN devices, each with its network identifier.
+    Tunnel(Vec<DevId>),
 }
 
 /// A socket.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::fib::Flow;
 use super::ip::{self, Delivered};
 use super::route::{Output, Routing};
-use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program};
+use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
 use crate::base::{DevId, PacketId, SocketId};
 use crate::link::Devices;
 use crate::skb::{DstKind, Skb};
@@ -38,6 +38,12 @@ pub(super) fn receive<T: Tracer>(
         }
         return ctx.drop(dev, skb, DropReason::NoSocket);
     };
+    match ns.sockets.get(socket).program {
+        Program::Tunnel(_) => {
+            return vxlan::receive(ctx, ns, devices, (dev, socket), header, skb);
+        }
+        Program::Reads | Program::Answers(_) => {}
+    }
     stack_icmp::hear(ctx, ns, devices, dev, socket, Heard::Data, &skb);
     if let Program::Answers(_) = ns.sockets.get(socket).program {
         ctx.out.push(Next::Answer {

@@ -1,12 +1,12 @@
 //! The reasons of a step: one sentence a decision, naming the table entry or setting and the kernel function.
 
 use super::words::Names;
-use super::{Because, Step};
+use super::{Because, Step, connection};
 use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
     Birth, Event, FdbAnswer, Heard, Heed, Learnt, LookupFor, NeighCause, Nud, Recorder,
-    RouteAnswer, SendError, Skipped,
+    RouteAnswer, SendError, Skipped, TunnelAnswer, TunnelLearnt,
 };
 use crate::world::World;
 
@@ -38,7 +38,7 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             let (text, kernel) = match world.devices[from].kind {
                 DeviceKind::Loopback => (format!("{out} receives what it sends"), "loopback_xmit"),
                 DeviceKind::Veth { .. } => (format!("the peer of {out} is {into}"), "veth_xmit"),
-                DeviceKind::Ethernet { .. } | DeviceKind::Bridge(_) => {
+                DeviceKind::Ethernet { .. } | DeviceKind::Bridge(_) | DeviceKind::Vxlan(_) => {
                     (format!("the cable of {out} ends at {into}"), "ndo_start_xmit")
                 }
             };
@@ -98,6 +98,58 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             };
             (text, "br_fdb_find_rcu", origin)
         }
+        Event::TunnelLookup { dev, mac, answer } => {
+            let at = names.short(dev);
+            let text = match answer {
+                TunnelAnswer::Entry => {
+                    format!("the forwarding table of {at} says at which remote {mac} is")
+                }
+                TunnelAnswer::Default => {
+                    format!(
+                        "{at} has no entry for {mac}: it sends to all remotes of its default entry"
+                    )
+                }
+                TunnelAnswer::None => format!("{at} has no entry for {mac}, and no default entry"),
+            };
+            (text, "vxlan_find_mac", world.devices[dev].origin)
+        }
+        Event::TunnelForgot { dev, mac } => (
+            format!("{} forgot {mac}: not heard of for too long", names.short(dev)),
+            "vxlan_cleanup",
+            None,
+        ),
+        Event::Encapsulate { dev, remote, .. } => (
+            format!("{} wraps the frame into a datagram to {}", names.short(dev), remote.ip),
+            "vxlan_xmit_one",
+            world.devices[dev].origin,
+        ),
+        Event::EncapsulateBypass { to, .. } => (
+            format!("the remote is this host itself: {} gets the frame as it is", names.short(to)),
+            "encap_bypass_if_local",
+            world.devices[to].origin,
+        ),
+        Event::Decapsulate { dev, vni, .. } => (
+            format!("the network identifier {vni} is that of {}", names.short(dev)),
+            "vxlan_rcv",
+            world.devices[dev].origin,
+        ),
+        Event::TunnelLearn { dev, mac, remote, learnt } => {
+            let at = names.short(dev);
+            let text = match learnt {
+                TunnelLearnt::New => format!("{at} learns: {mac} is behind {remote}"),
+                TunnelLearnt::Moved { from } => {
+                    format!("{at} had {mac} behind {from}; now it is behind {remote}")
+                }
+                TunnelLearnt::Refreshed => {
+                    format!("{at} knew already that {mac} is behind {remote}")
+                }
+                TunnelLearnt::StaysStatic => {
+                    format!("{at} has a static entry that says {mac} is not behind {remote}")
+                }
+                TunnelLearnt::Full => format!("{at} learns nothing more: its table is full"),
+            };
+            (text, "vxlan_snoop", None)
+        }
         Event::PortSkipped { port, why, .. } => {
             let at = names.short(port);
             let (text, kernel) = match why {
@@ -144,6 +196,17 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "br_nf_pre_routing_finish",
             None,
         ),
+        event @ (Event::CtMade { .. }
+        | Event::CtFound { .. }
+        | Event::CtInvalid { .. }
+        | Event::CtConfirmed { .. }
+        | Event::CtClash { .. }
+        | Event::CtReport { .. }
+        | Event::NatBound { .. }
+        | Event::NatRewrote { .. }) => {
+            let (text, kernel) = connection::reason(&names, event)?;
+            (text, kernel, None)
+        }
         Event::BridgeUp { bridge } => (
             format!("{} hands it to {}'s own stack", names.short(bridge), names.ns_of(bridge)),
             "br_pass_frame_up",

@@ -48,6 +48,8 @@ pub(super) fn of_step(world: &World, trace: &Recorder, leg: &Leg, step: &Step) -
         MoveKind::BridgeIn => teller.bridge_in(first),
         MoveKind::BridgeOut => teller.bridge_out(first),
         MoveKind::Forward => teller.forward(first),
+        MoveKind::Encapsulate => teller.encapsulate(first),
+        MoveKind::Decapsulate => teller.decapsulate(first),
     };
     if let Some(end) = teller.end(first) {
         text.push(' ');
@@ -259,6 +261,45 @@ impl Teller<'_> {
             );
         }
         (format!("{from} → {to}: {ns} routes it"), text)
+    }
+
+    fn encapsulate(&self, main: Move) -> (String, String) {
+        let (from, to, ns) =
+            (self.names.short(main.from), self.names.short(main.to), self.names.ns_of(main.from));
+        let remotes: Vec<_> = self
+            .events()
+            .filter_map(|e| match e {
+                Event::Encapsulate { remote, .. } => Some(remote),
+                _ => None,
+            })
+            .collect();
+        let Some(first) = remotes.first() else {
+            let text =
+                format!("The other end of the tunnel is {ns} itself: no datagram is needed.");
+            return (format!("{from} → {to}: handed over"), text);
+        };
+        let ips: Vec<_> = remotes.iter().map(|remote| remote.ip.to_string()).collect();
+        let mut text = format!(
+            "{from} is a tunnel: {ns} puts the whole frame into a UDP datagram to {}, port {}, with the network \
+             identifier {}.",
+            ips.join(" and to "),
+            first.port,
+            first.vni
+        );
+        if self.step.outcome == Some(Outcome::Waiting) {
+            text.push_str(
+                " The next hop's hardware address is not known yet, so the datagram waits.",
+            );
+        }
+        (format!("{from} → {to}: {ns} wraps the frame"), text)
+    }
+
+    fn decapsulate(&self, main: Move) -> (String, String) {
+        let (to, ns) = (self.names.short(main.to), self.names.ns_of(main.to));
+        let text = format!(
+            "The datagram is for {ns}'s own VXLAN socket: the kernel takes the frame out, and {to} receives it."
+        );
+        (format!("{} → {to}: {ns} unwraps the frame", self.names.short(main.from)), text)
     }
 
     /// What happens to the frame at the end of this step.

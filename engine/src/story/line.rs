@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::{connection, words};
 use crate::base::{DevId, PacketId};
 use crate::trace::{Direction, Entry, Event, FdbAnswer, Learnt, Recorder, RouteAnswer};
 use crate::world::World;
@@ -79,7 +79,35 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
             let how = if same_bridge { "bridged to" } else { "up, to be routed to" };
             write!(line, "{} new destination, {how} {dst}", dev(bridge))
         }
+        event @ (Event::CtMade { .. }
+        | Event::CtFound { .. }
+        | Event::CtInvalid { .. }
+        | Event::CtConfirmed { .. }
+        | Event::CtClash { .. }
+        | Event::CtReport { .. }
+        | Event::NatBound { .. }
+        | Event::NatRewrote { .. }) => {
+            let names = words::Names(world);
+            write!(line, "{}", connection::line(&names, event).unwrap_or_default())
+        }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
+        Event::TunnelLookup { dev: d, mac, answer } => {
+            write!(line, "{} looks up {mac}: {answer:?}", dev(d))
+        }
+        Event::TunnelForgot { dev: d, mac } => write!(line, "{} forgets {mac}", dev(d)),
+        Event::Encapsulate { dev: d, out, remote } => {
+            let (ip, port, vni) = (remote.ip, remote.port, remote.vni);
+            write!(line, "{} wraps for {ip}:{port} vni {vni} by {}", dev(d), dev(out))
+        }
+        Event::EncapsulateBypass { dev: d, to } => {
+            write!(line, "{} hands over to {}", dev(d), dev(to))
+        }
+        Event::Decapsulate { from, dev: d, vni } => {
+            write!(line, "{} unwraps vni {vni} for {}", dev(from), dev(d))
+        }
+        Event::TunnelLearn { dev: d, mac, remote, learnt } => {
+            write!(line, "{} learns {mac} at {remote}: {learnt:?}", dev(d))
+        }
         Event::SocketSend { ns: n, dst, dst_port, .. } => {
             write!(line, "{} sends to {dst}:{dst_port}", ns(n))
         }

@@ -5,6 +5,7 @@
 
 mod because;
 mod caption;
+mod connection;
 mod line;
 mod steps;
 mod verdict;
@@ -109,6 +110,10 @@ pub enum MoveKind {
     BridgeOut,
     /// Through a namespace's IP stack, from one device to another.
     Forward,
+    /// From a tunnel device into a datagram that leaves by another device, or straight to another tunnel device.
+    Encapsulate,
+    /// Out of a datagram that came by one device, up to a tunnel device.
+    Decapsulate,
 }
 
 /// How a frame's way ends, or pauses, at a step.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Leg, Move, MoveKind, Outcome, Step, Story, because, caption};
 use crate::base::{DevId, Nanos, PacketId};
 use crate::trace::{
-    Birth, Direction, DropReason, Entry, Event, FrameId, NeighCause, Nud, Recorder,
+    Birth, Direction, DropReason, Entry, Event, FrameId, LookupFor, NeighCause, Nud, Recorder,
 };
 use crate::world::World;
 
@@ -102,6 +102,17 @@ impl Telling<'_> {
                     self.moved(index, entry.at, packet, MoveKind::Forward, (from, to), frame);
                 }
             }
+            Event::Encapsulate { dev: from, out: to, .. }
+            | Event::EncapsulateBypass { dev: from, to } => {
+                if let Some(frame) = self.frame_after(index, packet) {
+                    self.moved(index, entry.at, packet, MoveKind::Encapsulate, (from, to), frame);
+                }
+            }
+            Event::Decapsulate { from, dev, .. } => {
+                if let Some(frame) = self.frame_after(index, packet) {
+                    self.moved(index, entry.at, packet, MoveKind::Decapsulate, (from, dev), frame);
+                }
+            }
             Event::NeighChange { dev, to: Nud::Failed, .. }
             | Event::Dropped { dev, reason: DropReason::NeighFailed } => {
                 let seen = self.packets.get(&packet);
@@ -189,7 +200,8 @@ impl Telling<'_> {
                     first.packet != packet
                         && first.kind == kind
                         && (kind == MoveKind::Wire
-                            || kind == MoveKind::BridgeOut && first.from == from)
+                            || matches!(kind, MoveKind::BridgeOut | MoveKind::Encapsulate)
+                                && first.from == from)
                 })
         });
         let step = if let Some(step) = together {
@@ -204,8 +216,9 @@ impl Telling<'_> {
             seen.place = Some(to);
             seen.frame = Some(frame);
         }
-        // What else the bridge does with a frame of which it sends copies is told with them.
-        if let (MoveKind::BridgeOut, Some(copied_from)) = (kind, seen.copied_from)
+        // What else a bridge or a tunnel does with a frame of which it sends copies is told with them.
+        if let (MoveKind::BridgeOut | MoveKind::Encapsulate, Some(copied_from)) =
+            (kind, seen.copied_from)
             && let Some(original) = self.packets.get_mut(&copied_from)
         {
             original.step = Some(step);
@@ -250,6 +263,12 @@ impl Telling<'_> {
                     Event::FdbLookup { .. }
                     | Event::PortSkipped { .. }
                     | Event::FdbExpired { .. } => kind == MoveKind::BridgeOut,
+                    Event::TunnelLookup { .. } | Event::TunnelForgot { .. } => {
+                        kind == MoveKind::Encapsulate
+                    }
+                    Event::RouteLookup { purpose: LookupFor::Output, .. } => {
+                        kind == MoveKind::Encapsulate
+                    }
                     Event::RouteLookup { .. }
                     | Event::PolicyRule { .. }
                     | Event::NexthopChosen { .. }

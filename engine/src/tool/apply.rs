@@ -4,8 +4,11 @@ use std::fmt;
 
 use super::{Configured, End, Op, Setting};
 use crate::base::{DevId, FxIndexMap, NsId, OriginId};
-use crate::link::PortFlags;
+use crate::link::vxlan::EntryState;
+use crate::link::{PortFlags, Vxlan};
 use crate::stack::socket::{Bound, Program, Socket};
+use crate::trace::Nud;
+use crate::wire::vxlan::HEADROOM;
 use crate::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
 
 /// Why an operation cannot be applied.
@@ -15,6 +18,8 @@ pub enum Error {
     NoNetns(String),
     /// No device has this name (`NETNS/DEV`) yet.
     NoDevice(String),
+    /// The device (`NETNS/DEV`) is no VXLAN device.
+    NotATunnel(String),
     /// The world refuses it.
     Config(ConfigError),
 }
@@ -29,6 +34,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoNetns(name) => write!(f, "there is no network namespace named {name}"),
+            Self::NotATunnel(name) => write!(f, "{name} is no VXLAN device"),
             Self::NoDevice(name) => write!(f, "there is no device {name}"),
             Self::Config(error) => error.fmt(f),
         }
@@ -98,6 +104,27 @@ impl<'i> Applier<'_, 'i> {
             Op::AddBridge { bridge } => {
                 let id = self.world.add_bridge(self.end(bridge)?)?;
                 self.world.devices[id].origin = origin;
+            }
+            Op::AddVxlan { tunnel, vni, local, underlay, port } => {
+                let net = self.netns(&tunnel.netns)?;
+                let underlay = self.dev(&tunnel.netns, underlay)?;
+                let vxlan =
+                    Vxlan { local: Some(*local), learning: false, ..Vxlan::new(net, *vni, *port) };
+                let id = self.world.add_vxlan(self.end(tunnel)?, vxlan)?;
+                let mtu_bytes = self.world.devices[underlay].mtu_bytes;
+                self.world.devices[id].mtu_bytes = mtu_bytes.saturating_sub(HEADROOM);
+                self.world.devices[id].origin = origin;
+            }
+            Op::AddRemote { netns, dev, mac, remote } => {
+                let id = self.dev(netns, dev)?;
+                let Some(vxlan) = self.world.vxlan_mut(id) else {
+                    return Err(Error::NotATunnel(format!("{netns}/{dev}")));
+                };
+                vxlan.append(*mac, vxlan.remote(*remote), EntryState::Static);
+            }
+            Op::AddNeigh { netns, dev, ip, mac } => {
+                let dev = self.dev(netns, dev)?;
+                self.world.set_neigh(dev, *ip, *mac, Nud::Permanent);
             }
             Op::SetMaster { netns, port, bridge } => {
                 let (port, bridge) = (self.dev(netns, port)?, self.dev(netns, bridge)?);

@@ -13,6 +13,7 @@ use ipnet::Ipv4Net;
 pub use apply::{Error, apply};
 
 use crate::base::Mac;
+use crate::wire::vxlan::Vni;
 
 /// One operation. Namespaces and devices are named; they must have been made before.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +33,28 @@ pub enum Op {
     /// A bridge, up.
     AddBridge {
         bridge: End,
+    },
+    /// An Ethernet in UDP datagrams from `local`, up. It takes its MTU from the device `underlay`, and learns nothing.
+    AddVxlan {
+        tunnel: End,
+        vni: Vni,
+        local: Ipv4Addr,
+        underlay: String,
+        port: u16,
+    },
+    /// A static entry of a VXLAN device: `mac` is behind the remote.
+    AddRemote {
+        netns: String,
+        dev: String,
+        mac: Mac,
+        remote: Ipv4Addr,
+    },
+    /// A permanent neighbour.
+    AddNeigh {
+        netns: String,
+        dev: String,
+        ip: Ipv4Addr,
+        mac: Mac,
     },
     /// Makes `port` a port of `bridge`.
     SetMaster {

@@ -29,6 +29,20 @@ impl fmt::Display for Op {
                 writeln!(f, "ip -n {netns} link add {dev} address {mac} type bridge")?;
                 write!(f, "{}", Up(bridge))
             }
+            Self::AddVxlan { tunnel, vni, local, underlay, port } => {
+                let End { netns, dev, mac } = tunnel;
+                writeln!(
+                    f,
+                    "ip -n {netns} link add {dev} address {mac} type vxlan id {vni} local {local} dev {underlay} dstport {port} nolearning"
+                )?;
+                write!(f, "{}", Up(tunnel))
+            }
+            Self::AddRemote { netns, dev, mac, remote } => {
+                write!(f, "bridge -n {netns} fdb append {mac} dev {dev} dst {remote}")
+            }
+            Self::AddNeigh { netns, dev, ip, mac } => {
+                write!(f, "ip -n {netns} neigh replace {ip} lladdr {mac} dev {dev} nud permanent")
+            }
             Self::SetMaster { netns, port, bridge } => {
                 write!(f, "ip -n {netns} link set {port} master {bridge}")
             }

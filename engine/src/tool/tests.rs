@@ -48,6 +48,57 @@ fn pod() -> Vec<Configured> {
 }
 
 #[test]
+fn a_tunnel_takes_its_mtu_from_below_and_prints_as_its_commands() {
+    let mut world = World::new(1);
+    let netns = String::from("node-1");
+    let ops = [
+        Op::AddNetns { netns: netns.clone() },
+        Op::AddCable {
+            ends: [
+                end("node-1", "eth0", [2, 0, 0, 0, 0, 2]),
+                end("node-1", "out", [2, 0, 0, 0, 0, 3]),
+            ],
+        },
+        Op::AddVxlan {
+            tunnel: end("node-1", "flannel.1", [2, 0, 0, 0, 0, 1]),
+            vni: Vni::new(1).expect("24 bits"),
+            local: Ipv4Addr::new(192, 0, 2, 11),
+            underlay: "eth0".into(),
+            port: 8472,
+        },
+        Op::AddRemote {
+            netns: netns.clone(),
+            dev: "flannel.1".into(),
+            mac: Mac([2, 0, 0, 0, 0, 4]),
+            remote: Ipv4Addr::new(192, 0, 2, 12),
+        },
+        Op::AddNeigh {
+            netns,
+            dev: "flannel.1".into(),
+            ip: Ipv4Addr::new(10, 244, 2, 0),
+            mac: Mac([2, 0, 0, 0, 0, 4]),
+        },
+    ];
+    let text: Vec<String> = ops[2..].iter().map(Op::to_string).collect();
+    assert_eq!(
+        text.join("\n"),
+        "ip -n node-1 link add flannel.1 address 02:00:00:00:00:01 type vxlan id 1 local 192.0.2.11 dev eth0 \
+         dstport 8472 nolearning\n\
+         ip -n node-1 link set flannel.1 up\n\
+         bridge -n node-1 fdb append 02:00:00:00:00:04 dev flannel.1 dst 192.0.2.12\n\
+         ip -n node-1 neigh replace 10.244.2.0 lladdr 02:00:00:00:00:04 dev flannel.1 nud permanent"
+    );
+    let ops = ops.map(op);
+    apply(&mut world, &ops).expect("each has what it needs");
+    let ns = world.find_netns("node-1").expect("it was made");
+    let dev = world.find_device(ns, "flannel.1").expect("it was made");
+    assert_eq!(world.devices[dev].mtu_bytes, 1450);
+    let again = [ops[2].clone(), ops[3].clone()];
+    let taken = apply(&mut world, &again).map_err(|(index, error)| (index, error.to_string()));
+    assert_eq!(taken, Err((0, "there is a device named node-1/flannel.1 already".into())));
+}
+
+#[test]
 fn every_operation_prints_the_commands_that_do_the_same() {
     let text: Vec<String> = pod().iter().map(|item| item.op.to_string()).collect();
     assert_eq!(

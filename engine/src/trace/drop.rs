@@ -3,6 +3,8 @@
 /// A reason to drop. Each documents where the kernel decides it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum DropReason {
+    /// The tunnel's own address came back to it (`vxlan_set_mac`).
+    LocalMac,
     /// The bridge refuses a source address that is a group or zero (`br_handle_frame`).
     MacInvalidSource,
     /// No port of the bridge may send it (`br_forward`, `br_flood`).
@@ -43,6 +45,12 @@ pub enum DropReason {
     IpOutNoRoutes,
     /// A rule drops it (`nf_hook_slow`).
     NetfilterDrop,
+    /// The connection table is full (`nf_conntrack_max`, `__nf_conntrack_alloc`).
+    CtTableFull,
+    /// Another connection took the place of the packet's (`nf_ct_resolve_clash`).
+    CtClash,
+    /// The packet cannot be translated as its connection says (`nf_nat_inet_fn`, `nf_nat_icmp_reply_translation`).
+    NatFailed,
     /// No endpoint for the IP protocol (`ip_protocol_deliver_rcu`).
     IpNoProto,
     /// Nothing understands the frame's type (`__netif_receive_skb_core`).
@@ -51,6 +59,16 @@ pub enum DropReason {
     UdpCsum,
     /// No socket listens there (`__udp4_lib_rcv`, `ping_rcv`).
     NoSocket,
+    /// No VXLAN header, or one with bits that plain VXLAN does not use (`vxlan_rcv`).
+    VxlanInvalidHdr,
+    /// No VXLAN device has this network identifier (`vxlan_rcv`, `encap_bypass_if_local`).
+    VxlanVniNotFound,
+    /// A static entry says that the sender is elsewhere (`vxlan_snoop`).
+    VxlanEntryExists,
+    /// The datagram met congestion, and its inner packet cannot tell (`IP_ECN_decapsulate`).
+    IpTunnelEcn,
+    /// A tunnel's datagram would leave by the tunnel itself, or its entry has no remote (`vxlan_xmit_one`).
+    TunnelNowhere,
     /// The ICMP checksum is wrong (`icmp_rcv`).
     IcmpCsum,
     /// Echo requests to a broadcast address are ignored (`icmp_echo_ignore_broadcasts`).
@@ -73,6 +91,7 @@ impl DropReason {
     /// The kernel's name. [`DropReason::NotModelled`] has none and says so.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::LocalMac => "SKB_DROP_REASON_LOCAL_MAC",
             Self::MacInvalidSource => "SKB_DROP_REASON_MAC_INVALID_SOURCE",
             Self::NoTxTarget => "SKB_DROP_REASON_NO_TX_TARGET",
             Self::OtherHost => "SKB_DROP_REASON_OTHERHOST",
@@ -93,10 +112,18 @@ impl DropReason {
             Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
             Self::IpOutNoRoutes => "SKB_DROP_REASON_IP_OUTNOROUTES",
             Self::NetfilterDrop => "SKB_DROP_REASON_NETFILTER_DROP",
+            Self::CtTableFull => "SKB_DROP_REASON_NETFILTER_DROP (conntrack table full)",
+            Self::CtClash => "SKB_DROP_REASON_NETFILTER_DROP (conntrack clash)",
+            Self::NatFailed => "SKB_DROP_REASON_NETFILTER_DROP (nat)",
             Self::IpNoProto => "SKB_DROP_REASON_IP_NOPROTO",
             Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
             Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
             Self::NoSocket => "SKB_DROP_REASON_NO_SOCKET",
+            Self::VxlanInvalidHdr => "SKB_DROP_REASON_VXLAN_INVALID_HDR",
+            Self::VxlanVniNotFound => "SKB_DROP_REASON_VXLAN_VNI_NOT_FOUND",
+            Self::VxlanEntryExists => "SKB_DROP_REASON_VXLAN_ENTRY_EXISTS",
+            Self::IpTunnelEcn => "SKB_DROP_REASON_IP_TUNNEL_ECN",
+            Self::TunnelNowhere => "SKB_DROP_REASON_NOT_SPECIFIED (vxlan_xmit_one)",
             Self::IcmpCsum => "SKB_DROP_REASON_ICMP_CSUM",
             Self::InvalidProto => "SKB_DROP_REASON_INVALID_PROTO",
             Self::NeighFailed => "SKB_DROP_REASON_NEIGH_FAILED",
@@ -111,6 +138,7 @@ impl DropReason {
     /// In a few words: `nothing listens on that port`.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::LocalMac => "its source is the very device it came to",
             Self::MacInvalidSource => "its source address is no station's address",
             Self::NoTxTarget => "the bridge has no port that may send it",
             Self::OtherHost => "the frame is for another station",
@@ -131,10 +159,18 @@ impl DropReason {
             Self::IpTtlExceeded => "its time to live ran out",
             Self::IpOutNoRoutes => "it has no route any more",
             Self::NetfilterDrop => "a rule drops it",
+            Self::CtTableFull => "the table of connections is full (nf_conntrack_max)",
+            Self::CtClash => "another connection was quicker to take its place in the table",
+            Self::NatFailed => "it cannot be translated as its connection says",
             Self::IpNoProto => "nothing here speaks its IP protocol",
             Self::UnhandledProto => "nothing here understands its protocol",
             Self::UdpCsum => "its UDP checksum is wrong",
             Self::NoSocket => "nothing listens there",
+            Self::VxlanInvalidHdr => "it has no plain VXLAN header",
+            Self::VxlanVniNotFound => "no VXLAN device here has its network identifier",
+            Self::VxlanEntryExists => "a static entry says that its sender is elsewhere",
+            Self::IpTunnelEcn => "it met congestion, and its inner packet cannot say so",
+            Self::TunnelNowhere => "the tunnel has no remote for it",
             Self::IcmpCsum => "its ICMP checksum is wrong",
             Self::InvalidProto => "echo requests to a broadcast address are ignored",
             Self::NeighFailed => "the next hop did not answer ARP",

@@ -3,19 +3,22 @@
 //! Events hold ids and numbers only, so recording one costs a copy; words are made in `story`. A layer records through
 //! [`Tracer`], which is compiled away when tracing is [`Off`].
 
+mod conn;
 mod ctx;
 mod drop;
 mod recorder;
 
 use std::net::Ipv4Addr;
 
+pub use conn::{CtInvalid, CtNow, CtReport};
 pub use ctx::{Ctx, PacketIds};
 pub use drop::DropReason;
 pub use recorder::{Capture, FrameId, Recorder};
 
-use crate::base::{DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, SocketId};
-use crate::skb::Skb;
+use crate::base::{CtId, DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, Side, SocketId, Tuple};
+use crate::skb::{CtInfo, Skb};
 use crate::wire::icmp;
+use crate::wire::vxlan::Vni;
 
 /// Direction of a frame as a packet socket on the device reports it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,7 +81,7 @@ pub enum Birth {
     IcmpError(icmp::Error),
     /// A rule refuses a TCP segment with a reset; the parent is the segment.
     Reset,
-    /// A bridge sends its parent through one more port, or also up its own stack.
+    /// A bridge sends its parent through one more port, or also up its own stack; a tunnel sends it to one more remote.
     Clone,
 }
 
@@ -108,6 +111,42 @@ pub enum FdbAnswer {
     Miss,
     /// Broadcast or multicast: flood, and hand to this host too.
     Group,
+}
+
+/// The other end of a tunnel (`struct vxlan_rdst`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Remote {
+    pub ip: Ipv4Addr,
+    pub port: u16,
+    pub vni: Vni,
+    /// The device that the datagram must leave by; None: as the route says.
+    pub via: Option<DevId>,
+}
+
+/// What a tunnel's forwarding table says about a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TunnelAnswer {
+    /// An entry of its own.
+    Entry,
+    /// That of 00:00:00:00:00:00, for everything without one.
+    Default,
+    /// No entry.
+    None,
+}
+
+/// How a tunnel's forwarding table took a source address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TunnelLearnt {
+    New,
+    /// Was known behind another remote.
+    Moved {
+        from: Ipv4Addr,
+    },
+    Refreshed,
+    /// The entry is static, and for another remote: the frame is dropped.
+    StaysStatic,
+    /// The table is as full as it may get.
+    Full,
 }
 
 /// Why a bridge does not send a frame through a port.
@@ -269,6 +308,39 @@ pub enum Event {
     /// The bridge hands the frame to its own host (`br_pass_frame_up`).
     BridgeUp { bridge: DevId },
 
+    /// No connection has this tuple: the packet begins one (`init_conntrack`).
+    CtMade { ns: NsId, entry: CtId, original: Tuple },
+    /// The packet belongs to this connection (`nf_conntrack_in`).
+    CtFound { ns: NsId, entry: CtId, info: CtInfo },
+    /// The packet belongs to no connection and begins none.
+    CtInvalid { ns: NsId, why: CtInvalid },
+    /// The connection's first packet got through: it is in the table, and replies are known by this tuple
+    /// (`__nf_conntrack_confirm`).
+    CtConfirmed { ns: NsId, entry: CtId, reply: Tuple },
+    /// Another packet of the same flow was quicker (`nf_ct_resolve_clash`): the packet now belongs to the winner, or the
+    /// connection is kept for its replies alone.
+    CtClash { ns: NsId, entry: CtId, winner: CtId, merged: bool },
+    /// What `conntrack -E` shows (`nf_ct_deliver_cached_events`, `nf_ct_delete`).
+    CtReport { ns: NsId, entry: CtId, report: CtReport, now: CtNow },
+    /// The nat table gives the connection another source or destination (`nf_nat_setup_info`).
+    NatBound { ns: NsId, entry: CtId, side: Side, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16) },
+    /// The packet's source or destination is rewritten as its connection says (`nf_nat_manip_pkt`); `quoted`: of the
+    /// packet that an ICMP error quotes.
+    NatRewrote { ns: NsId, side: Side, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), quoted: bool },
+
+    /// A tunnel device looks up where the destination is (`vxlan_find_mac`).
+    TunnelLookup { dev: DevId, mac: Mac, answer: TunnelAnswer },
+    /// The entry was older than the tunnel's ageing time (`vxlan_cleanup`).
+    TunnelForgot { dev: DevId, mac: Mac },
+    /// The frame is wrapped into a datagram to the remote, which will leave by `out` (`vxlan_xmit_one`).
+    Encapsulate { dev: DevId, out: DevId, remote: Remote },
+    /// The remote is this host itself: the frame is handed over without a datagram (`encap_bypass_if_local`).
+    EncapsulateBypass { dev: DevId, to: DevId },
+    /// The frame is taken out of its datagram, which came by `from`, for a tunnel device (`vxlan_rcv`).
+    Decapsulate { from: DevId, dev: DevId, vni: Vni },
+    /// A tunnel device looks at the source address (`vxlan_snoop`).
+    TunnelLearn { dev: DevId, mac: Mac, remote: Ipv4Addr, learnt: TunnelLearnt },
+
     /// A program hands the stack a payload.
     SocketSend { ns: NsId, socket: SocketId, dst: Ipv4Addr, dst_port: u16 },
     /// The send came to nothing.
@@ -336,6 +408,8 @@ pub enum NotModelled {
     Reassembly,
     /// A protocol without an endpoint here, for example TCP.
     Protocol(u8),
+    /// A protocol with a connection tracker of its own: SCTP, GRE, UDP-Lite.
+    Tracking(u8),
     /// IPv6.
     Ipv6,
     /// IPv4 options.
@@ -353,6 +427,9 @@ impl NotModelled {
             Self::Reassembly => "a fragment must be put together with its other pieces".into(),
             Self::Protocol(6) => "TCP endpoints".into(),
             Self::Protocol(other) => format!("an endpoint for IP protocol {other}"),
+            Self::Tracking(protocol) => {
+                format!("connections of IP protocol {protocol}, which Linux tracks in its own way")
+            }
             Self::Ipv6 => "IPv6".into(),
             Self::IpOptions => "IPv4 options".into(),
             Self::LinkLocalGroup => {
@@ -372,6 +449,12 @@ pub enum Next {
     Arrive { dev: DevId, from: DevId, after: Nanos, skb: Skb },
     /// The device received the frame just now (`netif_receive_skb`).
     Receive(DevId, Skb),
+    /// The device receives the frame as soon as what is under way is done (`netif_rx`).
+    Backlog(DevId, Skb),
+    /// A tunnel device has a frame for this remote (`vxlan_xmit_one`).
+    Encapsulate { dev: DevId, remote: Remote, skb: Skb },
+    /// A tunnel device gets a frame out of a datagram with this source and type of service (`vxlan_rcv`).
+    Decapsulate { dev: DevId, outer: (Ipv4Addr, u8), skb: Skb },
     /// The frame is for the namespace's own stack.
     Up(DevId, Skb),
     /// A frame came by a port of a bridge that calls the IP rules (`br_nf_pre_routing`).

@@ -30,6 +30,12 @@ pub fn of(bytes: &[u8]) -> u16 {
     fold(sum(0, bytes))
 }
 
+/// A checksum after one 16-bit word that it covers changed (RFC 1624); a wrong one stays wrong.
+#[inline]
+pub fn update(sum: u16, old: u16, new: u16) -> u16 {
+    fold(u64::from(!sum) + u64::from(!old) + u64::from(new))
+}
+
 /// Checksum of a UDP or TCP segment with its IPv4 pseudo-header; 0 if the segment includes a right one.
 #[inline]
 pub fn with_pseudo_header(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, segment: &[u8]) -> u16 {
@@ -50,6 +56,15 @@ mod tests {
     #[test]
     fn the_sum_of_rfc_1071_section_3_is_found() {
         assert_eq!(!of(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0xddf2);
+    }
+
+    #[test]
+    fn an_updated_sum_is_that_of_the_changed_bytes() {
+        for new in [0, 1, 0x1234, 0xffff] {
+            let [a, b] = u16::to_be_bytes(new);
+            let before = of(&[0x45, 0x03, 0xf4, 0xf5]);
+            assert_eq!(update(before, 0x4503, new), of(&[a, b, 0xf4, 0xf5]));
+        }
     }
 
     #[test]

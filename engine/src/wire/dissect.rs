@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::eth::{self, EtherType};
 use super::ipv4::{self, Protocol};
-use super::{arp, checksum, icmp, tcp, udp};
+use super::{arp, checksum, icmp, tcp, udp, vxlan};
 use crate::base::Mac;
 
 /// One header, or the bytes that no header claims. Layers follow each other as in the frame.
@@ -37,8 +37,15 @@ pub struct Field {
 /// ICMP errors do not quote ICMP errors; bytes that claim so to any depth end here.
 const QUOTE_DEPTH: u8 = 2;
 
-/// Takes a frame apart, from its Ethernet header on. All bytes of it are in some layer.
+/// Takes a frame apart, from its Ethernet header on. All bytes of it are in some layer. The frame inside a VXLAN datagram
+/// is taken apart too, but not what that may carry in its turn.
 pub fn dissect(frame: &[u8]) -> Vec<Layer> {
+    let mut layers = plain(frame);
+    tunnelled(&mut layers, frame);
+    layers
+}
+
+fn plain(frame: &[u8]) -> Vec<Layer> {
     let mut layers = Vec::new();
     if frame.len() < eth::LEN {
         rest(&mut layers, frame, 0, Some(("an Ethernet header", eth::LEN)));
@@ -371,6 +378,45 @@ fn datagram(
     rest(layers, frame, start + udp::LEN, None);
 }
 
+/// Takes the payload of a VXLAN datagram apart.
+fn tunnelled(layers: &mut Vec<Layer>, frame: &[u8]) {
+    let [_, _, udp, payload] = layers.as_slice() else { return };
+    let start = payload.bytes.start;
+    let is_tunnel = udp.name == "UDP"
+        && payload.name == "Payload"
+        && vxlan::PORTS.contains(&u16::from_be_bytes([
+            frame[udp.bytes.start + 2],
+            frame[udp.bytes.start + 3],
+        ]));
+    let header = vxlan::Header::parse(&frame[start..payload.bytes.end]).filter(|_| is_tunnel);
+    let Some(vni) = header.and_then(|header| header.vni) else { return };
+    let end = layers.pop().map_or(start, |payload| payload.bytes.end);
+    let mut fields = Fields::new(frame, start);
+    fields.plain("Flags", |[raw]: [u8; 1]| format!("0x{raw:02x}"));
+    fields.plain("Reserved", |raw: [u8; 3]| hex(&raw));
+    fields.plain("Network identifier", |_: [u8; 3]| vni.to_string());
+    fields.plain("Reserved", |raw: [u8; 1]| hex(&raw));
+    layers.push(fields.layer("VXLAN", start, format!("network {vni}")));
+    let inner = start + vxlan::LEN;
+    for mut layer in plain(&frame[inner..end]) {
+        let shifted = |bytes: &Range<usize>| bytes.start + inner..bytes.end + inner;
+        layer.bytes = shifted(&layer.bytes);
+        for field in &mut layer.fields {
+            field.bytes = shifted(&field.bytes);
+        }
+        layer.name = match layer.name {
+            "Ethernet" => "Ethernet (inside)",
+            "ARP" => "ARP (inside)",
+            "IPv4" => "IPv4 (inside)",
+            "ICMP" => "ICMP (inside)",
+            "UDP" => "UDP (inside)",
+            "TCP" => "TCP (inside)",
+            other => other,
+        };
+        layers.push(layer);
+    }
+}
+
 /// A TCP segment that ends with `frame`.
 fn segment(
     layers: &mut Vec<Layer>,
@@ -557,6 +603,35 @@ mod tests {
         assert_eq!(field(&layers, "TCP", "Checksum").note.as_deref(), Some("right"));
         let note = field(&layers, "TCP", "Options").note.as_deref();
         assert_eq!(note, Some("maximum segment size 1460"));
+    }
+
+    #[test]
+    fn a_tunnels_datagram_shows_the_frame_inside() {
+        let inner = hello();
+        let len = udp::LEN + vxlan::LEN + inner.len();
+        let mut frame = header(Protocol::Udp, len);
+        udp::emit_header(&mut frame, (50000, 4789), len);
+        vxlan::emit(&mut frame, vxlan::Vni::new(5).expect("24 bits"));
+        let start = frame.len();
+        frame.extend_from_slice(&inner);
+        let layers = dissect(&frame);
+        assert_eq!(
+            names(&layers),
+            [
+                "Ethernet",
+                "IPv4",
+                "UDP",
+                "VXLAN",
+                "Ethernet (inside)",
+                "IPv4 (inside)",
+                "UDP (inside)",
+                "Payload"
+            ]
+        );
+        assert_eq!(field(&layers, "VXLAN", "Network identifier").value, "5");
+        let dst = field(&layers, "IPv4 (inside)", "Destination");
+        assert_eq!((&*dst.value, dst.bytes.clone()), ("10.244.1.3", start + 30..start + 34));
+        assert_eq!(layers.last().map(|it| it.bytes.end), Some(frame.len()));
     }
 
     #[test]

@@ -141,6 +141,15 @@ pub fn decrease_ttl(packet: &mut [u8]) {
         .copy_from_slice(&u16::try_from(folded & 0xffff).expect("masked to 16 bits").to_be_bytes());
 }
 
+/// Writes the type of service of a packet that has a whole header and mends the checksum.
+pub fn set_tos(packet: &mut [u8], tos: u8) {
+    let old = u16::from_be_bytes([packet[0], packet[1]]);
+    let new = u16::from_be_bytes([packet[0], tos]);
+    let sum = checksum::update(u16::from_be_bytes([packet[10], packet[11]]), old, new);
+    packet[1] = tos;
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     #[cfg(target_arch = "wasm32")]
@@ -170,6 +179,15 @@ mod tests {
             let mut bytes = packet(ttl);
             decrease_ttl(&mut bytes);
             assert_eq!(Header::parse(&bytes).map(|h| h.ttl_hops), Ok(ttl - 1));
+        }
+    }
+
+    #[test]
+    fn the_checksum_stays_right_whatever_the_type_of_service() {
+        for tos in 0..=255 {
+            let mut bytes = packet(64);
+            set_tos(&mut bytes, tos);
+            assert_eq!(Header::parse(&bytes).map(|h| h.tos), Ok(tos));
         }
     }
 

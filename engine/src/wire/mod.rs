@@ -10,6 +10,7 @@ pub mod icmp;
 pub mod ipv4;
 pub mod tcp;
 pub mod udp;
+pub mod vxlan;
 
 /// Why bytes are not the header they should be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -52,17 +52,29 @@ pub fn emit(
     payload: &[u8],
 ) {
     let start = frame.len();
-    let len = u16::try_from(LEN + payload.len()).expect("senders check the length against the MTU");
+    emit_header(frame, (src_port, dst_port), LEN + payload.len());
+    frame.extend_from_slice(payload);
+    fill_checksum(&mut frame[start..], src, dst);
+}
+
+/// Appends a header without a checksum; `len` counts header and payload.
+#[inline]
+pub fn emit_header(frame: &mut Vec<u8>, (src_port, dst_port): (u16, u16), len: usize) {
+    let len = u16::try_from(len).expect("senders check the length against the MTU");
     frame.extend_from_slice(&src_port.to_be_bytes());
     frame.extend_from_slice(&dst_port.to_be_bytes());
     frame.extend_from_slice(&len.to_be_bytes());
     frame.extend_from_slice(&[0, 0]);
-    frame.extend_from_slice(payload);
-    let sum = match checksum::with_pseudo_header(src, dst, Protocol::Udp.to_u8(), &frame[start..]) {
+}
+
+/// Writes the checksum of a datagram that has none yet.
+#[inline]
+pub fn fill_checksum(datagram: &mut [u8], src: Ipv4Addr, dst: Ipv4Addr) {
+    let sum = match checksum::with_pseudo_header(src, dst, Protocol::Udp.to_u8(), datagram) {
         0 => 0xffff,
         sum => sum,
     };
-    frame[start + 6..start + 8].copy_from_slice(&sum.to_be_bytes());
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
 }
 
 #[cfg(test)]

@@ -9,15 +9,18 @@ use super::World;
 use super::queue::Due;
 use crate::base::{DevId, Id, Mac, Nanos, NsId, OriginId, RouteId, SocketId};
 use crate::link::bridge::FdbEntry;
-use crate::link::{Bridge, Conf, Devconf, Device, DeviceKind, IfAddr, Port, PortFlags, Scope};
+use crate::link::{
+    Bridge, Conf, Devconf, Device, DeviceKind, IfAddr, Port, PortFlags, Scope, Vxlan,
+};
 use crate::stack::fib::{Fib, Flow, Nexthop, Nexthops, Route, RouteKind, TableId};
 use crate::stack::icmp::GlobalRate;
 use crate::stack::neigh::NeighTable;
 use crate::stack::peer::Peers;
 use crate::stack::rule::Rule;
-use crate::stack::socket::{AddrInUse, Socket, Sockets};
+use crate::stack::socket::{AddrInUse, Bound, Program, Socket, Sockets};
 use crate::stack::{Netns, Sysctl};
 use crate::trace::Nud;
+use crate::wire::vxlan::Vni;
 
 /// Why a world cannot be built so. Each names what is in the way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +32,7 @@ pub enum ConfigError {
     AddressTaken { addr: Ipv4Addr, dev: String },
     GatewayUnreachable { via: Ipv4Addr },
     PortTaken { owner: String },
+    VniTaken { vni: Vni, dev: String },
 }
 
 impl fmt::Display for ConfigError {
@@ -41,6 +45,9 @@ impl fmt::Display for ConfigError {
             Self::AddressTaken { addr, dev } => write!(f, "{addr} is on {dev} already"),
             Self::GatewayUnreachable { via } => {
                 write!(f, "the gateway {via} is on none of this namespace's links")
+            }
+            Self::VniTaken { vni, dev } => {
+                write!(f, "{dev} has the VXLAN network {vni} on that port already")
             }
             Self::PortTaken { owner } => write!(f, "{owner} listens there already (EADDRINUSE)"),
         }
@@ -235,6 +242,63 @@ impl World {
         Ok((first, second))
     }
 
+    /// `ip link add NAME type vxlan`, up, with its socket in `vxlan.net`. Its hash seed is drawn here.
+    pub fn add_vxlan(&mut self, end: LinkEnd<'_>, vxlan: Vxlan) -> Result<DevId, ConfigError> {
+        let dev = self.add_device(end, DeviceKind::Ethernet { peer: None })?;
+        self.make_vxlan(dev, vxlan)?;
+        Ok(dev)
+    }
+
+    /// Makes a network card without a cable, as a snapshot's links begin, the VXLAN device that it is.
+    pub fn make_vxlan(&mut self, dev: DevId, mut vxlan: Vxlan) -> Result<(), ConfigError> {
+        self.open_tunnel(vxlan.net, vxlan.port, vxlan.vni, dev)?;
+        vxlan.hash_seed = self.rng.below(u32::MAX);
+        self.devices[dev].kind = DeviceKind::Vxlan(Box::new(vxlan));
+        Ok(())
+    }
+
+    /// `vxlan_sock_add`: devices of one port share a socket, each with a network of its own.
+    fn open_tunnel(
+        &mut self,
+        net: NsId,
+        port: u16,
+        vni: Vni,
+        dev: DevId,
+    ) -> Result<(), ConfigError> {
+        let bound = Bound::Udp { port };
+        let sockets = &mut self.netns[net].sockets;
+        let Some(socket) = sockets.find(bound, Ipv4Addr::UNSPECIFIED) else {
+            let program = Program::Tunnel(vec![dev]);
+            let owner = "the kernel".into();
+            return self
+                .bind(net, Socket { bound, addr: None, program, owner, heard: 0 })
+                .map(drop);
+        };
+        let Program::Tunnel(ends) = &mut sockets.get_mut(socket).program else {
+            let owner = sockets.get(socket).owner.to_string();
+            return Err(ConfigError::PortTaken { owner });
+        };
+        let devices = &self.devices;
+        let has_vni =
+            |&&it: &&DevId| matches!(&devices[it].kind, DeviceKind::Vxlan(it) if it.vni == vni);
+        if let Some(&taken) = ends.iter().find(has_vni) {
+            return Err(ConfigError::VniTaken { vni, dev: self.device_name(taken) });
+        }
+        ends.push(dev);
+        Ok(())
+    }
+
+    /// The VXLAN device behind a device id.
+    pub fn vxlan_mut(&mut self, dev: DevId) -> Option<&mut Vxlan> {
+        match &mut self.devices[dev].kind {
+            DeviceKind::Vxlan(vxlan) => Some(vxlan),
+            DeviceKind::Loopback
+            | DeviceKind::Veth { .. }
+            | DeviceKind::Ethernet { .. }
+            | DeviceKind::Bridge(_) => None,
+        }
+    }
+
     /// `ip link set PORT master BRIDGE`: the port's own address becomes a local entry of the forwarding table.
     pub fn set_master(
         &mut self,
@@ -268,9 +332,10 @@ impl World {
         let name = self.device_name(dev);
         match &mut self.devices[dev].kind {
             DeviceKind::Bridge(bridge) => Ok(bridge),
-            DeviceKind::Loopback | DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => {
-                Err(ConfigError::NotABridge { name })
-            }
+            DeviceKind::Loopback
+            | DeviceKind::Veth { .. }
+            | DeviceKind::Ethernet { .. }
+            | DeviceKind::Vxlan(_) => Err(ConfigError::NotABridge { name }),
         }
     }
 

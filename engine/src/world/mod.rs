@@ -13,7 +13,7 @@ use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
-use crate::stack::{self, Netns, arp, br_netfilter, neigh, udp};
+use crate::stack::{self, Netns, arp, br_netfilter, neigh, udp, vxlan};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
 use queue::{Due, Queue};
 
@@ -201,6 +201,7 @@ impl World {
         let (mut ctx, netns, devices) = self.split(trace);
         match due {
             Due::Arrive { dev, from, skb } => link::arrive(&mut ctx, devices, dev, from, skb),
+            Due::Backlog { dev, skb } => link::receive(&mut ctx, devices, dev, skb),
             Due::ProxyArp { dev, skb } => {
                 let ns = devices[dev].ns;
                 arp::redo(&mut ctx, &mut netns[ns], devices, dev, skb);
@@ -231,6 +232,17 @@ impl World {
             match next {
                 Next::Arrive { dev, from, after, skb } => {
                     self.queue.push(self.now + after, Due::Arrive { dev, from, skb });
+                }
+                Next::Backlog(dev, skb) => {
+                    self.queue.push(self.now + link::BACKLOG_TIME, Due::Backlog { dev, skb });
+                }
+                Next::Encapsulate { dev, remote, skb } => {
+                    let (mut ctx, netns, devices) = self.split(trace);
+                    vxlan::encapsulate(&mut ctx, netns, devices, (dev, remote), skb);
+                }
+                Next::Decapsulate { dev, outer, skb } => {
+                    let (mut ctx, _, devices) = self.split(trace);
+                    link::vxlan::receive(&mut ctx, devices, dev, outer, skb);
                 }
                 Next::NeighTimer { at, dev, ip, generation } => {
                     self.queue.push(at, Due::NeighTimer { dev, ip, generation });

@@ -12,10 +12,18 @@ use crate::skb::Skb;
 pub(super) enum Due {
     /// A frame reaches a device over its wire.
     Arrive { dev: DevId, from: DevId, skb: Skb },
+    /// A device receives what lay in the backlog.
+    Backlog { dev: DevId, skb: Skb },
     /// A put off answer for somebody behind a host.
     ProxyArp { dev: DevId, skb: Skb },
     /// A neighbour entry's timer.
     NeighTimer { dev: DevId, ip: Ipv4Addr, generation: u32 },
+}
+
+impl Due {
+    const fn is_frame(&self) -> bool {
+        matches!(self, Self::Arrive { .. } | Self::Backlog { .. })
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -29,7 +37,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn push(&mut self, at: Nanos, due: Due) {
-        self.in_flight += usize::from(matches!(due, Due::Arrive { .. }));
+        self.in_flight += usize::from(due.is_frame());
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(due);
@@ -57,7 +65,7 @@ impl Queue {
         self.heap.pop();
         self.free.push(slot);
         let due = self.slots[slot as usize].take()?;
-        self.in_flight -= usize::from(matches!(due, Due::Arrive { .. }));
+        self.in_flight -= usize::from(due.is_frame());
         Some((at, due))
     }
 }

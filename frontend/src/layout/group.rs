@@ -684,6 +684,7 @@ pub(super) fn push_device(world: &World, layout: &mut Layout, dev: DevId, label:
         DeviceKind::Loopback => ChipKind::Loopback,
         DeviceKind::Bridge(_) => ChipKind::Bridge,
         DeviceKind::Ethernet { .. } => ChipKind::Eth,
+        DeviceKind::Vxlan(_) => ChipKind::Veth,
         DeviceKind::Veth { .. } if in_leaf => ChipKind::Eth,
         DeviceKind::Veth { .. } => ChipKind::Veth,
     };
@@ -708,6 +709,7 @@ fn about(world: &World, dev: DevId) -> String {
         DeviceKind::Veth { .. } => "veth pair end",
         DeviceKind::Ethernet { .. } => "network card",
         DeviceKind::Bridge(_) => "bridge",
+        DeviceKind::Vxlan(_) => "VXLAN tunnel",
     };
     let mut about = format!("{}, {what} in {}", device.name, world.netns[device.ns].name);
     if let Some(port) = device.port {

@@ -148,8 +148,10 @@ impl Cables<'_> {
             let start = Point::new(end.at.x, end.at.y - group::CHIP_H / 2);
             let peer = self.world.devices[dev].kind.peer();
             let Some(peer) = peer else {
-                let stub = Point::new(end.at.x, trunk.rows[end.row].floor + ROW_GAP - 4);
-                self.layout.loose_ends.push(vec![start, stub]);
+                if matches!(self.world.devices[dev].kind, DeviceKind::Ethernet { .. }) {
+                    let stub = Point::new(end.at.x, trunk.rows[end.row].floor + ROW_GAP - 4);
+                    self.layout.loose_ends.push(vec![start, stub]);
+                }
                 continue;
             };
             let Some(&other) = self.ends.get(&peer).filter(|_| dev < peer) else { continue };
@@ -159,9 +161,10 @@ impl Cables<'_> {
             points.push(finish);
             let kind = match self.world.devices[dev].kind {
                 DeviceKind::Ethernet { .. } => WireKind::Cable,
-                DeviceKind::Veth { .. } | DeviceKind::Loopback | DeviceKind::Bridge(_) => {
-                    WireKind::Veth
-                }
+                DeviceKind::Veth { .. }
+                | DeviceKind::Loopback
+                | DeviceKind::Bridge(_)
+                | DeviceKind::Vxlan(_) => WireKind::Veth,
             };
             group::push_wire(self.layout, (dev, peer, kind), points);
         }

@@ -219,10 +219,10 @@ fn prefix_of(world: &World, dev: DevId) -> Option<String> {
     Some(format!("{network}/{}", addr.prefix_len))
 }
 
-/// Devices with a wire: neither `lo` nor a bridge.
+/// Devices with a wire, and tunnels: neither `lo` nor a bridge.
 fn real_devices(world: &World, ns: NsId) -> impl Iterator<Item = DevId> {
     world.netns[ns].devs.iter().copied().filter(|&dev| match world.devices[dev].kind {
-        DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => true,
+        DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } | DeviceKind::Vxlan(_) => true,
         DeviceKind::Loopback | DeviceKind::Bridge(_) => false,
     })
 }

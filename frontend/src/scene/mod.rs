@@ -155,7 +155,9 @@ impl Journey<'_> {
         let way = match (kind, self.rests.get(&from)) {
             (MoveKind::Originate, Some(&rest)) => vec![rest],
             (MoveKind::Originate, None) => self.layout.origin_way(to, by_program),
-            (MoveKind::Forward, rest) => joined(rest, self.layout.forward_way(from, to)),
+            (MoveKind::Forward | MoveKind::Encapsulate | MoveKind::Decapsulate, rest) => {
+                joined(rest, self.layout.forward_way(from, to))
+            }
             (MoveKind::Wire | MoveKind::BridgeIn | MoveKind::BridgeOut, rest) => {
                 joined(rest, self.layout.wire_way(from, to))
             }

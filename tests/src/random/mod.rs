@@ -14,11 +14,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 use everyhop_engine::snapshot;
+use serde_json::Value;
 
 use crate::capture::Capture;
 use crate::compare::Comparison;
+use crate::fidelity::Evidence;
+use crate::frame::{self, Known};
 use crate::kernel::{self, Pace};
-use crate::lab::{Files, Lab, Recording};
+use crate::lab::{self, Action, Files, Lab, Recording};
 use crate::problem::{Outcome, Problem};
 use crate::replay;
 use plan::Plan;
@@ -67,6 +70,20 @@ pub fn keep(seed: u64, dir: &Path) -> Outcome<Shrunk> {
     let lab = Lab::load(dir)?;
     kernel::record(&lab, &scratch(seed), Pace::CALM)?.save(dir)?;
     Ok(Shrunk { dir: dir.to_owned(), lines, n_items: (small.items.len(), whole.items.len()) })
+}
+
+/// What the lab of `seed` exercises, by the engine's word. None if the engine does not model it.
+pub(crate) fn evidence(seed: u64) -> Option<Evidence> {
+    let plan = generate::plan(seed).valid(seed);
+    let (stimuli, sockets) = plan.played();
+    let list = |it: &[Value]| serde_json::to_vec(it).expect("it was JSON before");
+    let actions: Vec<Action> =
+        stimuli.iter().filter_map(|it| Some(lab::stimulus(it).ok()?.action)).collect();
+    let world = plan.world(seed);
+    let captures =
+        snapshot::replay_in(&mut world.clone(), &list(&stimuli), &list(&sockets)).ok()?;
+    let frames = captures.iter().map(|it| frame::decode(&it.frame, Known::default())).collect();
+    Some(Evidence { world, frames, actions })
 }
 
 /// Writes the lab of `seed` to `dir`, as it is before anything is left out, and not recorded.

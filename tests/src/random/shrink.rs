@@ -72,6 +72,7 @@ mod tests {
         let found = smallest(&whole, 3, |it| has(it, &netns));
         let n_stimuli = found.items.iter().filter(|it| matches!(it, Item::Stimulus { .. })).count();
         assert_eq!(n_stimuli, 1);
-        assert!(found.items.len() <= 3, "{found:?}");
+        // Its namespace, and where it needs a device the wire with its other end.
+        assert!(found.items.len() <= 5, "{found:?}");
     }
 }

@@ -8,6 +8,7 @@
 //! conform --random N [--seed S] [--keep]
 //!                             make N labs from the seeds S, S+1, ..., and compare; those that differ are made small, and with
 //!                             --keep recorded among our own
+//! conform --fidelity          write docs/fidelity.md anew
 //! ```
 //!
 //! Exit 0: all equal. 1: a difference, or a lab that could not be run. 2: bad usage.
@@ -23,6 +24,7 @@ use std::thread;
 mod random;
 
 use everyhop_tests::check::{self, Expected, Verdict};
+use everyhop_tests::fidelity;
 use everyhop_tests::frame::{self, Connections, Known};
 use everyhop_tests::lab::{self, Lab, Recording};
 use everyhop_tests::problem::{Outcome, Problem};
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["--inside", dir, out, quiet_ms] => inside(dir, out, quiet_ms).map(|()| true),
         ["--record", names @ ..] if are_names(names) => jobs(names).and_then(record_all),
         ["--show", names @ ..] if are_names(names) => jobs(names).and_then(|it| show_all(&it)),
+        ["--fidelity"] => write_fidelity(),
         ["--random", rest @ ..] => match random::parse(rest) {
             Some(it) => random::run(&it),
             None => return usage(),
@@ -68,6 +71,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn write_fidelity() -> Outcome<bool> {
+    let path = fidelity::path();
+    std::fs::write(&path, fidelity::page()?).map_err(Problem::in_file(&path))?;
+    Ok(true)
 }
 
 fn usage() -> ExitCode {

@@ -156,11 +156,13 @@ mod linux {
         }
     }
 
-    /// A refusal without what differs from lab to lab: its place and the namespace.
+    /// A refusal without what differs from lab to lab: file, place, namespace and numbers.
     fn essence(why: &str) -> String {
-        let what = why.split_once(": ").map_or(why, |it| it.1);
-        let what = what.rsplit_once("not modelled yet: ").map_or(what, |it| it.1);
-        what.to_owned()
+        let what = why.rsplit_once("not modelled yet: ").map_or(why, |it| it.1);
+        let is_place =
+            |it: &&str| matches!(*it, "stimuli.json" | "sockets.json") || it.starts_with('[');
+        let words: Vec<&str> = what.split(": ").skip_while(is_place).collect();
+        words.join(": ").chars().filter(|it| !it.is_ascii_digit()).collect()
     }
 
     fn show(what: &str, seed: u64, lines: &[String]) {
