@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use everyhop_engine::base::SortedMap;
 use yew::prelude::*;
 
 use crate::platform::{self, Guard, Kept, Key};
@@ -86,9 +87,8 @@ pub fn use_address(session: &UseReducerHandle<Session>) {
 #[hook]
 pub fn use_kept_texts(session: &UseReducerHandle<Session>) -> bool {
     let lesson = session.lesson();
-    let of = |texts: &std::collections::BTreeMap<LessonId, Rc<str>>| {
-        lesson.and_then(|lesson| texts.get(&lesson).cloned())
-    };
+    let of =
+        |texts: &SortedMap<LessonId, Rc<str>>| lesson.and_then(|lesson| texts.get(lesson).cloned());
     let fits = use_state_eq(|| true);
     let keep = |kept| {
         let fits = fits.clone();

@@ -6,6 +6,7 @@ mod hook;
 mod mac;
 mod nanos;
 mod rng;
+mod sorted;
 
 pub use arena::{Arena, Id};
 pub use conn::{Dir, Side, Status, TcpState, Tuple, Zone};
@@ -13,6 +14,7 @@ pub use hook::{Hook, Table};
 pub use mac::{Mac, MacError};
 pub use nanos::Nanos;
 pub use rng::Rng;
+pub use sorted::{SortedMap, sort_by_number};
 
 use rustc_hash::FxBuildHasher;
 

@@ -1,12 +1,12 @@
 //! Where everything goes: names checked against each other, ranges and addresses given out, pods placed on nodes.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::object::{Marked, NodeObject, Objects, PodObject};
+use super::object::{Marked, NodeObject, Objects, PodObject, Seen};
 use super::{Cluster, Node, Pod, Underlay, limits};
+use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
 
 /// Nodes without an address are numbered on from here.
@@ -90,22 +90,15 @@ fn check_counts(objects: &Objects, report: &mut Report) {
 
 /// Every name once, and every node that a pod names there.
 fn check_names(objects: &Objects, report: &mut Report) {
-    let mut nodes = BTreeMap::new();
+    let mut seen = Seen::default();
     for node in &objects.nodes {
-        if let Some(line) = once(&mut nodes, node.name.as_str(), &node.place) {
-            let message = format!("Node {} is here twice (the first at line {line})", node.name);
-            report.problem(node.place.problem(message));
-        }
+        once(&mut seen, format!("Node {}", node.name), &node.place, report);
     }
-    let mut pods = BTreeMap::new();
     for pod in &objects.pods {
-        let name = (pod.namespace.as_str(), pod.name.as_str());
-        if let Some(line) = once(&mut pods, name, &pod.place) {
-            let message = format!("{} is here twice (the first at line {line})", origin(pod));
-            report.problem(pod.place.problem(message));
-        }
+        once(&mut seen, origin(pod), &pod.place, report);
         let Some(named) = &pod.node else { continue };
-        if !nodes.contains_key(named.value.as_str()) && named.value != assumed_node(objects) {
+        let is_there = seen.has(&format!("Node {}", named.value));
+        if !is_there && named.value != assumed_node(objects) {
             let known: Vec<&str> = objects.nodes.iter().map(|n| n.name.as_str()).take(10).collect();
             let known = if known.is_empty() {
                 "no Node at all; `kubectl get nodes,pods -A -o yaml` prints both".to_owned()
@@ -119,14 +112,11 @@ fn check_names(objects: &Objects, report: &mut Report) {
     }
 }
 
-/// Remembers where a name is; the line of the first place where it is there already.
-fn once<'a, K: Ord>(seen: &mut BTreeMap<K, &'a Place>, name: K, place: &'a Place) -> Option<usize> {
-    match seen.entry(name) {
-        Entry::Occupied(first) => Some(first.get().at.line),
-        Entry::Vacant(free) => {
-            free.insert(place);
-            None
-        }
+/// Remembers where an object is; a problem if there is one of that name already.
+fn once(seen: &mut Seen, object: String, place: &Place, report: &mut Report) {
+    let twice = format!("{object} is here twice");
+    if let Some(first) = seen.before(object, place) {
+        report.problem(place.problem(format!("{twice} (the first at line {})", first.at.line)));
     }
 }
 
@@ -143,7 +133,7 @@ fn origin(pod: &PodObject) -> String {
 fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
     let mut given: Vec<(&NodeObject, &Marked<Ipv4Net>)> =
         nodes.iter().filter_map(|node| Some((node, node.pod_cidr.as_ref()?))).collect();
-    given.sort_unstable_by_key(|(_, range)| range.value);
+    sort_by_number(&mut given, |(_, range)| number(range.value));
     let mut widest: Option<(&NodeObject, &Marked<Ipv4Net>)> = None;
     for &(node, range) in &given {
         if let Some((other, theirs)) = widest.filter(|(_, w)| overlap(w.value, range.value)) {
@@ -156,17 +146,11 @@ fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
             widest = Some((node, range));
         }
     }
-    let mut free = BTreeSet::new();
-    free.extend(0..=255_u8);
-    for (_, range) in &given {
-        if range.value.prefix_len() < 16 {
-            free.retain(|&third| !overlap(automatic(third), range.value));
-        } else if range.value.network().octets()[..2] == [10, 244] {
-            let (first, last) = (range.value.network(), range.value.broadcast());
-            for third in first.octets()[2]..=last.octets()[2] {
-                free.remove(&third);
-            }
-        }
+    let mut free = Free([true; 256]);
+    for third in 0..=u8::MAX {
+        let automatic = automatic(third);
+        let around = given.iter().any(|(_, range)| overlap(automatic, range.value));
+        free.0[usize::from(third)] = !around;
     }
     let mut ranges = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -175,18 +159,33 @@ fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
             continue;
         }
         let number = u8::try_from(index + 1).unwrap_or(u8::MAX);
-        let third = free.range(number..).chain(free.range(..number)).next().copied();
-        let Some(third) = third else {
+        let Some(third) = free.take_from(number) else {
             report.problem(node.place.problem(format!(
                 "no range is left in 10.244.0.0/16 for Node {}: give it a spec.podCIDR",
                 node.name
             )));
             break;
         };
-        free.remove(&third);
         ranges.push(automatic(third));
     }
     ranges
+}
+
+/// Which values of a byte are not given out yet.
+struct Free([bool; 256]);
+
+impl Free {
+    /// The first one that is free from `first` on, then from 0.
+    fn take_from(&mut self, first: u8) -> Option<u8> {
+        let found = (first..=u8::MAX).chain(0..first).find(|&value| self.0[usize::from(value)])?;
+        self.0[usize::from(found)] = false;
+        Some(found)
+    }
+}
+
+/// By its first address, then the wider range first.
+fn number(range: Ipv4Net) -> u64 {
+    u64::from(u32::from(range.addr())) << 8 | u64::from(range.prefix_len())
 }
 
 fn automatic(third: u8) -> Ipv4Net {
@@ -203,9 +202,11 @@ fn give_addresses(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Addr> {
         nodes.iter().filter_map(|node| Some(node.address.as_ref()?.value)).collect();
     let net = given.first().map_or(UNDERLAY, |&ip| Ipv4Net::new_assert(ip, UNDERLAY_BITS).trunc());
     let [a, b, c, _] = net.network().octets();
-    let mut free = BTreeSet::new();
-    free.extend((1..255).map(|d| Ipv4Addr::new(a, b, c, d)));
-    free.retain(|ip| !given.contains(ip));
+    let mut free = Free([true; 256]);
+    (free.0[0], free.0[255]) = (false, false);
+    for ip in given.iter().filter(|ip| ip.octets()[..3] == [a, b, c]) {
+        free.0[usize::from(ip.octets()[3])] = false;
+    }
     let mut addresses = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         if let Some(own) = &node.address {
@@ -213,17 +214,14 @@ fn give_addresses(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Addr> {
             continue;
         }
         let number = u8::try_from(usize::from(BEFORE_FIRST_NODE) + index + 1).unwrap_or(u8::MAX);
-        let from = Ipv4Addr::new(a, b, c, number);
-        let found = free.range(from..).chain(free.range(..from)).next().copied();
-        let Some(address) = found else {
+        let Some(last) = free.take_from(number) else {
             report.problem(node.place.problem(format!(
                 "no address is left in {net} for Node {}: give it a status.addresses",
                 node.name
             )));
             break;
         };
-        free.remove(&address);
-        addresses.push(address);
+        addresses.push(Ipv4Addr::new(a, b, c, last));
     }
     addresses
 }
@@ -236,12 +234,11 @@ fn check_addresses(
     report: &mut Report,
 ) {
     let mut by_start: Vec<(Ipv4Net, &NodeObject)> = ranges.iter().copied().zip(nodes).collect();
-    by_start.sort_unstable_by_key(|(range, _)| *range);
-    let mut first_with = BTreeMap::new();
+    sort_by_number(&mut by_start, |(range, _)| number(*range));
     for (node, address) in nodes.iter().zip(addresses) {
         let place = node.address.as_ref().map_or(&node.place, |marked| &marked.place);
-        let first: &NodeObject = first_with.entry(address).or_insert(node);
-        if !std::ptr::eq(first, node) {
+        let first = addresses.iter().position(|other| other == address).map(|index| &nodes[index]);
+        if let Some(first) = first.filter(|first| !std::ptr::eq(*first, node)) {
             let line = first.address.as_ref().map_or(&first.place, |marked| &marked.place).at.line;
             report.problem(place.problem(format!(
                 "{address} is the address of Node {} too (line {line})",
@@ -286,29 +283,27 @@ fn shared_bits(nodes: &[NodeObject], addresses: &[Ipv4Addr], report: &mut Report
 struct Pool {
     next: u32,
     end: u32,
-    taken: BTreeMap<Ipv4Addr, usize>,
+    /// The pods that have them.
+    taken: FxIndexMap<u32, usize>,
 }
 
 impl Pool {
     fn take(&mut self, pod: usize) -> Option<Ipv4Addr> {
-        let free =
-            (self.next..self.end).find(|&ip| !self.taken.contains_key(&Ipv4Addr::from(ip)))?;
+        let free = (self.next..self.end).find(|ip| !self.taken.contains_key(ip))?;
         self.next = free + 1;
-        self.taken.insert(Ipv4Addr::from(free), pod);
+        self.taken.insert(free, pod);
         Some(Ipv4Addr::from(free))
     }
 }
 
 fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
     let nodes = &cluster.nodes;
-    let mut by_name = BTreeMap::new();
-    by_name.extend(nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)));
     let mut pools: Vec<Pool> = nodes
         .iter()
         .map(|node| Pool {
             next: u32::from(node.gateway()) + 1,
             end: u32::from(node.pod_cidr.broadcast()),
-            taken: BTreeMap::new(),
+            taken: FxIndexMap::default(),
         })
         .collect();
     let mut round_robin = (0..nodes.len()).cycle();
@@ -318,16 +313,18 @@ fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
             let ip = pod.ip.as_ref().filter(|_| !pod.host_network)?;
             nodes.iter().position(|node| node.pod_cidr.contains(&ip.value))
         };
-        let named = pod.node.as_ref().and_then(|name| by_name.get(name.value.as_str()).copied());
+        let named = pod.node.as_ref();
+        let named = named.and_then(|name| nodes.iter().position(|node| node.name == name.value));
         let node = named.or_else(by_address).or_else(|| round_robin.next()).unwrap_or(0);
         placed.push(node);
         if let Some(ip) = pod.ip.as_ref().filter(|_| !pod.host_network) {
             keep_address(&nodes[node], &mut pools[node], (pods, index), ip, report);
         }
     }
-    let mut taken_names = BTreeSet::new();
-    taken_names.extend(nodes.iter().map(|node| node.netns.as_str()));
-    taken_names.extend(cluster.underlay.as_ref().map(|underlay| underlay.netns.as_str()));
+    let is_taken = |name: &str| {
+        nodes.iter().any(|node| node.netns == name)
+            || cluster.underlay.as_ref().is_some_and(|underlay| underlay.netns == name)
+    };
     for ((index, pod), node) in pods.iter().enumerate().zip(placed) {
         let kept = pod.ip.as_ref().map(|ip| ip.value);
         let ip = if pod.host_network { Some(nodes[node].address) } else { kept };
@@ -340,7 +337,7 @@ fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
             continue;
         };
         let own_netns = match pod.namespace.as_str() {
-            "default" if taken_names.contains(pod.name.as_str()) => format!("default_{}", pod.name),
+            "default" if is_taken(&pod.name) => format!("default_{}", pod.name),
             "default" => pod.name.clone(),
             namespace => format!("{namespace}_{}", pod.name),
         };
@@ -371,11 +368,11 @@ fn keep_address(
         format!("{address} is the first or last address of {range}, which no pod can have")
     } else if address == node.gateway() {
         format!("{address} is the gateway of Node {name}: pods get {range}'s later addresses")
-    } else if let Some(&other) = pool.taken.get(&address) {
+    } else if let Some(&other) = pool.taken.get(&u32::from(address)) {
         let line = pods[other].ip.as_ref().map_or(0, |theirs| theirs.place.at.line);
         format!("{address} is the address of {} too (line {line})", origin(&pods[other]))
     } else {
-        pool.taken.insert(address, index);
+        pool.taken.insert(u32::from(address), index);
         return;
     };
     report.problem(ip.place.problem(problem));
@@ -383,23 +380,25 @@ fn keep_address(
 
 /// Pods with `hostNetwork` share their node's ports.
 fn check_host_ports(cluster: &Cluster, pods: &[PodObject], report: &mut Report) {
-    let mut users = BTreeMap::new();
-    for pod in pods.iter().filter(|pod| pod.host_network) {
+    let mut users: FxIndexMap<String, usize> = FxIndexMap::default();
+    for (index, pod) in pods.iter().enumerate().filter(|(_, pod)| pod.host_network) {
         let Some(placed) = cluster.find_pod(&pod.namespace, &pod.name) else { continue };
         let node = cluster.pods[placed].node;
         for port in pod.containers.iter().flat_map(|container| &container.ports) {
-            let first: &PodObject = users.entry((node, port.protocol, port.number)).or_insert(pod);
-            if !std::ptr::eq(first, pod) {
-                report.problem(pod.place.problem(format!(
-                    "{} and {} (line {}) both listen on port {}/{} of Node {} (hostNetwork)",
-                    origin(pod),
-                    origin(first),
-                    first.place.at.line,
-                    port.number,
-                    port.protocol,
-                    cluster.nodes[node].name
-                )));
+            let node = &cluster.nodes[node].name;
+            let socket = format!("port {}/{} of Node {node}", port.number, port.protocol);
+            let first = users.get(&socket).copied().unwrap_or(index);
+            if first == index {
+                users.insert(socket, index);
+                continue;
             }
+            let first = &pods[first];
+            report.problem(pod.place.problem(format!(
+                "{} and {} (line {}) both listen on {socket} (hostNetwork)",
+                origin(pod),
+                origin(first),
+                first.place.at.line,
+            )));
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
 use super::name::{is_label, is_port_name, is_subdomain};
 use super::{Container, Port, Protocol};
+use crate::base::FxIndexMap;
 use crate::yaml::{At, Place, Report};
 
 /// Said wherever an object's name is expected.
@@ -46,6 +46,29 @@ pub(super) struct PodObject {
     pub(super) ip: Option<Marked<Ipv4Addr>>,
     pub(super) host_network: bool,
     pub(super) containers: Vec<Container>,
+}
+
+/// Names that were read, to find those that are there twice.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    places: Vec<Place>,
+    by_name: FxIndexMap<String, usize>,
+}
+
+impl Seen {
+    /// Where the name was before; else it is here.
+    pub(super) fn before(&mut self, name: String, place: &Place) -> Option<&Place> {
+        if let Some(&index) = self.by_name.get(&name) {
+            return Some(&self.places[index]);
+        }
+        self.by_name.insert(name, self.places.len());
+        self.places.push(place.clone());
+        None
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
 }
 
 impl Objects {
@@ -208,9 +231,9 @@ fn read_containers(spec: &At<'_>, host_network: bool, report: &mut Report) -> Ve
     let Some(list) = spec.required("containers", expected, report) else { return Vec::new() };
     let items = list.items(expected, report);
     let mut containers = Vec::new();
-    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names = Seen::default();
     // Ports are the pod's: all its containers share one network namespace.
-    let mut taken = BTreeMap::new();
+    let mut taken = Seen::default();
     for at in &items {
         if !at.is_map(report) {
             continue;
@@ -221,11 +244,11 @@ fn read_containers(spec: &At<'_>, host_network: bool, report: &mut Report) -> Ve
             .required("name", LABEL, report)
             .and_then(|it| it.parsed(LABEL, report, |text| is_label(text).then(|| text.to_owned())))
             .unwrap_or_default();
-        if let Some(line) = names.get(&name).filter(|_| !name.is_empty()) {
+        if let Some(first) = names.before(name.clone(), &at.place()).filter(|_| !name.is_empty()) {
+            let line = first.at.line;
             let message = format!("two containers are named {name} (the first at line {line})");
             report.problem(at.problem(message));
         }
-        names.entry(name.clone()).or_insert(at.place().at.line);
         let list = at.list("ports", "a list of ports", report);
         let ports =
             list.iter().filter_map(|port| read_port(port, host_network, &mut taken, report));
@@ -241,7 +264,7 @@ fn read_containers(spec: &At<'_>, host_network: bool, report: &mut Report) -> Ve
 fn read_port(
     at: &At<'_>,
     host_network: bool,
-    taken: &mut BTreeMap<(Protocol, u16), Place>,
+    taken: &mut Seen,
     report: &mut Report,
 ) -> Option<Port> {
     if !at.is_map(report) {
@@ -267,13 +290,13 @@ fn read_port(
         report.notice(host_port.problem("hostPort is not used yet"));
     }
     let (number, protocol) = (number?, protocol?);
-    if let Some(first) = taken.get(&(protocol, number)) {
+    let port = format!("port {number}/{protocol}");
+    if let Some(first) = taken.before(port.clone(), &at.place()) {
         report.problem(at.problem(format!(
-            "port {number}/{protocol} is taken within this pod already (by {} at line {})",
+            "{port} is taken within this pod already (by {} at line {})",
             first.path, first.at.line
         )));
         return None;
     }
-    taken.insert((protocol, number), at.place());
     Some(Port { number, protocol, name })
 }

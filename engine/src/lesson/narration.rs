@@ -13,7 +13,6 @@
 //! Values and captions may hold names in braces that stand for this lab's own, so that a caption stays true when the lab
 //! is edited: see [`NAMES`]. The first rule that fits a step tells it; a rule that fits none is a problem.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::{Action, Source};
@@ -214,7 +213,7 @@ pub(super) fn bind(
     (captions, unbound.collect())
 }
 
-type Names = BTreeMap<&'static str, String>;
+type Names = Vec<(&'static str, String)>;
 
 /// The lab's own names for [`NAMES`]; one that has no meaning in this lab is left out.
 fn names(cluster: &Cluster, action: &Action, world: &World) -> Names {
@@ -241,14 +240,14 @@ fn end_names(
     world: &World,
 ) -> Option<String> {
     let ns = world.find_netns(name)?;
-    names.insert(netns, name.to_owned());
+    names.push((netns, name.to_owned()));
     let eth0 = world.find_device(ns, "eth0")?;
     let own = world.netns[ns].addrs.iter().find(|addr| addr.dev == eth0);
     names.extend(own.map(|addr| (ip, addr.local.to_string())));
-    names.insert(mac, world.devices[eth0].mac.to_string());
+    names.push((mac, world.devices[eth0].mac.to_string()));
     let peer = &world.devices[world.devices[eth0].kind.peer()?];
-    names.insert(node, world.netns[peer.ns].name.to_string());
-    names.insert(veth, peer.name.to_string());
+    names.push((node, world.netns[peer.ns].name.to_string()));
+    names.push((veth, peer.name.to_string()));
     peer.port.map(|port| world.devices[port.bridge].name.to_string())
 }
 

@@ -1,6 +1,5 @@
 //! Running a lab: every action in turn, recorded in one trace, and the world at any step by running it again.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
@@ -206,21 +205,23 @@ impl Run {
     /// there tell, and nothing of later ones. Past the last step it is the end.
     pub fn world_at(&self, step: usize) -> World {
         let Some(last) = self.story.steps.get(step) else { return self.end.clone() };
-        let mut told = BTreeSet::new();
-        told.extend(self.story.steps[..=step].iter().flat_map(|step| step.events.iter().copied()));
+        let mut told = vec![false; self.trace.entries.len()];
+        for &event in self.story.steps[..=step].iter().flat_map(|step| &step.events) {
+            told[event] = true;
+        }
         let of_instant: Vec<usize> = {
             let entries = &self.trace.entries;
             let from = entries.partition_point(|entry| entry.at < last.at);
             let to = entries.partition_point(|entry| entry.at <= last.at);
             (from..to).filter(|&index| changes_a_table(&entries[index].event)).collect()
         };
-        if of_instant.iter().all(|index| told.contains(index)) {
+        if of_instant.iter().all(|&index| told[index]) {
             return self.replay(last.at);
         }
         // Several steps share the instant: take the tables before it, and of its changes only those told so far.
         let before = last.at.0.checked_sub(1).map(Nanos);
         let mut world = before.map_or_else(|| self.start.clone(), |before| self.replay(before));
-        for index in of_instant.into_iter().filter(|index| told.contains(index)) {
+        for index in of_instant.into_iter().filter(|&index| told[index]) {
             change_table(&mut world, &self.trace.entries[index].event, last.at);
         }
         world

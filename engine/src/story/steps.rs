@@ -1,9 +1,7 @@
 //! Groups a trace's events into steps: a step begins where a frame moves, and keeps what was decided there.
 
-use std::collections::BTreeMap;
-
 use super::{Leg, Move, MoveKind, Outcome, Step, Story, because, caption};
-use crate::base::{DevId, Nanos, PacketId};
+use crate::base::{DevId, FxIndexMap, Nanos, PacketId, sort_by_number};
 use crate::trace::{
     Birth, Direction, DropReason, Entry, Event, FrameId, LookupFor, NeighCause, Nud, Recorder,
 };
@@ -12,7 +10,7 @@ use crate::world::World;
 /// Tells a trace that began in `start`.
 pub fn tell(start: &World, trace: &Recorder) -> Story {
     let mut telling =
-        Telling { trace, story: Story::default(), packets: BTreeMap::new(), last: None };
+        Telling { trace, story: Story::default(), packets: FxIndexMap::default(), last: None };
     for (index, entry) in trace.entries.iter().enumerate() {
         telling.take(index, *entry);
     }
@@ -47,7 +45,7 @@ struct Seen {
 struct Telling<'a> {
     trace: &'a Recorder,
     story: Story,
-    packets: BTreeMap<PacketId, Seen>,
+    packets: FxIndexMap<PacketId, Seen>,
     /// The step that a timer's events join.
     last: Option<usize>,
 }
@@ -320,7 +318,7 @@ impl Telling<'_> {
             if let Some(leading) = step.moves.iter().position(fruitful) {
                 step.moves[..=leading].rotate_right(1);
             }
-            step.events.sort_unstable();
+            sort_by_number(&mut step.events, |&event| event as u64);
             step.events.dedup();
             let answered =
                 step.moves.first().is_some_and(|m| is_answered(&self.trace.entries, m.packet));

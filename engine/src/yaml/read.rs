@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{Meaning, Node, Position, Problem, Value, limits};
+use crate::base::sort_by_number;
 
 /// What was found while reading a text. Only the first [`limits::LISTED`] of each kind are kept; the rest is counted.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,8 @@ fn add(list: &mut Vec<Problem>, more: &mut usize, item: Problem) {
 }
 
 fn listed(mut list: Vec<Problem>, more: usize, what: &str) -> Vec<Problem> {
-    list.sort_by_key(|p| (p.line == 0, p.line, p.column));
+    // What is wrong with the text as a whole comes last.
+    sort_by_number(&mut list, |p| ((p.line as u64).wrapping_sub(1) << 32) | p.column as u64);
     if more > 0 {
         list.push(Problem::of_text(format!("{more} more {what} are not listed")));
     }

@@ -1,7 +1,5 @@
 //! From text to a tree of values with their places, under the limits of [`limits`].
 
-use std::collections::BTreeMap;
-
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::{Position, Problem, Report, limits};
@@ -211,7 +209,8 @@ struct Builder<'r> {
     report: &'r mut Report,
     documents: Vec<Node>,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, Node>,
+    /// In the order of their numbers, which the parser counts up.
+    anchors: Vec<(usize, Node)>,
     used: Size,
 }
 
@@ -221,7 +220,7 @@ impl<'r> Builder<'r> {
             report,
             documents: Vec::new(),
             open: Vec::new(),
-            anchors: BTreeMap::new(),
+            anchors: Vec::new(),
             used: Size::default(),
         }
     }
@@ -236,9 +235,11 @@ impl<'r> Builder<'r> {
                 Ok(())
             }
             Event::Alias(anchor) => {
-                let Some(target) = self.anchors.get(&anchor) else {
+                let found = self.anchors.binary_search_by_key(&anchor, |(number, _)| *number);
+                let Ok(found) = found else {
                     return Err(Problem::at(at, "an alias within its own anchor has no end"));
                 };
+                let target = &self.anchors[found].1;
                 self.used = charge(self.used, target.size(), self.open.len(), at)?;
                 let node = Node { at, value: target.value.clone() };
                 self.attach(node, 0)
@@ -286,7 +287,8 @@ impl<'r> Builder<'r> {
     fn attach(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
         if anchor != 0 {
             self.used = charge(self.used, node.size(), self.open.len(), node.at)?;
-            self.anchors.insert(anchor, node.clone());
+            let at = self.anchors.partition_point(|(number, _)| *number < anchor);
+            self.anchors.insert(at, (anchor, node.clone()));
         }
         let Some(open) = self.open.last_mut() else {
             self.documents.push(node);

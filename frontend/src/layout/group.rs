@@ -1,9 +1,7 @@
 //! One hub with its leaves on top: first how much room they need, then where each stands across, then the drawing at
 //! heights that all groups of a row share.
 
-use std::collections::BTreeMap;
-
-use everyhop_engine::base::{DevId, NsId};
+use everyhop_engine::base::{DevId, NsId, SortedMap, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
@@ -298,7 +296,7 @@ impl TopRow {
                 items.push(item(None, Some(bridge), None));
             }
         }
-        items.sort_by_key(|item| item.bridge.unwrap_or(usize::MAX));
+        sort_by_number(&mut items, |item| item.bridge.map_or(u64::MAX, |index| index as u64));
         items
     }
 
@@ -650,7 +648,7 @@ impl Arranged<'_> {
         let centre = rect.centre();
         let above_y = at.y + bands.middle_y() - GAP / 2;
         let below_y = at.y + bands.hub_bottom() - CHIP_H - GAP / 2;
-        let mut route = RouteBox { ns: self.group.hub.ns, rect, ways: BTreeMap::new() };
+        let mut route = RouteBox { ns: self.group.hub.ns, rect, ways: SortedMap::default() };
         let mut way = |dev: DevId, lane_y: i32, end: Point| {
             let turn = Point::new(centre.x, lane_y);
             let points = vec![centre, turn, Point::new(end.x, lane_y), end];
@@ -661,13 +659,13 @@ impl Arranged<'_> {
             way(bridge, above_y, Point::new(x, at.y + bands.bar_y() + BAR_H / 2));
         }
         for item in self.tops.items.iter().filter(|item| item.bridge.is_none()) {
-            let Some(chip) = item.dev.and_then(|dev| Some((dev, layout.devices.get(&dev)?))) else {
+            let Some(chip) = item.dev.and_then(|dev| Some((dev, layout.devices.get(dev)?))) else {
                 continue;
             };
             way(chip.0, above_y, chip.1.rect.centre());
         }
         for &(dev, bridge) in &self.group.hub.uplinks {
-            let Some(chip) = layout.devices.get(&dev).filter(|_| bridge.is_none()) else {
+            let Some(chip) = layout.devices.get(dev).filter(|_| bridge.is_none()) else {
                 continue;
             };
             way(dev, below_y, chip.rect.centre());

@@ -26,9 +26,7 @@ mod paths;
 mod place;
 mod plan;
 
-use std::collections::BTreeMap;
-
-use everyhop_engine::base::{DevId, NsId};
+use everyhop_engine::base::{DevId, NsId, SortedMap};
 use everyhop_engine::world::World;
 
 pub use cluster::{ClusterView, NodeView, PodView};
@@ -45,7 +43,7 @@ pub struct Layout {
     /// Pods in their node's own network namespace.
     pub host_pods: Vec<HostPodBox>,
     pub containers: Vec<ContainerBox>,
-    pub devices: BTreeMap<DevId, DeviceBox>,
+    pub devices: SortedMap<DevId, DeviceBox>,
     pub wires: Vec<WireLine>,
     /// Cables whose other end is not in the model.
     pub loose_ends: Vec<Vec<Point>>,
@@ -158,7 +156,7 @@ pub struct RouteBox {
     pub ns: NsId,
     pub rect: Rect,
     /// From its middle to the middle of each device that has the IP stack behind it.
-    pub ways: BTreeMap<DevId, Vec<Point>>,
+    pub ways: SortedMap<DevId, Vec<Point>>,
 }
 
 impl Layout {

@@ -12,15 +12,15 @@ impl Layout {
     /// Over a wire, or from a port into its bridge and out again; `lo` leads to itself.
     pub fn wire_way(&self, from: DevId, to: DevId) -> Vec<Point> {
         if from == to {
-            return self.devices.get(&from).map(|it| loop_around(it.rect)).unwrap_or_default();
+            return self.devices.get(from).map(|it| loop_around(it.rect)).unwrap_or_default();
         }
         self.wire_between(from, to).unwrap_or_else(|| self.straight(from, to))
     }
 
     /// Through the IP stack from one device to another of the same namespace.
     pub fn forward_way(&self, from: DevId, to: DevId) -> Vec<Point> {
-        let route = self.routes.iter().find(|r| r.ways.contains_key(&from));
-        let ways = route.and_then(|r| Some((r.ways.get(&from)?, r.ways.get(&to)?)));
+        let route = self.routes.iter().find(|r| r.ways.contains_key(from));
+        let ways = route.and_then(|r| Some((r.ways.get(from)?, r.ways.get(to)?)));
         let Some((there, back)) = ways else { return self.straight(from, to) };
         simplify(there.iter().rev().chain(back).copied().collect())
     }
@@ -28,10 +28,10 @@ impl Layout {
     /// From where a packet comes to be to the device it will leave by: a container where a program sends it, else the
     /// IP stack.
     pub fn origin_way(&self, dev: DevId, by_program: bool) -> Vec<Point> {
-        let Some(device) = self.devices.get(&dev) else { return Vec::new() };
+        let Some(device) = self.devices.get(dev) else { return Vec::new() };
         let netns = self.netns.iter().find(|it| device.name.starts_with(&format!("{}/", it.name)));
         let Some(netns) = netns else { return vec![device.rect.centre()] };
-        let route = self.routes.iter().find(|r| r.ways.contains_key(&dev));
+        let route = self.routes.iter().find(|r| r.ways.contains_key(dev));
         let program = self.containers.iter().find(|c| by_program && c.ns == netns.ns);
         match (program, route) {
             (Some(program), Some(route)) => through_stack(program, route, dev),
@@ -42,7 +42,7 @@ impl Layout {
     }
 
     fn straight(&self, from: DevId, to: DevId) -> Vec<Point> {
-        let (Some(a), Some(b)) = (self.devices.get(&from), self.devices.get(&to)) else {
+        let (Some(a), Some(b)) = (self.devices.get(from), self.devices.get(to)) else {
             return Vec::new();
         };
         let (a, b) = (a.rect.centre(), b.rect.centre());
@@ -94,13 +94,13 @@ fn through_stack(program: &ContainerBox, route: &RouteBox, dev: DevId) -> Vec<Po
         Point::new(stack.x, turn_y),
         stack,
     ];
-    points.extend(route.ways.get(&dev).into_iter().flatten());
+    points.extend(route.ways.get(dev).into_iter().flatten());
     simplify(points)
 }
 
 /// From the edge of the IP stack's box.
 fn out_of(route: &RouteBox, dev: DevId) -> Vec<Point> {
-    let Some(way) = route.ways.get(&dev) else { return Vec::new() };
+    let Some(way) = route.ways.get(dev) else { return Vec::new() };
     let back: Vec<Point> = way.iter().rev().copied().collect();
     let mut way = until_entry(&back, route.rect);
     way.reverse();

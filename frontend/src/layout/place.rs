@@ -1,8 +1,6 @@
 //! Groups in rows, the network below them, and the cables between groups.
 
-use std::collections::BTreeMap;
-
-use everyhop_engine::base::DevId;
+use everyhop_engine::base::{DevId, SortedMap, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
@@ -83,12 +81,12 @@ fn trunk_width(plan: &Plan, per_row: usize) -> i32 {
 }
 
 /// Draws row under row and returns where the cables begin.
-fn draw_rows(rows: &[Vec<Arranged<'_>>], layout: &mut Layout) -> BTreeMap<DevId, End> {
+fn draw_rows(rows: &[Vec<Arranged<'_>>], layout: &mut Layout) -> SortedMap<DevId, End> {
     let width_of = |row: &[Arranged<'_>]| {
         row.iter().map(|it| it.inner_w + 2 * FRAME_PAD + GROUP_GAP).sum::<i32>() - GROUP_GAP
     };
     let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0);
-    let mut ends = BTreeMap::new();
+    let mut ends = SortedMap::default();
     let mut y = MARGIN;
     for (index, row) in rows.iter().enumerate() {
         let bands = row.iter().fold(Bands::default(), |bands, it| bands.max(it.bands));
@@ -115,7 +113,7 @@ struct Cables<'a> {
     world: &'a World,
     plan: &'a Plan,
     layout: &'a mut Layout,
-    ends: BTreeMap<DevId, End>,
+    ends: SortedMap<DevId, End>,
 }
 
 impl Cables<'_> {
@@ -144,7 +142,7 @@ impl Cables<'_> {
 
     /// Cables from hub to hub, and those that lead out of the model.
     fn draw_direct(&mut self, trunk: &mut Trunk) {
-        for (&dev, &end) in &self.ends {
+        for (dev, &end) in self.ends.iter() {
             let start = Point::new(end.at.x, end.at.y - group::CHIP_H / 2);
             let peer = self.world.devices[dev].kind.peer();
             let Some(peer) = peer else {
@@ -154,7 +152,7 @@ impl Cables<'_> {
                 }
                 continue;
             };
-            let Some(&other) = self.ends.get(&peer).filter(|_| dev < peer) else { continue };
+            let Some(&other) = self.ends.get(peer).filter(|_| dev < peer) else { continue };
             let finish = Point::new(other.at.x, other.at.y - group::CHIP_H / 2);
             let mut points = vec![start];
             points.extend(trunk.between(end, other));
@@ -178,11 +176,14 @@ impl Cables<'_> {
             .iter()
             .filter_map(|&port| {
                 let far = self.world.devices[port].kind.peer()?;
-                Some((port, far, *self.ends.get(&far)?))
+                Some((port, far, *self.ends.get(far)?))
             })
             .collect();
         // Lower rows first and left before right, so that cables beside each other do not cross.
-        ports.sort_by_key(|&(.., end)| (std::cmp::Reverse(end.row), end.at.x));
+        sort_by_number(&mut ports, |&(.., end)| {
+            let above = last_row.saturating_sub(end.row) as u64;
+            above << 32 | u64::from(end.at.x.unsigned_abs())
+        });
         for (port, far, end) in ports {
             let start = Point::new(end.at.x, end.at.y - group::CHIP_H / 2);
             let points = if end.row == last_row {
@@ -220,7 +221,7 @@ impl Cables<'_> {
             let socket = Rect::around(x, pill.y, PORT_W, PORT_H);
             points.push(socket.centre());
             group::push_device(self.world, self.layout, port, "", socket);
-            if let Some(drawn) = self.layout.devices.get_mut(&port) {
+            if let Some(drawn) = self.layout.devices.get_mut(port) {
                 drawn.kind = ChipKind::Port;
                 drawn.label = String::new();
             }
@@ -242,7 +243,7 @@ impl Cables<'_> {
             rect,
         });
         group::push_device(self.world, self.layout, network.bridge, &network.title, rect);
-        if let Some(drawn) = self.layout.devices.get_mut(&network.bridge) {
+        if let Some(drawn) = self.layout.devices.get_mut(network.bridge) {
             drawn.kind = ChipKind::Network;
         }
     }

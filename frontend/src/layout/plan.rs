@@ -1,9 +1,7 @@
 //! Who stands where, without coordinates: which namespace is a hub with others on top of it, which one is the network
 //! between machines, and what joins them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use everyhop_engine::base::{DevId, NsId};
+use everyhop_engine::base::{DevId, Id as _, NsId, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
@@ -60,7 +58,11 @@ pub(super) struct Network {
 
 impl Plan {
     pub(super) fn new(world: &World, cluster: &ClusterView) -> Self {
-        let mut roles = Roles::default();
+        let mut roles = Roles {
+            hubs: Vec::new(),
+            parts: world.netns.iter().map(|_| Part::default()).collect(),
+            network: None,
+        };
         for node in &cluster.nodes {
             roles.claim_node(world, node);
         }
@@ -71,67 +73,85 @@ impl Plan {
 }
 
 /// Which part each namespace plays.
-#[derive(Default)]
 struct Roles<'a> {
     /// In drawing order.
     hubs: Vec<NsId>,
-    machines: BTreeMap<NsId, &'a NodeView>,
-    pods: BTreeMap<NsId, &'a PodView>,
-    leaves: BTreeMap<NsId, Vec<NsId>>,
-    taken: BTreeSet<NsId>,
+    /// By the namespaces' indices.
+    parts: Vec<Part<'a>>,
     network: Option<NsId>,
+}
+
+/// One namespace's part.
+#[derive(Default)]
+struct Part<'a> {
+    machine: Option<&'a NodeView>,
+    pod: Option<&'a PodView>,
+    leaves: Vec<NsId>,
+    /// Its place is settled.
+    taken: bool,
 }
 
 impl<'a> Roles<'a> {
     fn claim_node(&mut self, world: &World, node: &'a NodeView) {
         let Some(root) = world.find_netns(&node.netns) else { return };
-        if !self.taken.insert(root) {
+        let part = self.part(root);
+        if part.taken {
             return;
         }
+        (part.taken, part.machine) = (true, Some(node));
         self.hubs.push(root);
-        self.machines.insert(root, node);
         for pod in &node.pods {
             let Some(ns) = world.find_netns(&pod.netns).filter(|&ns| ns != root) else { continue };
-            self.pods.insert(ns, pod);
-            if is_leaf_of(world, ns, root) && self.taken.insert(ns) {
-                self.leaves.entry(root).or_default().push(ns);
+            let part = self.part(ns);
+            part.pod = Some(pod);
+            if !part.taken && is_leaf_of(world, ns, root) {
+                part.taken = true;
+                self.part(root).leaves.push(ns);
             }
         }
     }
 
+    fn part(&mut self, ns: NsId) -> &mut Part<'a> {
+        &mut self.parts[ns.index()]
+    }
+
     fn claim_network_between_machines(&mut self, world: &World) {
         let found = world.netns.iter().map(|(ns, _)| ns).find(|&ns| {
-            let joins_machines =
-                neighbours(world, ns).iter().any(|n| self.machines.contains_key(n));
-            !self.taken.contains(&ns) && joins_machines && is_plain_bridge(world, ns)
+            let is_machine = |n: &NsId| self.parts[n.index()].machine.is_some();
+            !self.parts[ns.index()].taken
+                && is_plain_bridge(world, ns)
+                && neighbours(world, ns).iter().any(is_machine)
         });
-        self.taken.extend(found);
+        if let Some(ns) = found {
+            self.part(ns).taken = true;
+        }
         self.network = found;
     }
 
     /// The best connected first, so that those around it become its leaves.
     fn claim_rest(&mut self, world: &World) {
         let mut rest: Vec<_> = world.netns.iter().map(|(ns, _)| ns).collect();
-        rest.retain(|ns| !self.taken.contains(ns));
-        rest.sort_by_key(|&ns| std::cmp::Reverse(neighbours(world, ns).len()));
+        rest.retain(|ns| !self.parts[ns.index()].taken);
+        sort_by_number(&mut rest, |&ns| u64::MAX - neighbours(world, ns).len() as u64);
         for ns in rest {
             let hub = self.hubs.iter().copied().find(|&hub| is_leaf_of(world, ns, hub));
             match hub {
-                Some(hub) => self.leaves.entry(hub).or_default().push(ns),
+                Some(hub) => self.part(hub).leaves.push(ns),
                 None => self.hubs.push(ns),
             }
         }
         if self.network.is_none() {
-            let bare = |ns: &NsId| !self.leaves.contains_key(ns) && !self.machines.contains_key(ns);
+            let bare = |part: &Part<'_>| part.leaves.is_empty() && part.machine.is_none();
             let joins = |ns: NsId| neighbours(world, ns).len() >= 2 && is_plain_bridge(world, ns);
-            self.network = self.hubs.iter().copied().find(|ns| bare(ns) && joins(*ns));
+            let mut hubs = self.hubs.iter().copied();
+            self.network = hubs.find(|&ns| bare(&self.parts[ns.index()]) && joins(ns));
             self.hubs.retain(|&ns| Some(ns) != self.network);
         }
     }
 
     fn into_plan(mut self, world: &World, cluster: &ClusterView) -> Plan {
         if cluster.nodes.is_empty() {
-            self.hubs.sort_unstable();
+            sort_by_number(&mut self.hubs, number);
         }
         let groups = self.hubs.iter().map(|&hub| self.group(world, hub)).collect();
         let network = self.network.and_then(|ns| network(world, ns));
@@ -139,15 +159,16 @@ impl<'a> Roles<'a> {
     }
 
     fn group(&self, world: &World, hub: NsId) -> Group {
-        let machine = self.machines.get(&hub);
-        let mut leaves = self.leaves.get(&hub).cloned().unwrap_or_default();
+        let part = &self.parts[hub.index()];
+        let machine = part.machine;
+        let mut leaves = part.leaves.clone();
         if machine.is_none() {
-            leaves.sort_unstable();
+            sort_by_number(&mut leaves, number);
         }
         let leaves: Vec<Leaf> = leaves.into_iter().map(|ns| self.leaf(world, ns)).collect();
         let pods = machine.map_or_else(
             // A pod that is wired unlike the others of its node.
-            || self.pods.get(&hub).map(|pod| vec![host_pod(pod)]).unwrap_or_default(),
+            || part.pod.map(|pod| vec![host_pod(pod)]).unwrap_or_default(),
             |node| node.pods.iter().filter(|p| p.netns == node.netns).map(host_pod).collect(),
         );
         Group {
@@ -158,7 +179,7 @@ impl<'a> Roles<'a> {
     }
 
     fn leaf(&self, world: &World, ns: NsId) -> Leaf {
-        let pod = self.pods.get(&ns);
+        let pod = self.parts[ns.index()].pod;
         let wires = real_devices(world, ns)
             .filter_map(|dev| Some((dev, world.devices[dev].kind.peer()?)))
             .collect();
@@ -171,19 +192,26 @@ impl<'a> Roles<'a> {
     }
 }
 
+/// The order in which the world was built.
+fn number(ns: &NsId) -> u64 {
+    ns.index() as u64
+}
+
 fn host_pod(pod: &PodView) -> HostPod {
     HostPod { title: pod.title.clone(), containers: pod.containers.clone() }
 }
 
 fn plan_hub(world: &World, ns: NsId, leaves: &[Leaf], pods: Vec<HostPod>, is_machine: bool) -> Hub {
     let bridges: Vec<DevId> = bridges(world, ns).collect();
-    let mut to_leaves = BTreeSet::new();
-    to_leaves.extend(leaves.iter().flat_map(|leaf| leaf.wires.iter().map(|&(_, hub_end)| hub_end)));
+    let mut to_leaf = vec![false; world.devices.len()];
+    for &(_, hub_end) in leaves.iter().flat_map(|leaf| &leaf.wires) {
+        to_leaf[hub_end.index()] = true;
+    }
     let mut uplinks: Vec<_> = real_devices(world, ns)
-        .filter(|dev| !to_leaves.contains(dev))
+        .filter(|dev| !to_leaf[dev.index()])
         .map(|dev| (dev, bridge_index(world, &bridges, dev)))
         .collect();
-    uplinks.sort_by_key(|&(_, bridge)| bridge.unwrap_or(usize::MAX));
+    sort_by_number(&mut uplinks, |&(_, bridge)| bridge.map_or(u64::MAX, |index| index as u64));
     let own = real_devices(world, ns).filter(|&dev| world.devices[dev].port.is_none()).count();
     Hub {
         ns,
@@ -233,14 +261,14 @@ fn bridges(world: &World, ns: NsId) -> impl Iterator<Item = DevId> {
 }
 
 /// Namespaces at the other ends of its wires.
-fn neighbours(world: &World, ns: NsId) -> BTreeSet<NsId> {
-    let mut found = BTreeSet::new();
-    found.extend(
-        real_devices(world, ns)
-            .filter_map(|dev| world.devices[dev].kind.peer())
-            .map(|peer| world.devices[peer].ns)
-            .filter(|&other| other != ns),
-    );
+fn neighbours(world: &World, ns: NsId) -> Vec<NsId> {
+    let mut found = Vec::new();
+    for peer in real_devices(world, ns).filter_map(|dev| world.devices[dev].kind.peer()) {
+        let other = world.devices[peer].ns;
+        if other != ns && !found.contains(&other) {
+            found.push(other);
+        }
+    }
     found
 }
 

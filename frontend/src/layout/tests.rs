@@ -146,7 +146,7 @@ fn check_devices(world: &World, layout: &Layout, what: &str) {
         if netns.kind == NetnsKind::Network && dev == world.netns[device.ns].lo {
             continue;
         }
-        let drawn = layout.devices.get(&dev).unwrap_or_else(|| panic!("{what}: {name} is missing"));
+        let drawn = layout.devices.get(dev).unwrap_or_else(|| panic!("{what}: {name} is missing"));
         let rect = drawn.rect;
         assert!(
             netns.rect.contains(Point::new(rect.x, rect.y))
@@ -162,7 +162,8 @@ fn check_wires(world: &World, layout: &Layout, what: &str) {
     let ports = world.devices.iter().filter(|(_, device)| device.port.is_some()).count();
     assert_eq!(layout.wires.len(), ends / 2 + ports, "{what}: every wire is drawn once");
     for wire in &layout.wires {
-        let (a, b) = (&layout.devices[&wire.a], &layout.devices[&wire.b]);
+        let drawn = |dev| layout.devices.get(dev).expect("a wire's ends are drawn");
+        let (a, b) = (drawn(wire.a), drawn(wire.b));
         assert!(a.rect.contains(wire.points[0]), "{what}: {} begins elsewhere", a.name);
         let last = wire.points[wire.points.len() - 1];
         assert!(b.rect.contains(last), "{what}: {} ends elsewhere", b.name);
@@ -175,8 +176,8 @@ fn check_wires(world: &World, layout: &Layout, what: &str) {
                 (from.x - to.x).abs().max(1),
                 (from.y - to.y).abs().max(1),
             );
-            for (dev, other) in &layout.devices {
-                let own = *dev == wire.a || *dev == wire.b || other.kind == ChipKind::Network;
+            for (dev, other) in layout.devices.iter() {
+                let own = dev == wire.a || dev == wire.b || other.kind == ChipKind::Network;
                 assert!(
                     own || !overlap(other.rect, line),
                     "{what}: the wire {} to {} crosses {}",

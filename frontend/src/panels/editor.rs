@@ -67,7 +67,7 @@ pub fn Editor(props: &Props) -> Html {
                         { restore }
                     </button>
                 }
-                if props.texts.put_aside.contains_key(&lesson) && is_own_text {
+                if props.texts.put_aside.contains_key(lesson) && is_own_text {
                     <button class="btn" onclick={dispatch.reform(|_: MouseEvent| Action::TakeBack)}>
                         { "Bring my text back" }
                     </button>

@@ -2,6 +2,7 @@
 
 mod crash;
 
+use everyhop_engine::base::SortedMap;
 use gloo_events::EventListener;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, HtmlInputElement, HtmlTextAreaElement, KeyboardEvent};
@@ -190,8 +191,7 @@ fn text_key(kept: Kept, lesson: LessonId) -> String {
 /// What was typed on earlier visits.
 pub fn stored_texts() -> Texts {
     let of = |kept| {
-        // One by one: collecting into a map brings a sort along, and the page is downloaded before it runs.
-        let mut texts = std::collections::BTreeMap::new();
+        let mut texts = SortedMap::default();
         for lesson in lessons::all() {
             if let Some(text) = stored(&text_key(kept, lesson.id)) {
                 texts.insert(lesson.id, text.into());

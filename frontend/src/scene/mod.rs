@@ -1,9 +1,7 @@
 //! What is to be seen at one step: where the packet rests, the way it came, what it says. Pure; knows the story and
 //! the layout, no browser and no time.
 
-use std::collections::BTreeMap;
-
-use everyhop_engine::base::{DevId, PacketId};
+use everyhop_engine::base::{DevId, PacketId, SortedMap};
 use everyhop_engine::story::{LegKind, Move, MoveKind, Outcome, Story};
 
 use crate::layout::{ChipKind, DeviceBox, Layout, Point, Rect, simplify, text_width, until_entry};
@@ -111,7 +109,7 @@ impl Glyph {
 pub fn scene(story: &Story, layout: &Layout, step: usize) -> Scene {
     let Some(current) = story.steps.get(step) else { return Scene::default() };
     let mut scene = Scene::default();
-    let mut journey = Journey { layout, rests: BTreeMap::new() };
+    let mut journey = Journey { layout, rests: SortedMap::default() };
     for (index, told) in story.steps.iter().enumerate().take(step + 1) {
         if told.leg != current.leg {
             continue;
@@ -146,13 +144,13 @@ pub fn scene(story: &Story, layout: &Layout, step: usize) -> Scene {
 struct Journey<'a> {
     layout: &'a Layout,
     /// Where the last frame rested at each device.
-    rests: BTreeMap<DevId, Point>,
+    rests: SortedMap<DevId, Point>,
 }
 
 impl Journey<'_> {
     fn go(&mut self, movement: &Move, by_program: bool) -> Vec<Point> {
         let Move { from, to, kind, .. } = *movement;
-        let way = match (kind, self.rests.get(&from)) {
+        let way = match (kind, self.rests.get(from)) {
             (MoveKind::Originate, Some(&rest)) => vec![rest],
             (MoveKind::Originate, None) => self.layout.origin_way(to, by_program),
             (MoveKind::Forward | MoveKind::Encapsulate | MoveKind::Decapsulate, rest) => {
@@ -162,12 +160,14 @@ impl Journey<'_> {
                 joined(rest, self.layout.wire_way(from, to))
             }
         };
-        let target = self.layout.devices.get(&to).map(|it| it.rect);
+        let target = self.layout.devices.get(to).map(|it| it.rect);
         let way = match target {
             Some(rect) if from != to || kind == MoveKind::Originate => until_entry(&way, rect),
             Some(_) | None => way,
         };
-        self.rests.extend(way.last().map(|&rest| (to, rest)));
+        if let Some(&rest) = way.last() {
+            self.rests.insert(to, rest);
+        }
         way
     }
 }
@@ -199,7 +199,7 @@ fn glyph(
     way: Vec<Point>,
     mark: Option<Mark>,
 ) -> Option<Glyph> {
-    let device = layout.devices.get(&movement.to)?;
+    let device = layout.devices.get(movement.to)?;
     let rest = *way.last()?;
     let tag = tag_box(layout, device, rest, label);
     let note = mark.as_ref().and_then(Mark::words);
@@ -271,7 +271,7 @@ fn parked<'a>(
         let waits = latest.outcome == Some(Outcome::Waiting) && Some(index) != current;
         let movement = latest.moves.first().filter(|_| waits)?;
         // At the device's corner, out of the way of the question that it waits for.
-        let rect = layout.devices.get(&movement.to)?.rect;
+        let rect = layout.devices.get(movement.to)?.rect;
         let way = vec![Point::new(rect.x + 2, rect.y + 2)];
         glyph(layout, (movement, Part::Parked), (leg.kind, &leg.tag), way, Some(Mark::Waiting))
     })

@@ -8,10 +8,9 @@ pub mod route;
 pub mod run;
 pub mod tables;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use everyhop_engine::base::{DevId, NsId};
+use everyhop_engine::base::{DevId, NsId, SortedMap};
 use yew::Reducible;
 
 use everyhop_engine::yaml::Problem;
@@ -58,14 +57,14 @@ pub enum Page {
 /// is put aside can be taken back.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Texts {
-    pub drafts: BTreeMap<LessonId, Rc<str>>,
-    pub put_aside: BTreeMap<LessonId, Rc<str>>,
+    pub drafts: SortedMap<LessonId, Rc<str>>,
+    pub put_aside: SortedMap<LessonId, Rc<str>>,
 }
 
 impl Texts {
     /// The text in a lesson's editor.
     pub fn draft(&self, lesson: LessonId) -> Rc<str> {
-        self.drafts.get(&lesson).cloned().unwrap_or_else(|| lesson.lesson().text.into())
+        self.drafts.get(lesson).cloned().unwrap_or_else(|| lesson.lesson().text.into())
     }
 }
 
@@ -362,7 +361,7 @@ impl Session {
             Action::Edit(text) => {
                 if let Some(lesson) = self.lesson() {
                     if &*text == lesson.lesson().text {
-                        self.texts.drafts.remove(&lesson);
+                        self.texts.drafts.remove(lesson);
                     } else {
                         self.texts.drafts.insert(lesson, text);
                     }
@@ -376,7 +375,7 @@ impl Session {
             }
             Action::RestoreText => {
                 if let Some(lesson) = self.lesson() {
-                    if let Some(draft) = self.texts.drafts.remove(&lesson) {
+                    if let Some(draft) = self.texts.drafts.remove(lesson) {
                         self.texts.put_aside.insert(lesson, draft);
                     }
                     self.show(run::run(lesson, &lesson.lesson().text.into()));
@@ -384,7 +383,7 @@ impl Session {
             }
             Action::TakeBack => {
                 if let Some(lesson) = self.lesson()
-                    && let Some(text) = self.texts.put_aside.remove(&lesson)
+                    && let Some(text) = self.texts.put_aside.remove(lesson)
                 {
                     self.texts.drafts.insert(lesson, text);
                 }

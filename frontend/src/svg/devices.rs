@@ -23,7 +23,7 @@ pub(super) fn Devices(props: &Props) -> Html {
         let these = props.layout.devices.iter();
         these.filter(move |(_, it)| (it.kind == ChipKind::Network) == network)
     };
-    let view = |(&dev, it): (&DevId, &DeviceBox)| device(props, dev, it);
+    let view = |(dev, it): (DevId, &DeviceBox)| device(props, dev, it);
     html! {
         <g class="devices">
             { for drawn(true).map(view) }

@@ -45,7 +45,7 @@ pub(super) struct RingsProps {
 #[component]
 pub(super) fn Rings(props: &RingsProps) -> Html {
     let rings = props.scene.lit.iter().filter_map(|&(dev, kind)| {
-        let it = props.layout.devices.get(&dev)?;
+        let it = props.layout.devices.get(dev)?;
         let r = it.rect;
         Some(html! {
             <rect key={it.name.clone()} class={classes!("ring", leg_class(kind))} x={s(r.x - 3)} y={s(r.y - 3)}
