@@ -2,7 +2,8 @@
 
 use everyhop_engine::base::Mac;
 use everyhop_engine::link::bridge::FdbEntry;
-use everyhop_engine::link::{Bridge, Conf, Devconf, Device, DeviceKind, PortFlags};
+use everyhop_engine::link::vxlan::{OuterDf, OuterTos, OuterTtl};
+use everyhop_engine::link::{Bridge, Conf, Devconf, Device, DeviceKind, PortFlags, Vxlan};
 use everyhop_engine::stack::fib::{Route, RouteKind};
 use everyhop_engine::stack::multipath::Policy;
 use everyhop_engine::stack::rule::{Action as RuleAction, OnDev, Rule};
@@ -26,6 +27,7 @@ const fn of(part: &'static str, name: &'static str, is_in: fn(&Evidence) -> bool
 
 const LINKS: &str = "Links";
 const BRIDGES: &str = "Bridges";
+const VXLAN: &str = "VXLAN";
 const NEIGHBOURS: &str = "Neighbours";
 const ROUTES: &str = "Addresses and routes";
 const IP: &str = "IP";
@@ -70,6 +72,32 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
         bridge(it, |br| br.ageing != Bridge::AGEING)
     }),
     of(BRIDGES, "`bridge-nf-call-iptables`", |it| sysctl(it, |all| all.bridge_nf_call_iptables)),
+    of(VXLAN, "VXLAN device", |it| vxlan(it, |_| true)),
+    of(VXLAN, "VXLAN device as a bridge port", |it| {
+        device(it, |dev| dev.port.is_some() && matches!(dev.kind, DeviceKind::Vxlan(_)))
+    }),
+    of(VXLAN, "VXLAN device in another namespace than its datagrams", |it| {
+        device(it, |dev| matches!(&dev.kind, DeviceKind::Vxlan(it) if it.net != dev.ns))
+    }),
+    of(VXLAN, "static entry", |it| vxlan(it, |it| it.fdb.iter().any(|(mac, _)| *mac != Mac::ZERO))),
+    of(VXLAN, "several remotes of one entry", |it| {
+        vxlan(it, |it| it.fdb.values().any(|it| !it.others.is_empty()))
+    }),
+    of(VXLAN, "learning", |it| vxlan(it, |it| it.learning)),
+    of(VXLAN, "`nolearning`", |it| vxlan(it, |it| !it.learning)),
+    of(VXLAN, "`ttl`, `tos` or `df`", |it| {
+        vxlan(it, |it| {
+            (it.ttl, it.tos, it.df) != (OuterTtl::Route, OuterTos::Fixed(0), OuterDf::Unset)
+        })
+    }),
+    of(VXLAN, "`noudpcsum`", |it| vxlan(it, |it| !it.udp_csum)),
+    of(VXLAN, "`ageing`", |it| vxlan(it, |it| it.ageing != Vxlan::AGEING)),
+    of(VXLAN, "`maxaddress`", |it| vxlan(it, |it| it.max_entries != 0)),
+    of(VXLAN, "a port or a network of the entry's own", |it| {
+        vxlan(it, |vxlan| {
+            vxlan.fdb.values().any(|it| (it.first.port, it.first.vni) != (vxlan.port, vxlan.vni))
+        })
+    }),
     of(NEIGHBOURS, "ARP question and answer", |it| has(it, "ARP operation", "reply")),
     of(NEIGHBOURS, "ARP question to one station", |it| {
         frame(it, |it| {
@@ -202,6 +230,10 @@ fn veth(it: &Evidence, is: impl Fn(&Device, &Device) -> bool) -> bool {
 
 fn bridge(it: &Evidence, is: impl Fn(&Bridge) -> bool) -> bool {
     device(it, |dev| matches!(&dev.kind, DeviceKind::Bridge(bridge) if is(bridge)))
+}
+
+fn vxlan(it: &Evidence, is: impl Fn(&Vxlan) -> bool) -> bool {
+    device(it, |dev| matches!(&dev.kind, DeviceKind::Vxlan(vxlan) if is(vxlan)))
 }
 
 fn port(it: &Evidence, is: impl Fn(PortFlags) -> bool) -> bool {
