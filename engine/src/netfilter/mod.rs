@@ -15,8 +15,17 @@
 #[cfg(test)]
 mod bench;
 pub mod conntrack;
+pub mod ipset;
+pub mod matches;
 pub mod nat;
+pub mod rule;
 pub mod table;
+pub mod targets;
+
+mod evaluate;
+mod parse;
+mod print;
+mod words;
 
 use std::net::Ipv4Addr;
 
@@ -25,12 +34,19 @@ use crate::skb::{Dst, Mark, Skb};
 use crate::trace::{Ctx, DropReason, Tracer};
 
 use conntrack::Conntrack;
-use table::{Tables, Walked};
+pub use words::RuleError;
+
+use evaluate::Walked;
+use ipset::Sets;
+use matches::Recents;
+use table::Tables;
 
 /// All netfilter state of a namespace. A namespace without any rule, set or connection has none.
 #[derive(Clone, Debug, Default)]
 pub struct Netfilter {
     pub tables: Tables,
+    pub sets: Sets,
+    pub recents: Recents,
     pub conntrack: Conntrack,
 }
 
@@ -102,6 +118,8 @@ pub trait Around {
     fn masquerade_addr(&self, dst: Dst) -> Option<Ipv4Addr>;
     /// The first address of a device, which REDIRECT sends to (`nf_nat_redirect_ipv4`).
     fn first_addr(&self, dev: DevId) -> Option<Ipv4Addr>;
+    /// The smaller MTU in bytes of a packet's route and of the route back to its sender (`tcpmss_reverse_mtu`).
+    fn path_mtu(&self, skb: &Skb) -> u32;
     /// User and group of a program's socket, for `-m owner`.
     fn owner(&self, socket: SocketId) -> Option<(u32, u32)>;
 }
@@ -120,6 +138,13 @@ pub struct ReversePath {
 }
 
 impl Netfilter {
+    /// Puts rules in, and switches on what they need of the kernel.
+    pub fn set_tables(&mut self, tables: Tables) {
+        self.conntrack.set_on(tables.needs_conntrack());
+        self.conntrack.set_nat_on(tables.needs_nat());
+        self.tables = tables;
+    }
+
     /// `nf_hook_slow`: everything that hangs at one hook, until one of them ends the packet's way.
     pub fn hook<T: Tracer>(
         &mut self,
@@ -193,7 +218,7 @@ impl Netfilter {
         table: Table,
         skb: &mut Skb,
     ) -> Result<(), Stop> {
-        match table::walk(ctx, self, around, at, table, skb) {
+        match evaluate::walk(ctx, self, around, at, table, skb) {
             Walked::Accept => Ok(()),
             Walked::Drop { reject } => Err(Stop { reason: DropReason::NetfilterDrop, reject }),
         }
@@ -279,3 +304,6 @@ fn reroute(around: &dyn Around, skb: &mut Skb) -> Result<(), Stop> {
     skb.dst = Some(around.reroute(skb).ok_or(DropReason::NetfilterDrop)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

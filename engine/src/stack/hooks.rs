@@ -124,6 +124,15 @@ impl Around for Surroundings<'_> {
         self.ns.addrs.iter().find(|addr| addr.dev == dev).map(|addr| addr.local)
     }
 
+    fn path_mtu(&self, skb: &Skb) -> u32 {
+        let Ok(header) = Header::parse(skb.payload()) else { return u32::MAX };
+        let routing = self.routing();
+        let back = routing.output(&Flow::to(header.src, self.ns.lo), None);
+        let out = skb.dst.map(|dst| (dst, header.dst));
+        let both = out.into_iter().chain(back.ok().map(|route| (route.dst, header.src)));
+        both.map(|(dst, addr)| routing.mtu(&dst, addr, false)).min().unwrap_or(u32::MAX)
+    }
+
     fn owner(&self, socket: SocketId) -> Option<(u32, u32)> {
         let _ = self.ns.sockets.get(socket);
         Some((0, 0))

@@ -1,7 +1,7 @@
 //! The reasons of a step: one sentence a decision, naming the table entry or setting and the kernel function.
 
 use super::words::Names;
-use super::{Because, Step, connection};
+use super::{Because, Step, connection, rules};
 use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
@@ -205,6 +205,15 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
         | Event::NatBound { .. }
         | Event::NatRewrote { .. }) => {
             let (text, kernel) = connection::reason(&names, event)?;
+            (text, kernel, None)
+        }
+        event @ (Event::RuleSkipped { .. }
+        | Event::RuleMatched { .. }
+        | Event::RuleHotDrop { .. }
+        | Event::ChainReturn { .. }
+        | Event::ChainPolicy { .. }
+        | Event::MarkSet { .. }) => {
+            let (text, kernel) = rules::reason(&names, event)?;
             (text, kernel, None)
         }
         Event::BridgeUp { bridge } => (

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{connection, words};
+use super::{connection, rules, words};
 use crate::base::{DevId, PacketId};
 use crate::trace::{Direction, Entry, Event, FdbAnswer, Learnt, Recorder, RouteAnswer};
 use crate::world::World;
@@ -89,6 +89,14 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         | Event::NatRewrote { .. }) => {
             let names = words::Names(world);
             write!(line, "{}", connection::line(&names, event).unwrap_or_default())
+        }
+        event @ (Event::RuleSkipped { .. }
+        | Event::RuleMatched { .. }
+        | Event::RuleHotDrop { .. }
+        | Event::ChainReturn { .. }
+        | Event::ChainPolicy { .. }
+        | Event::MarkSet { .. }) => {
+            write!(line, "{}", rules::line(&words::Names(world), event).unwrap_or_default())
         }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
         Event::TunnelLookup { dev: d, mac, answer } => {

@@ -7,6 +7,7 @@ mod because;
 mod caption;
 mod connection;
 mod line;
+mod rules;
 mod steps;
 mod verdict;
 pub mod words;

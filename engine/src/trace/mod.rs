@@ -7,6 +7,7 @@ mod conn;
 mod ctx;
 mod drop;
 mod recorder;
+mod rules;
 
 use std::net::Ipv4Addr;
 
@@ -14,9 +15,12 @@ pub use conn::{CtInvalid, CtNow, CtReport};
 pub use ctx::{Ctx, PacketIds};
 pub use drop::DropReason;
 pub use recorder::{Capture, FrameId, Recorder};
+pub use rules::{RuleRef, Unmet};
 
-use crate::base::{CtId, DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, Side, SocketId, Tuple};
-use crate::skb::{CtInfo, Skb};
+use crate::base::{
+    ChainId, CtId, DevId, Hook, Mac, Nanos, NsId, PacketId, RouteId, Side, SocketId, Table, Tuple,
+};
+use crate::skb::{CtInfo, Mark, Skb};
 use crate::wire::icmp;
 use crate::wire::vxlan::Vni;
 
@@ -37,6 +41,10 @@ pub trait Tracer {
     fn event(&mut self, at: Nanos, packet: Option<PacketId>, event: Event);
     /// Keeps a copy of a frame's bytes.
     fn frame(&mut self, bytes: &[u8]) -> FrameId;
+    /// Whether also rules that do not match are recorded, each with the reason.
+    fn every_rule(&self) -> bool {
+        false
+    }
 }
 
 /// Records nothing.
@@ -390,6 +398,19 @@ pub enum Event {
     RateLimited { ns: NsId, dst: Ipv4Addr },
     /// Linux would do something here that this engine does not model.
     NotModelled { ns: NsId, what: NotModelled },
+
+    /// A rule does not match (`NFT_BREAK`); `saw` is what the packet had instead. Recorded only when asked for.
+    RuleSkipped { ns: NsId, rule: RuleRef, unmet: Unmet, saw: u32 },
+    /// A rule matches: it counts the packet, and its target acts.
+    RuleMatched { ns: NsId, rule: RuleRef },
+    /// A match cannot judge the packet, which is malformed, and drops it (`hotdrop`).
+    RuleHotDrop { ns: NsId, rule: RuleRef },
+    /// A chain ends, and the walk goes on in the one that called it.
+    ChainReturn { ns: NsId, table: Table, to: ChainId },
+    /// No rule decided: the built-in chain's policy does.
+    ChainPolicy { ns: NsId, table: Table, hook: Hook, accept: bool },
+    /// A rule changed the packet's mark.
+    MarkSet { ns: NsId, from: Mark, to: Mark },
 
     /// The frame leaves through a device whose other end is not in the model.
     LeftModel { dev: DevId },

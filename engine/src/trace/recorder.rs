@@ -25,6 +25,8 @@ pub struct Capture<'a> {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Recorder {
     pub entries: Vec<Entry>,
+    /// Whether rules that do not match are recorded too.
+    pub every_rule: bool,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -57,6 +59,11 @@ impl Recorder {
 
 impl Tracer for Recorder {
     const ON: bool = true;
+
+    #[inline]
+    fn every_rule(&self) -> bool {
+        self.every_rule
+    }
 
     #[inline]
     fn event(&mut self, at: Nanos, packet: Option<PacketId>, event: Event) {

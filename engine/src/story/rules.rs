@@ -1,0 +1,121 @@
+//! The walk through the rules of iptables in words.
+
+use std::net::Ipv4Addr;
+
+use super::words::Names;
+use crate::base::{Id, NsId, Table};
+use crate::netfilter::table::Tables;
+use crate::trace::{Event, RuleRef, Unmet};
+
+/// The reason that an event of the rules gives, with the kernel's function; None for any other event.
+pub(super) fn reason(names: &Names<'_>, event: Event) -> Option<(String, &'static str)> {
+    let text = match event {
+        Event::RuleMatched { ns, rule } => {
+            format!(
+                "{} of {} matches: {}",
+                place(names, ns, rule),
+                names.ns(ns),
+                rule_text(names, ns, rule)
+            )
+        }
+        Event::RuleSkipped { ns, rule, unmet, saw } => {
+            let tables = tables(names, ns)?;
+            let condition = tables.condition_text(rule, unmet);
+            let what = saw_text(names, tables, (rule, unmet, saw));
+            let what = if what.is_empty() { what } else { format!(", and the packet has {what}") };
+            format!(
+                "{} of {} does not match: {condition}{what}",
+                place(names, ns, rule),
+                names.ns(ns)
+            )
+        }
+        Event::RuleHotDrop { ns, rule } => format!(
+            "{} of {} drops the packet: its header is too short to be judged",
+            place(names, ns, rule),
+            names.ns(ns)
+        ),
+        Event::ChainReturn { ns, table, to } => {
+            format!(
+                "the chain ends: back in {} {}",
+                table.name(),
+                tables(names, ns)?.chain_name(table, to)
+            )
+        }
+        Event::ChainPolicy { ns, table, hook, accept } => format!(
+            "no rule of {} {} of {} decided: its policy is {}",
+            table.name(),
+            hook.chain(),
+            names.ns(ns),
+            policy(accept)
+        ),
+        Event::MarkSet { from, to, .. } => format!("the packet's mark {from} becomes {to}"),
+        _ => return None,
+    };
+    Some((text, "nft_do_chain"))
+}
+
+/// The same in one line, for goldens; None for any other event.
+pub(super) fn line(names: &Names<'_>, event: Event) -> Option<String> {
+    Some(match event {
+        Event::RuleMatched { ns, rule } => {
+            format!("{} {}: {}", names.ns(ns), place(names, ns, rule), rule_text(names, ns, rule))
+        }
+        Event::RuleSkipped { ns, rule, unmet, .. } => {
+            let condition = tables(names, ns)?.condition_text(rule, unmet);
+            format!("{} {} not: {condition}", names.ns(ns), place(names, ns, rule))
+        }
+        Event::RuleHotDrop { ns, rule } => {
+            format!("{} {} malformed", names.ns(ns), place(names, ns, rule))
+        }
+        Event::ChainReturn { ns, table, to } => {
+            let chain = tables(names, ns)?.chain_name(table, to);
+            format!("{} {} back in {chain}", names.ns(ns), table.name())
+        }
+        Event::ChainPolicy { ns, table, hook, accept } => {
+            format!("{} {} {} policy {}", names.ns(ns), table.name(), hook.chain(), policy(accept))
+        }
+        Event::MarkSet { ns, from, to } => format!("{} mark {from} to {to}", names.ns(ns)),
+        _ => return None,
+    })
+}
+
+const fn policy(accept: bool) -> &'static str {
+    if accept { "ACCEPT" } else { "DROP" }
+}
+
+fn tables<'a>(names: &Names<'a>, ns: NsId) -> Option<&'a Tables> {
+    names.0.netns[ns].netfilter.as_ref().map(|it| &it.tables)
+}
+
+/// `nat PREROUTING rule 2`.
+fn place(names: &Names<'_>, ns: NsId, rule: RuleRef) -> String {
+    let RuleRef { table, chain, index } = rule;
+    let chain = tables(names, ns).map_or("", |it| it.chain_name(table, chain));
+    format!("{} {chain} rule {}", Table::name(table), index + 1)
+}
+
+fn rule_text(names: &Names<'_>, ns: NsId, rule: RuleRef) -> String {
+    tables(names, ns).map_or(String::new(), |it| it.rule_text(rule))
+}
+
+/// What the packet had where a rule failed: `destination 10.244.1.3`.
+fn saw_text(
+    names: &Names<'_>,
+    tables: &Tables,
+    (rule, unmet, saw): (RuleRef, Unmet, u32),
+) -> String {
+    match unmet {
+        Unmet::Source => format!("source {}", Ipv4Addr::from_bits(saw)),
+        Unmet::Destination => format!("destination {}", Ipv4Addr::from_bits(saw)),
+        Unmet::InDev | Unmet::OutDev => match saw.checked_sub(1) {
+            Some(dev) => format!("device {}", names.short(Id::from_index(dev as usize))),
+            None => "no such device".into(),
+        },
+        Unmet::Protocol => format!("protocol {saw}"),
+        Unmet::Fragment => "another place in its fragments".into(),
+        Unmet::Match(place) => {
+            let it = tables.rule(rule).and_then(|it| it.matches.get(usize::from(place)));
+            it.map_or(String::new(), |it| it.saw(saw))
+        }
+    }
+}
