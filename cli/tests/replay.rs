@@ -72,10 +72,10 @@ fn a_tar_of_a_snapshot_replays_as_the_directory_does() {
 fn what_is_not_modelled_is_refused_with_its_place() {
     let lab = lab("cold-ping");
     let snapshot = copy(&lab, &scratch("rules"));
-    let rules = "*nat\n:PREROUTING ACCEPT [0:0]\n[0:0] -A PREROUTING -j DNAT --to-destination 10.0.0.1\nCOMMIT\n";
+    let rules = "*mangle\n:PREROUTING ACCEPT [0:0]\n[0:0] -A PREROUTING -p udp -j TPROXY --on-port 53\nCOMMIT\n";
     let path = file(&snapshot, "pod-1/iptables.txt", rules.as_bytes());
     let message = replay(&snapshot, &lab).refused();
-    let expected = format!("{path}:3:7: -A PREROUTING: rules of iptables are not modelled yet");
+    let expected = format!("{path}:3:31: TPROXY: this target is not modelled");
     assert!(message.starts_with(&expected), "{message}");
 }
 

@@ -99,11 +99,13 @@ pub fn load(files: &Files) -> Result<World, Problem> {
     }
     links::join(&mut world, &all)?;
     tunnels::fill(&mut world, &all)?;
+    let mut known = netfilter::Known::default();
     for netns in &all {
         ports::fill(&mut world, netns)?;
         links::add_addresses(&mut world, netns)?;
         sysctl::fill(&mut world, netns)?;
         routes::fill(&mut world, netns)?;
+        netfilter::fill(&mut world, netns, &mut known)?;
         sockets::fill(&mut world, netns)?;
     }
     Ok(world)

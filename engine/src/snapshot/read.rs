@@ -64,6 +64,22 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// All of it.
+    pub(super) const fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// A problem at a line and column, both from 1.
+    pub(super) fn at_place(
+        self,
+        (line, column): (usize, usize),
+        path: &str,
+        message: String,
+    ) -> Problem {
+        let problem = Problem::at(Position { line, column }, message);
+        Problem { file: Some(self.name.into()), path: path.into(), ..problem }
+    }
+
     fn at(self, offset: usize, path: String, message: String) -> Problem {
         let at = position(self.text, offset);
         Problem { file: Some(self.name.into()), path, ..Problem::at(at, message) }

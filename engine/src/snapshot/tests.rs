@@ -152,21 +152,48 @@ fn a_peer_that_should_be_there_and_is_not_is_a_mistake() {
 }
 
 #[test]
-fn rules_are_refused_with_their_line() {
-    let rules = "*filter\n:INPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n";
-    let message = refused("a/iptables.txt", rules);
-    assert!(message.starts_with("a/iptables.txt:3:7: -A INPUT: rules of iptables"), "{message}");
+fn rules_and_sets_are_read_and_what_is_wrong_in_them_has_its_place() {
+    let rules =
+        "*filter\n:INPUT ACCEPT [0:0]\n[3:4] -A INPUT -m set --match-set web src -j DROP\nCOMMIT\n";
+    let mut files = snapshot();
+    files.insert("a/iptables.txt".into(), rules.into());
+    files.insert("a/ipset.txt".into(), "create web hash:ip\nadd web 10.0.0.2\n".into());
+    let world = load(&files).expect("it is understood");
+    let a = world.find_netns("a").expect("it is there");
+    let netfilter = world.netns[a].netfilter.as_ref().expect("it has rules");
+    let saved = netfilter.tables.save(true);
+    assert!(saved.contains("[3:4] -A INPUT -m set --match-set web src -j DROP\n"), "{saved}");
+    for (file, text, expected) in [
+        ("a/iptables.txt", rules, "3:7: web: there is no set of that name"),
+        ("a/iptables.txt", "*filter\n-A INPUT -m u32 --u32 0=0\nCOMMIT\n", "2:13: u32: this match"),
+        ("a/ipset.txt", "create web hash:ip\nadd web ten\n", "2:9: ten: expected an IPv4 address"),
+    ] {
+        let message = refused(file, text);
+        assert!(message.starts_with(&format!("{file}:{expected}")), "{message}");
+    }
+}
+
+#[test]
+fn rules_for_ipv6_and_of_nftables_are_refused_with_their_place() {
     let message = refused("a/ip6tables.txt", "*filter\n:FORWARD DROP [0:0]\n");
     assert!(
         message.starts_with("a/ip6tables.txt:2:1: :FORWARD DROP: the policy DROP"),
         "{message}"
     );
-    let message = refused("a/ipset.txt", "create web hash:ip\n");
-    assert!(message.starts_with("a/ipset.txt:1:1: create web: sets"), "{message}");
     let nft = r#"{"nftables": [{"metainfo": {}}, {"rule": {"family": "ip", "table": "t", "chain": "c"}}]}"#;
     let message = refused("a/nft.json", nft);
     let expected = "a/nft.json: nftables[1].rule: rules of nftables (here in table ip t, chain c) are not modelled";
     assert!(message.starts_with(expected), "{message}");
+}
+
+#[test]
+fn a_table_that_iptables_made_is_read_from_its_own_file() {
+    let mut files = snapshot();
+    let rules = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n";
+    files.insert("a/iptables.txt".into(), rules.into());
+    let nft = r#"{"nftables": [{"rule": {"family": "ip", "table": "filter", "chain": "INPUT"}}]}"#;
+    files.insert("a/nft.json".into(), nft.into());
+    assert!(load(&files).is_ok());
 }
 
 #[test]
