@@ -11,7 +11,7 @@ use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::story::{Story, Verdict, tell, verdict_of};
-use crate::trace::{Event, Learnt, Off, Recorder, Tracer};
+use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
 
@@ -178,7 +178,7 @@ fn unsent(action: &Action, at: Nanos, entries: Range<usize>) -> ActionResult {
 
 impl Send {
     /// Hands it to the sender's stack. Whether a packet left the program.
-    fn begin<T: Tracer>(&self, world: &mut World, trace: &mut T) -> bool {
+    fn begin(&self, world: &mut World, trace: &mut Recorder) -> bool {
         world.refill_event_budget();
         let Action { to, payload, .. } = &self.action;
         let sent = match to.port {
@@ -188,7 +188,7 @@ impl Send {
         sent.is_ok()
     }
 
-    fn run<T: Tracer>(&self, world: &mut World, trace: &mut T) -> Stopped {
+    fn run(&self, world: &mut World, trace: &mut Recorder) -> Stopped {
         let sent = self.begin(world, trace);
         let stopped = world.run_until_quiet(trace, self.action.wait);
         let (ns, socket) = self.socket;
@@ -227,17 +227,18 @@ impl Run {
         world
     }
 
-    /// The world when everything due up to and including `until` has happened.
+    /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
+    /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
     fn replay(&self, until: Nanos) -> World {
-        let mut world = self.start.clone();
+        let (mut world, mut trace) = (self.start.clone(), Recorder::default());
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(&mut world, &mut Off);
+                send.run(&mut world, &mut trace);
             }
-            last.begin(&mut world, &mut Off);
+            last.begin(&mut world, &mut trace);
         }
-        world.run_until(&mut Off, until);
+        world.run_until(&mut trace, until);
         world
     }
 }
