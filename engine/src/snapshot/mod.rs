@@ -4,6 +4,7 @@
 //! A snapshot is loaded whole or refused: what this engine does not model yet is a [`Problem`] with its file and place,
 //! since a world without it would show what Linux does not do. This module knows no file system: files come as bytes.
 
+mod conntrack;
 mod links;
 mod netfilter;
 mod ports;
@@ -106,6 +107,7 @@ pub fn load(files: &Files) -> Result<World, Problem> {
         sysctl::fill(&mut world, netns)?;
         routes::fill(&mut world, netns)?;
         netfilter::fill(&mut world, netns, &mut known)?;
+        conntrack::fill(&mut world, netns)?;
         sockets::fill(&mut world, netns)?;
     }
     Ok(world)

@@ -1,8 +1,6 @@
 //! `iptables.txt` and `ipset.txt`: the rules and sets of a namespace. Native nftables and rules for IPv6 are not modelled
 //! yet: a snapshot that has any is refused with the place of the first.
 
-use std::net::Ipv4Addr;
-
 use serde_json::Value;
 
 use super::read::{Line, Text};
@@ -34,9 +32,6 @@ pub(super) fn refuse(files: &Files, name: &str) -> Result<(), Problem> {
         }
         nft(text, &named)?;
     }
-    if let Some(text) = Text::find(files, &format!("{name}/conntrack.txt"))? {
-        text.lines().try_for_each(conntrack)?;
-    }
     Ok(())
 }
 
@@ -61,7 +56,11 @@ pub(super) fn fill<'a>(
     }
     let netfilter = &known[&texts];
     if !netfilter.tables.is_empty() || !netfilter.sets.is_empty() {
-        world.netns[netns.id].netfilter = Some(Box::new(netfilter.clone()));
+        let mut own = Box::new(netfilter.clone());
+        if let Some(before) = &world.netns[netns.id].netfilter {
+            own.conntrack.settings = before.conntrack.settings;
+        }
+        world.netns[netns.id].netfilter = Some(own);
     }
     Ok(())
 }
@@ -126,35 +125,6 @@ fn nft(text: Text<'_>, named: &[String]) -> Result<(), Problem> {
         return Err(text.whole(&path, format!("{what}, {ADVICE}")));
     }
     Ok(())
-}
-
-/// A tracked connection matters only where its answers come from elsewhere than its packets went.
-fn conntrack(line: Line<'_>) -> Result<(), Problem> {
-    if line.words.starts_with("ipv6") {
-        return Ok(());
-    }
-    let all = |key: &str| -> Vec<&str> {
-        line.words.split_whitespace().filter_map(|word| word.strip_prefix(key)).collect()
-    };
-    let (srcs, dsts) = (all("src="), all("dst="));
-    let (&[src, answer_src], &[dst, answer_dst]) = (&*srcs, &*dsts) else {
-        let message = "expected a line of conntrack -L -o extended, with src= and dst= twice";
-        return Err(line.problem(0, first_words(line.words, 3), message));
-    };
-    for ip in [src, dst, answer_src, answer_dst] {
-        if ip.parse::<Ipv4Addr>().is_err() {
-            return Err(line.problem(0, ip, "expected an IPv4 address"));
-        }
-    }
-    let same_ports = match (&*all("sport="), &*all("dport=")) {
-        (&[from, answer_from], &[to, answer_to]) => from == answer_to && to == answer_from,
-        _ => true, // protocols without ports
-    };
-    if src == answer_dst && dst == answer_src && same_ports {
-        return Ok(());
-    }
-    let message = format!("connections with translated addresses are not modelled yet, {ADVICE}");
-    Err(line.problem(0, &format!("src={src} dst={dst}"), message))
 }
 
 /// The first `n` words of a line, as they stand.

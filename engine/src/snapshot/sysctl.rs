@@ -1,7 +1,7 @@
 //! `sysctl.txt`: the settings this engine reads, and those it refuses because it behaves as if they had their defaults.
 
-use super::Netns;
 use super::read::Line;
+use super::{Netns, conntrack};
 use crate::base::Nanos;
 use crate::link::{Conf, Devconf};
 use crate::stack::multipath::Policy;
@@ -50,6 +50,9 @@ pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> 
         if key.trim() == "net.bridge.bridge-nf-call-iptables" {
             let on = truth(line, value.trim())?;
             world.set_bridge_calls_iptables(netns.id, on);
+        }
+        if let Some(name) = key.trim().strip_prefix("net.netfilter.nf_conntrack_") {
+            conntrack::setting(world, netns, line, name, value.trim())?;
         }
         if let Some(key) = key.trim().strip_prefix("net.ipv4.") {
             lines.push((line, key, value.trim()));

@@ -207,17 +207,19 @@ fn chains_that_only_accept_are_nothing_to_refuse() {
 }
 
 #[test]
-fn a_tracked_connection_is_refused_only_where_it_translates() {
-    let plain = "ipv4 2 udp 17 29 src=10.0.0.1 dst=10.0.0.2 sport=4 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=53 dport=4 use=1\n";
+fn tracked_connections_are_kept_and_what_is_no_connection_is_refused() {
+    let nat = "ipv4 2 udp 17 29 src=10.0.0.1 dst=10.96.0.10 sport=4 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=4 mark=0 use=1\n";
     let mut files = snapshot();
-    files.insert("a/conntrack.txt".into(), plain.into());
-    assert!(load(&files).is_ok());
-    for nat in
-        [plain.replace("src=10.0.0.2", "src=10.0.0.9"), plain.replace("sport=53", "sport=5353")]
-    {
-        let message = refused("a/conntrack.txt", &nat);
-        assert!(message.contains("translated addresses are not modelled"), "{message}");
-    }
+    files.insert("a/conntrack.txt".into(), nat.into());
+    let world = load(&files).expect("it is understood");
+    let a = world.find_netns("a").expect("it is there");
+    let table = &world.netns[a].netfilter.as_ref().expect("it tracks").conntrack;
+    let expected = "ipv4     2 udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=4 mark=0 use=1";
+    assert_eq!(crate::tool::conntrack::list(table, world.now()), [expected]);
+    let message = refused("a/conntrack.txt", &nat.replace("mark=0", "helper=tftp"));
+    assert!(message.contains("helper of a connection is not modelled"), "{message}");
+    let message = refused("a/conntrack.txt", &nat.repeat(2));
+    assert!(message.contains("another connection has the same tuple"), "{message}");
 }
 
 #[test]

@@ -120,6 +120,11 @@ impl Default for Sysctl {
 }
 
 impl Netns {
+    /// The namespace's rules, sets and connections, to add some.
+    pub fn netfilter_mut(&mut self) -> &mut Netfilter {
+        self.netfilter.get_or_insert_default()
+    }
+
     /// Whether `ip` is one of this namespace's own addresses.
     pub fn owns(&self, ip: Ipv4Addr) -> bool {
         self.addrs.iter().any(|a| a.local == ip)

@@ -149,10 +149,13 @@ impl Conntrack {
             expires: now + Nanos::from_secs(u64::from(timeout_s)),
             proto: match tcp {
                 Some(state) => Proto::Tcp(Tcp::known_as(state)),
-                // That it was assured says that it was a stream already.
-                None if original.protocol == UDP => Proto::Udp {
-                    stream_from: if status.has(Status::ASSURED) { now } else { now + STREAM_AFTER },
-                },
+                None if original.protocol == UDP => {
+                    // Its age, if its first packet was its last; if its time is longer than that of a first packet,
+                    // it is a stream already.
+                    let age = self.settings.udp_s.checked_sub(timeout_s).unwrap_or(u32::MAX);
+                    let age = Nanos::from_secs(u64::from(age));
+                    Proto::Udp { stream_from: now + STREAM_AFTER.since(age) }
+                }
                 None => Proto::Other,
             },
             masquerade_dev: None,
