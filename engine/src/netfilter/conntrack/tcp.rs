@@ -520,7 +520,7 @@ impl Tcp {
             return Ok((TcpState::Close, false));
         }
         let mut new = TcpState::Close;
-        let established = old == TcpState::Established;
+        let established = old == TcpState::Established && status.has(Status::ASSURED);
         let other = &self.seen[dir.other() as usize];
         let last = &self.last;
         if other.flags.has(Flags::MAX_ACK_SET) && last.kind != Some(Kind::Syn) {
@@ -538,6 +538,7 @@ impl Tcp {
             new = old;
         }
         let answers_ignored = segment.ack == last.end
+            && last.dir() != dir
             && (status.has(Status::SEEN_REPLY) && last.kind == Some(Kind::Syn)
                 || !status.has(Status::ASSURED) && last.kind == Some(Kind::Ack));
         let answers_challenge = old == TcpState::SynSent

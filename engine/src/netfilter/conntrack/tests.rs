@@ -196,6 +196,21 @@ fn what_is_out_of_window_is_invalid_unless_the_setting_is_liberal() {
 }
 
 #[test]
+fn a_reset_skips_the_window_check_only_if_it_answers_what_was_let_through() {
+    let mut bench = Bench::new();
+    let asked = [
+        tcp(A, B, SYN, (100, 0), b""),
+        tcp(B, A, ACK, (5000, 101), b"x"),
+        tcp(A, B, SYN, (101, 0), b""),
+    ];
+    states(&mut bench, asked);
+    let own = tcp(A, B, RST | ACK, (103, 5001), b"");
+    assert_eq!(states(&mut bench, [own]), [None], "it came from who sent the SYN");
+    let answer = tcp(B, A, RST | ACK, (9_000, 5001), b"");
+    assert_eq!(states(&mut bench, [answer]), [Some(CtInfo::EstablishedReply)]);
+}
+
+#[test]
 fn a_segment_from_the_middle_begins_a_connection_unless_the_setting_is_strict() {
     let mut bench = Bench::new();
     let middle = tcp(A, B, ACK, (7_000, 8_000), b"x");
