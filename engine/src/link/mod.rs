@@ -62,7 +62,8 @@ pub enum DeviceKind {
     Ethernet {
         peer: Option<DevId>,
     },
-    Bridge(Bridge),
+    /// Boxed like the other rare and large kind: most devices are ends of wires.
+    Bridge(Box<Bridge>),
     /// An Ethernet carried in datagrams.
     Vxlan(Box<Vxlan>),
 }

@@ -201,7 +201,7 @@ fn device_kind(item: &Item<'_, Link>) -> Result<DeviceKind, Problem> {
     if !link.has("UP") {
         // Whatever it is, nothing passes.
         if link.is_bridge() {
-            return bridge(item).map(DeviceKind::Bridge);
+            return bridge(item).map(|it| DeviceKind::Bridge(Box::new(it)));
         }
         return Ok(DeviceKind::Ethernet { peer: None });
     }
@@ -217,7 +217,7 @@ fn device_kind(item: &Item<'_, Link>) -> Result<DeviceKind, Problem> {
         return Err(item.problem("flags", message));
     }
     match link.linkinfo.kind.as_deref() {
-        Some("bridge") => Ok(DeviceKind::Bridge(bridge(item)?)),
+        Some("bridge") => Ok(DeviceKind::Bridge(Box::new(bridge(item)?))),
         Some("veth" | "vxlan") => Ok(DeviceKind::Ethernet { peer: None }),
         None if link.hardware == "ether" => Ok(DeviceKind::Ethernet { peer: None }),
         Some(kind) => {

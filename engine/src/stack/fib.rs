@@ -359,29 +359,101 @@ pub struct Exception {
 #[derive(Clone, Debug, Default)]
 pub struct Fib {
     routes: Arena<RouteId, Route>,
-    tables: FxIndexMap<TableId, Table>,
+    tables: Vec<(TableId, Table)>,
     rules: Rules,
-    exceptions: FxIndexMap<(RouteId, usize, Ipv4Addr), Exception>,
+    /// None until the first is learnt, which in most namespaces is never.
+    exceptions: Option<Box<FxIndexMap<(RouteId, usize, Ipv4Addr), Exception>>>,
     /// Somebody added a local route by hand (`fib_has_custom_local_routes`).
     pub custom_local_routes: bool,
 }
 
-/// One hash map a prefix length, longest first, as Linux's own `fib_hash.c` had them. A table has few lengths, and a
-/// look-up then costs a fifth of one in a trie.
-#[derive(Clone, Debug, Default)]
-struct Table {
-    by_length: Vec<(u8, FxIndexMap<u32, Vec<RouteId>>)>,
+/// A table's routes, longest prefix first. The few that most namespaces have stand in a list: small, and faster to go
+/// through than anything is to hash. A long table has one hash map a prefix length, as Linux's own `fib_hash.c` had them;
+/// it has few lengths, and a look-up costs a fifth of one in a trie.
+#[derive(Clone, Debug)]
+enum Table {
+    Few(Vec<Alias>),
+    Many(Vec<(u8, FxIndexMap<u32, Vec<RouteId>>)>),
+}
+
+/// A prefix of a table and a route to it (`struct fib_alias`).
+#[derive(Clone, Copy, Debug)]
+struct Alias {
+    network: u32,
+    len: u8,
+    route: RouteId,
+}
+
+/// Routes of a table that is still a list.
+const FEW: usize = 16;
+
+const fn mask(len: u8) -> u32 {
+    match len {
+        0 => 0,
+        _ => u32::MAX << (32 - len),
+    }
 }
 
 impl Table {
-    /// The routes to exactly this prefix, best first.
-    fn entry(&mut self, dst: Ipv4Net) -> &mut Vec<RouteId> {
-        let len = dst.prefix_len();
-        let at = self.by_length.partition_point(|(other, _)| *other > len);
-        if self.by_length.get(at).is_none_or(|(other, _)| *other != len) {
-            self.by_length.insert(at, (len, FxIndexMap::default()));
+    /// Enters a route behind those to the same prefix that `goes_before` names.
+    fn insert(&mut self, dst: Ipv4Net, route: RouteId, goes_before: impl Fn(RouteId) -> bool) {
+        let (network, len) = (u32::from(dst.network()), dst.prefix_len());
+        if let Self::Few(all) = self {
+            let at = all.partition_point(|it| {
+                let same = it.len == len && it.network == network;
+                it.len > len
+                    || it.len == len && it.network < network
+                    || same && goes_before(it.route)
+            });
+            all.insert(at, Alias { network, len, route });
+            if all.len() > FEW {
+                let all = std::mem::take(all);
+                *self = Self::Many(Vec::new());
+                for it in all {
+                    self.same_prefix(it.network, it.len).push(it.route);
+                }
+            }
+            return;
         }
-        self.by_length[at].1.entry(dst.network().into()).or_default()
+        let same = self.same_prefix(network, len);
+        let at = same.partition_point(|&other| goes_before(other));
+        same.insert(at, route);
+    }
+
+    /// The routes to exactly this prefix of a long table, best first.
+    fn same_prefix(&mut self, network: u32, len: u8) -> &mut Vec<RouteId> {
+        let Self::Many(by_length) = self else {
+            unreachable!("only a long table is asked for one prefix")
+        };
+        let at = by_length.partition_point(|(other, _)| *other > len);
+        if by_length.get(at).is_none_or(|(other, _)| *other != len) {
+            by_length.insert(at, (len, FxIndexMap::default()));
+        }
+        by_length[at].1.entry(network).or_default()
+    }
+
+    /// The first answer that a route to a prefix of `dst` gives, the best first.
+    #[inline]
+    fn first<R>(&self, dst: u32, mut answer: impl FnMut(RouteId) -> Option<R>) -> Option<R> {
+        match self {
+            Self::Few(all) => all
+                .iter()
+                .filter(|it| dst & mask(it.len) == it.network)
+                .find_map(|it| answer(it.route)),
+            Self::Many(by_length) => by_length.iter().find_map(|(len, prefixes)| {
+                prefixes.get(&(dst & mask(*len)))?.iter().find_map(|&id| answer(id))
+            }),
+        }
+    }
+
+    fn n_defaults(&self) -> usize {
+        match self {
+            Self::Few(all) => all.iter().filter(|it| it.len == 0).count(),
+            Self::Many(by_length) => by_length
+                .last()
+                .filter(|(len, _)| *len == 0)
+                .map_or(0, |(_, all)| all.values().map(Vec::len).sum()),
+        }
     }
 }
 
@@ -406,9 +478,12 @@ impl Fib {
             TableId::LOCAL if !self.rules.are_custom() => TableId::MAIN,
             other => other,
         };
-        let same = self.tables.entry(table).or_default().entry(route.dst);
-        let at = same.partition_point(|&other| order(&routes[other]) <= order(route));
-        same.insert(at, id);
+        let at = self.tables.iter().position(|(other, _)| *other == table).unwrap_or_else(|| {
+            self.tables.push((table, Table::Few(Vec::new())));
+            self.tables.len() - 1
+        });
+        let goes_before = |other: RouteId| order(&routes[other]) <= order(route);
+        self.tables[at].1.insert(route.dst, id, goes_before);
     }
 
     /// The rules in the order they are asked.
@@ -458,30 +533,31 @@ impl Fib {
         flow: &Flow,
         ignore_link_state: bool,
     ) -> TableAnswer {
-        let dst = u32::from(flow.daddr);
-        for (len, prefixes) in &self.tables.get(&table)?.by_length {
-            let mask = u32::MAX.checked_shl(32 - u32::from(*len)).unwrap_or(0);
-            for &id in prefixes.get(&(dst & mask)).map_or(&[][..], Vec::as_slice) {
-                let route = &self.routes[id];
-                if !tos_matches(route.tos, flow) || route.scope < flow.scope {
-                    continue;
-                }
-                match route.kind {
-                    RouteKind::Throw => return None,
-                    RouteKind::Unreachable => return Some(Err((Unroutable::Host, id))),
-                    RouteKind::Prohibit => return Some(Err((Unroutable::Access, id))),
-                    RouteKind::Blackhole => return Some(Err((Unroutable::Invalid, id))),
-                    RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast => {}
-                }
-                let good = |hop: &Nexthop| {
-                    hop.is_usable(ignore_link_state) && flow.oif.is_none_or(|oif| oif == hop.dev)
-                };
-                if let Some(nexthop) = route.nexthops.as_slice().iter().position(good) {
-                    return Some(Ok((id, nexthop)));
-                }
+        let table = self.table(table)?;
+        let answer = table.first(u32::from(flow.daddr), |id| {
+            let route = &self.routes[id];
+            if !tos_matches(route.tos, flow) || route.scope < flow.scope {
+                return None;
             }
-        }
-        None
+            match route.kind {
+                RouteKind::Throw => return Some(None),
+                RouteKind::Unreachable => return Some(Some(Err((Unroutable::Host, id)))),
+                RouteKind::Prohibit => return Some(Some(Err((Unroutable::Access, id)))),
+                RouteKind::Blackhole => return Some(Some(Err((Unroutable::Invalid, id)))),
+                RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast => {}
+            }
+            let good = |hop: &Nexthop| {
+                hop.is_usable(ignore_link_state) && flow.oif.is_none_or(|oif| oif == hop.dev)
+            };
+            let nexthop = route.nexthops.as_slice().iter().position(good)?;
+            Some(Some(Ok((id, nexthop))))
+        });
+        answer.flatten()
+    }
+
+    #[inline]
+    fn table(&self, wanted: TableId) -> Option<&Table> {
+        self.tables.iter().find(|(id, _)| *id == wanted).map(|(_, table)| table)
     }
 
     /// What the table `local` says about an address (`inet_addr_type_table`): the kind of its route, with its device.
@@ -507,11 +583,7 @@ impl Fib {
     /// Whether all other gateways of a prefix-less route with the same rank are to be considered
     /// (`tb_num_default > 1`).
     pub fn has_several_defaults(&self, table: TableId) -> bool {
-        self.tables.get(&table).is_some_and(|table| {
-            table.by_length.last().is_some_and(|(len, all)| {
-                *len == 0 && all.values().map(Vec::len).sum::<usize>() > 1
-            })
-        })
+        self.table(table).is_some_and(|table| table.n_defaults() > 1)
     }
 
     /// What is known of a destination behind a next hop, if it is not too old (`find_exception`).
@@ -522,16 +594,13 @@ impl Fib {
         daddr: Ipv4Addr,
         now: Nanos,
     ) -> Option<Exception> {
-        if self.exceptions.is_empty() {
-            return None;
-        }
-        self.exceptions.get(&(at.0, at.1, daddr)).copied().filter(|it| now <= it.expires)
+        self.exceptions.as_ref()?.get(&(at.0, at.1, daddr)).copied().filter(|it| now <= it.expires)
     }
 
     /// Remembers something of a destination behind a next hop (`update_or_create_fnhe`): a gateway or a path's MTU, each
     /// kept where the news does not name it.
     pub fn learn(&mut self, at: (RouteId, usize), daddr: Ipv4Addr, now: Nanos, news: Exception) {
-        let known = self.exceptions.entry((at.0, at.1, daddr)).or_default();
+        let known = self.exceptions.get_or_insert_default().entry((at.0, at.1, daddr)).or_default();
         if known.expires < now {
             *known = Exception::default();
         }
@@ -545,7 +614,10 @@ impl Fib {
 
     /// What is known of destinations, in the order it was learnt (`ip route show cache`).
     pub fn exceptions(&self) -> impl Iterator<Item = (RouteId, usize, Ipv4Addr, &Exception)> {
-        self.exceptions.iter().map(|(&(route, nexthop, daddr), it)| (route, nexthop, daddr, it))
+        self.exceptions
+            .iter()
+            .flat_map(|all| all.iter())
+            .map(|(&(route, nexthop, daddr), it)| (route, nexthop, daddr, it))
     }
 }
 

@@ -20,7 +20,8 @@ struct Peer {
 /// All remote hosts that an error or a redirect was for.
 #[derive(Clone, Debug, Default)]
 pub struct Peers {
-    peers: FxIndexMap<Ipv4Addr, Peer>,
+    /// None until there is one: most namespaces never tell anybody anything.
+    peers: Option<Box<FxIndexMap<Ipv4Addr, Peer>>>,
 }
 
 /// Errors that may be saved up toward one host (`XRLIM_BURST_FACTOR`).
@@ -38,7 +39,7 @@ const REDIRECT_SILENCE: Nanos = Nanos::from_millis(20 << (REDIRECT_NUMBER + 1));
 impl Peers {
     fn peer(&mut self, addr: Ipv4Addr) -> &mut Peer {
         let new = Peer { saved: Nanos::ZERO, counted: None, redirects: 0 };
-        self.peers.entry(addr).or_insert(new)
+        self.peers.get_or_insert_default().entry(addr).or_insert(new)
     }
 
     /// Whether one more error may go to a host (`inet_peer_xrlim_allow`): one in each `interval`, six at once.

@@ -215,7 +215,7 @@ impl World {
 
     /// `ip link add NAME type bridge`, up.
     pub fn add_bridge(&mut self, end: LinkEnd<'_>) -> Result<DevId, ConfigError> {
-        self.add_device(end, DeviceKind::Bridge(Bridge::default()))
+        self.add_device(end, DeviceKind::Bridge(Box::default()))
     }
 
     /// `ip link add A type veth peer name B`, both up.
