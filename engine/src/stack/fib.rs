@@ -355,6 +355,9 @@ pub struct Exception {
     pub expires: Nanos,
 }
 
+/// Exceptions by route, next hop and destination.
+type Exceptions = FxIndexMap<(RouteId, usize, Ipv4Addr), Exception>;
+
 /// A namespace's routes and rules.
 #[derive(Clone, Debug, Default)]
 pub struct Fib {
@@ -362,7 +365,7 @@ pub struct Fib {
     tables: Vec<(TableId, Table)>,
     rules: Rules,
     /// None until the first is learnt, which in most namespaces is never.
-    exceptions: Option<Box<FxIndexMap<(RouteId, usize, Ipv4Addr), Exception>>>,
+    exceptions: Option<Box<Exceptions>>,
     /// Somebody added a local route by hand (`fib_has_custom_local_routes`).
     pub custom_local_routes: bool,
 }
