@@ -108,3 +108,27 @@ chain() {
     for ((j = 1; j < i; j++)); do route "${names[i]}" "10.0.$j.0/24" via "10.0.$i.1"; done
   done
 }
+
+# set_in NS NAME=VALUE...: settings
+set_in() { local n=$1; shift; ip netns exec "$n" sysctl -qw "$@"; }
+
+# fork_in_the_road: `a`, 10.0.1.1, behind the router `r` by 10.0.1.2 on `left`; from there `up1` leads to `b`, 10.0.2.2, and `up2` to
+# `c`, 10.0.3.2, which both answer for all of 10.9.0.0/16. Who is to go where, r does not know yet.
+fork_in_the_road() {
+  local n i=1
+  space a r b c
+  forwards r
+  wire a eth0 02:00:0a:00:01:01 r left 02:00:0a:00:01:02
+  wire r up1 02:00:0a:00:02:01 b eth0 02:00:0a:00:02:02
+  wire r up2 02:00:0a:00:03:01 c eth0 02:00:0a:00:03:02
+  address a eth0 10.0.1.1/24
+  address r left 10.0.1.2/24
+  route a default via 10.0.1.2
+  for n in b c; do
+    i=$((i + 1))
+    address r "up$((i - 1))" "10.0.$i.1/24"
+    address "$n" eth0 "10.0.$i.2/24"
+    route "$n" default via "10.0.$i.1"
+    route "$n" local 10.9.0.0/16 dev lo
+  done
+}

@@ -184,8 +184,9 @@ fn flow_hash(mut keys: Keys, seed: u32) -> u32 {
     if keys.dport.swap_bytes() < keys.sport.swap_bytes() {
         (keys.sport, keys.dport) = (keys.dport, keys.sport);
     }
-    // struct flow_keys from `basic` to `addrs.v4addrs`; tags, VLANs, key id and ICMP fields stay zero.
-    let mut bytes = [0; 44];
+    // struct flow_keys from `basic` to `addrs.v4addrs`, and as much behind as the structure is padded; tags, VLANs, key id
+    // and ICMP fields stay zero.
+    let mut bytes = [0; 48];
     bytes[2] = keys.protocol;
     bytes[28..30].copy_from_slice(&keys.sport.to_be_bytes());
     bytes[30..32].copy_from_slice(&keys.dport.to_be_bytes());
@@ -251,4 +252,73 @@ fn jhash_2words(a: u32, b: u32, initval: u32) -> u32 {
     a = (a ^ c).wrapping_sub(c.rotate_left(4));
     b = (b ^ a).wrapping_sub(a.rotate_left(14));
     (c ^ b).wrapping_sub(b.rotate_left(24))
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+    use crate::base::{DevId, Id};
+    use crate::stack::fib::RouteKind;
+
+    fn hops(weights: &[u16]) -> Vec<Nexthop> {
+        let hop = |(index, &weight): (usize, &u16)| {
+            let dev = DevId::from_index(index);
+            Nexthop { weight, ..Nexthop::new(RouteKind::Unicast, dev, None) }
+        };
+        weights.iter().enumerate().map(hop).collect()
+    }
+
+    fn select(hops: &[Nexthop], hash: u32) -> Option<usize> {
+        Multipath::select(hops, hash, |_| true, None)
+    }
+
+    /// What Linux 6.18 chose for packets from 10.0.1.1 with the seed 7, of two next hops.
+    #[test]
+    fn a_flow_takes_the_next_hop_that_the_kernel_takes() {
+        let paths = Multipath { seed: 7, ..Multipath::default() };
+        let chosen = |third: u8| {
+            let dst = Ipv4Addr::new(10, 9, third, third * 7 + 1);
+            let flow = Flow::to(dst, DevId::from_index(0)).from([10, 0, 1, 1].into());
+            select(&hops(&[1, 1]), paths.hash_of_flow(&flow)).expect("both are alive")
+        };
+        let kernel = [1, 1, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0];
+        assert_eq!((1..=12).map(chosen).collect::<Vec<_>>(), kernel);
+    }
+
+    #[test]
+    fn both_directions_of_a_flow_have_one_hash() {
+        let paths = Multipath { policy: Policy::Layer4, seed: 3, ..Multipath::default() };
+        let (a, b) = ([10, 0, 1, 1].into(), [10, 9, 1, 1].into());
+        let forth = Flow { sport: 40000, dport: 53, ..Flow::to(b, DevId::from_index(0)).from(a) };
+        let back = Flow { sport: 53, dport: 40000, ..Flow::to(a, DevId::from_index(0)).from(b) };
+        assert_eq!(paths.hash_of_flow(&forth), paths.hash_of_flow(&back));
+    }
+
+    #[test]
+    fn each_next_hop_has_a_share_of_all_hashes_by_its_weight() {
+        let three = hops(&[1, 2, 1]);
+        let quarter = 1 << 29;
+        let at = [0, quarter - 1, quarter, 3 * quarter - 1, 3 * quarter, 4 * quarter - 1];
+        assert_eq!(at.map(|hash| select(&three, hash)), [0, 0, 1, 1, 2, 2].map(Some));
+    }
+
+    #[test]
+    fn a_dead_next_hop_leaves_its_share_to_the_others() {
+        let mut three = hops(&[1, 1, 1]);
+        three[0].state = NexthopState::Dead;
+        assert_eq!(select(&three, 0), Some(1));
+        three[1].state = NexthopState::Ignored;
+        assert_eq!(select(&three, 0), Some(2));
+        three[2].state = NexthopState::Dead;
+        assert_eq!(select(&three, 0), None);
+    }
+
+    #[test]
+    fn the_next_hop_with_the_source_address_wins() {
+        let is_second = |hop: &Nexthop| hop.dev.index() == 1;
+        assert_eq!(Multipath::select(&hops(&[1, 1]), 0, |_| true, Some(&is_second)), Some(1));
+    }
 }

@@ -116,6 +116,8 @@ fn essential_sysctls(all: &str) -> String {
         name.starts_with("bridge.")
             || name.starts_with("ipv4.ip_")
             || name.starts_with("ipv4.icmp_")
+            || name.starts_with("ipv4.fib_multipath_")
+            || name == "ipv4.fwmark_reflect"
     };
     all.lines().filter(is_essential).flat_map(|line| [line, "\n"]).collect()
 }

@@ -1,0 +1,4 @@
+. ../../net.sh
+fork_in_the_road
+route r 10.9.0.0/16 via 10.0.2.2
+set_in r net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.up2.rp_filter=2

@@ -1,0 +1,7 @@
+. ../../net.sh
+fork_in_the_road
+route r default via 10.0.2.2
+route r default via 10.0.3.2 table 100
+ip -n r rule add pref 10 to 10.9.1.0/24 prohibit
+ip -n r rule add pref 11 to 10.9.2.0/24 unreachable
+ip -n r rule add pref 12 to 10.9.3.0/24 blackhole
