@@ -116,9 +116,9 @@ impl NeighTable {
         self.entries.get(&(dev, ip))
     }
 
-    /// The address in a kept hardware header, whatever the entry's state (`neigh_hh_bridge`).
+    /// The address in a kept hardware header, as long as the entry is connected (`br_nf_pre_routing_finish_bridge`).
     pub(super) fn cached_header(&self, dev: DevId, ip: Ipv4Addr) -> Option<Mac> {
-        self.get(dev, ip).filter(|entry| entry.header_cached).map(|entry| entry.mac)
+        self.get(dev, ip).filter(|it| it.header_cached && it.is_connected()).map(|entry| entry.mac)
     }
 
     /// All entries in the order they were made.
@@ -200,7 +200,10 @@ fn transmit<T: Tracer>(
     mut skb: Skb,
 ) {
     ctx.event(skb.id, Event::NeighHit { dev, next_hop, mac, state });
-    eth::set_addresses(&mut skb.frame, mac, devices[dev].mac);
+    // A bridged packet has the device's own address as its source for a moment only, and even a packet socket, whose
+    // copy shares the bytes, shows the one that br_nf_pre_routing_finish_bridge_slow puts back.
+    let src = skb.bridge.and_then(|it| it.bridged_dnat).unwrap_or(devices[dev].mac);
+    eth::set_addresses(&mut skb.frame, mac, src);
     ctx.out.push(Next::Transmit(dev, skb));
 }
 
