@@ -617,6 +617,7 @@ impl<'t> NewRule<'t> {
             1 => "icmp",
             6 => "tcp",
             17 => "udp",
+            132 => "sctp",
             _ => return Ok(None),
         };
         let Some(it) = Match::new(implied, names) else { return Ok(None) };

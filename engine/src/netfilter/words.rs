@@ -192,7 +192,8 @@ impl<'a> Arg<'_, 'a> {
         self.wrong(String::from("expected a number of at most ") + &max.to_string())
     }
 
-    /// `80`, `80:90`, `80:` or `:90`, as ports, lengths and times are written.
+    /// `80`, `80:90`, `80:` or `:90`, as ports, lengths and times are written. A range may end before it begins: then
+    /// nothing is in it.
     pub(super) fn range(&mut self, max: u32) -> Result<(u32, u32), RuleError> {
         let word = self.text("expected a number, or two with a colon")?;
         let (first, last) = match word.text.split_once(':') {
@@ -203,20 +204,24 @@ impl<'a> Arg<'_, 'a> {
             None => (number(&word.text), number(&word.text)),
         };
         match (first, last) {
-            (Some(first), Some(last)) if first <= max && last <= max => {
-                if first > last {
-                    return Err(self.wrong("the first number of a range must not exceed its last"));
-                }
-                Ok((first, last))
-            }
+            (Some(first), Some(last)) if first <= max && last <= max => Ok((first, last)),
             _ => Err(self.not_a_number(max)),
         }
     }
 
-    /// A range of ports.
+    /// Two numbers of 16 bits in that way.
     pub(super) fn ports(&mut self) -> Result<(u16, u16), RuleError> {
         let (first, last) = self.range(u32::from(u16::MAX))?;
         Ok((low16(first), low16(last)))
+    }
+
+    /// The same, but the first must not exceed the last.
+    pub(super) fn rising(&mut self) -> Result<(u16, u16), RuleError> {
+        let (first, last) = self.ports()?;
+        if first > last {
+            return Err(self.wrong("the first number of a range must not exceed its last"));
+        }
+        Ok((first, last))
     }
 
     /// `0x4000` or `0x4000/0xff00`; without a mask, all bits.

@@ -171,12 +171,9 @@ impl Extension for Conntrack {
                 "--ctstate" => What::State(arg.bits_of(STATES)?),
                 "--ctproto" => {
                     let word = arg.text("expected a protocol")?;
-                    match protocol(&word.text) {
-                        None | Some(0) => {
-                            return Err(arg.wrong("expected a protocol's name or number"));
-                        }
-                        Some(number) => What::Protocol(number),
-                    }
+                    let number = protocol(&word.text);
+                    let expected = "expected a protocol's name or number";
+                    What::Protocol(number.ok_or_else(|| arg.wrong(expected))?)
                 }
                 "--ctstatus" => {
                     let bits = arg.bits_of(&[STATUSES, &["NONE"]].concat())?;

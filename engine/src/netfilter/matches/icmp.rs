@@ -77,8 +77,14 @@ impl Icmp {
 
 /// The name of one type with one code, as `ipset` prints it: `echo-request`, `host-unreachable`.
 pub(in crate::netfilter) fn message_name(kind: u8, code: u8) -> Option<&'static str> {
-    let families =
-        ["any", "destination-unreachable", "redirect", "time-exceeded", "parameter-problem"];
+    let families = [
+        "any",
+        "destination-unreachable",
+        "redirect",
+        "time-exceeded",
+        "ttl-exceeded",
+        "parameter-problem",
+    ];
     NAMES
         .iter()
         .find(|(name, it, first, _)| (*it, *first) == (kind, code) && !families.contains(name))
@@ -116,6 +122,8 @@ impl Extension for Icmp {
             }
             (None, None) => byte(&word.text).map(|kind| (kind, 0, 255)),
         };
+        // With the type of any, a code means nothing.
+        self.wanted = self.wanted.map(|it| if it.0 == ANY.0 { ANY } else { it });
         if self.wanted.is_none() { Err(arg.wrong(expected)) } else { Ok(()) }
     }
 

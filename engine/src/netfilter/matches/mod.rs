@@ -118,6 +118,7 @@ const NAMES: &[&str] = &[
     "physdev",
     "recent",
     "rpfilter",
+    "sctp",
     "set",
     "state",
     "statistic",
@@ -158,6 +159,7 @@ impl Match {
             "tcpmss" => Self::Tcpmss(Tcpmss::default()),
             "ttl" => Self::Ttl(Ttl::default()),
             "udp" => Self::Udp(Udp::default()),
+            "sctp" => Self::Udp(Udp::sctp()),
             _ => return None,
         })
     }
@@ -185,7 +187,7 @@ impl Match {
             Self::Tcp(_) => "tcp",
             Self::Tcpmss(_) => "tcpmss",
             Self::Ttl(_) => "ttl",
-            Self::Udp(_) => "udp",
+            Self::Udp(it) => it.name(),
         }
     }
 
@@ -257,7 +259,7 @@ impl Match {
     pub(super) fn looks_at_ports(&self) -> bool {
         match self {
             Self::Tcp(it) => *it != Tcp::default(),
-            Self::Udp(it) => *it != Udp::default(),
+            Self::Udp(it) => it.has_ports(),
             _ => false,
         }
     }

@@ -129,14 +129,12 @@ fn flags(arg: &mut Arg<'_, '_>) -> Result<u8, RuleError> {
     Ok(bits)
 }
 
-/// A range of ports for `--sport` and `--dport`.
-pub(super) fn ports(arg: &mut Arg<'_, '_>, not: &mut bool) -> Result<(u16, u16), RuleError> {
-    *not = arg.negated;
-    let ports = arg.ports()?;
-    if *not && ports == ANY {
+/// Fails for a `!` before all ports, which iptables of this age leaves out of the rule.
+pub(super) fn check_not(ports: (u16, u16), arg: &Arg<'_, '_>) -> Result<(), RuleError> {
+    if arg.negated && ports == ANY {
         return Err(arg.wrong("no packet has any other port: this rule would never match"));
     }
-    Ok(ports)
+    Ok(())
 }
 
 pub(super) fn print_ports(out: &mut Printer<'_>, option: &str, ports: (u16, u16), not: bool) {
@@ -161,8 +159,14 @@ impl Extension for Tcp {
 
     fn read(&mut self, option: &str, arg: &mut Arg<'_, '_>) -> Result<(), RuleError> {
         match option {
-            "--sport" | "--source-port" => self.sport = ports(arg, &mut self.not.sport)?,
-            "--dport" | "--destination-port" => self.dport = ports(arg, &mut self.not.dport)?,
+            "--sport" | "--source-port" => {
+                (self.sport, self.not.sport) = (arg.rising()?, arg.negated);
+                check_not(self.sport, arg)?;
+            }
+            "--dport" | "--destination-port" => {
+                (self.dport, self.not.dport) = (arg.rising()?, arg.negated);
+                check_not(self.dport, arg)?;
+            }
             "--tcp-flags" => {
                 self.flags = Some((flags(arg)?, flags(arg)?)).filter(|(mask, _)| *mask != 0);
                 self.not.flags = arg.negated;

@@ -50,7 +50,7 @@ impl Extension for Tcpmss {
 
     fn read(&mut self, _: &str, arg: &mut Arg<'_, '_>) -> Result<(), RuleError> {
         self.not = arg.negated;
-        self.range = Some(arg.ports()?);
+        self.range = Some(arg.rising()?);
         Ok(())
     }
 

@@ -1,15 +1,19 @@
-//! `-m udp`. Read `add_nft_udp` of the iptables sources, `net/netfilter/nft_payload.c` and `xt_tcpudp.c` first.
+//! `-m udp` and `-m sctp`: ports. Read `add_nft_udp` of the iptables sources, `net/netfilter/nft_payload.c`,
+//! `xt_tcpudp.c` and `xt_sctp.c` first.
+//!
+//! Not modelled: the kinds of SCTP's chunks, whose option is an error when a file is read.
 
-use super::tcp::{ANY, holds, ports, print_ports};
+use super::tcp::{ANY, check_not, holds, print_ports};
 use super::{Extension, ports_seen};
 use crate::netfilter::evaluate::{Found, Seen};
 use crate::netfilter::print::Printer;
 use crate::netfilter::rule::Head;
 use crate::netfilter::words::{Arg, RuleError};
 
-/// Ports of a UDP header.
+/// Ports of a UDP or SCTP header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Udp {
+    sctp: bool,
     sport: (u16, u16),
     dport: (u16, u16),
     not_sport: bool,
@@ -18,20 +22,40 @@ pub struct Udp {
 
 impl Default for Udp {
     fn default() -> Self {
-        Self { sport: ANY, dport: ANY, not_sport: false, not_dport: false }
+        Self { sctp: false, sport: ANY, dport: ANY, not_sport: false, not_dport: false }
     }
 }
 
 impl Udp {
+    /// `-m sctp`.
+    pub(super) fn sctp() -> Self {
+        Self { sctp: true, ..Self::default() }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        if self.sctp { "sctp" } else { "udp" }
+    }
+
+    /// A range of ports; of UDP it may be empty.
+    fn range(self, arg: &mut Arg<'_, '_>) -> Result<(u16, u16), RuleError> {
+        if self.sctp { arg.rising() } else { arg.ports() }
+    }
+
+    /// Whether it asks anything.
+    pub(super) fn has_ports(self) -> bool {
+        self.sport != ANY || self.dport != ANY
+    }
+
     #[inline]
     pub(super) fn judge(&self, seen: &Seen<'_>) -> Found {
         if seen.fragment_offset != 0 {
             return Found::Unmet(0);
         }
         let bytes = seen.transport;
-        // Without a port the kernel's own match looks at the packet, and drops what has no whole header.
-        if self.sport == ANY && self.dport == ANY {
-            return if bytes.len() < 8 { Found::HotDrop } else { Found::Met };
+        // Without a port, and for SCTP, the kernel's own match looks at the packet, and drops what has no whole header.
+        let is_xt = self.sctp || !self.has_ports();
+        if is_xt && bytes.len() < if self.sctp { 12 } else { 8 } {
+            return Found::HotDrop;
         }
         let port = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
         let (sport, dport) = (port(0), port(2));
@@ -51,14 +75,23 @@ impl Extension for Udp {
 
     fn read(&mut self, option: &str, arg: &mut Arg<'_, '_>) -> Result<(), RuleError> {
         match option {
-            "--sport" | "--source-port" => self.sport = ports(arg, &mut self.not_sport)?,
-            _ => self.dport = ports(arg, &mut self.not_dport)?,
+            "--sport" | "--source-port" => {
+                (self.sport, self.not_sport) = (self.range(arg)?, arg.negated);
+                check_not(self.sport, arg)
+            }
+            _ => {
+                (self.dport, self.not_dport) = (self.range(arg)?, arg.negated);
+                check_not(self.dport, arg)
+            }
         }
-        Ok(())
     }
 
     fn check(&self, head: &Head) -> Result<(), &'static str> {
-        if head.protocol == 17 { Ok(()) } else { Err("-m udp needs -p udp") }
+        match (self.sctp, head.protocol) {
+            (false, 17) | (true, 132) => Ok(()),
+            (false, _) => Err("-m udp needs -p udp"),
+            (true, _) => Err("-m sctp needs -p sctp"),
+        }
     }
 
     fn print(&self, out: &mut Printer<'_>) {
