@@ -496,10 +496,17 @@ impl OfNs<'_> {
             }
         }
         for &dev in devs {
-            if self.world.devices[dev].up {
+            if self.is_set_up(dev) {
                 let _ = writeln!(out, "link set dev {} up", self.name(dev));
             }
         }
+    }
+
+    /// What has no carrier may be set up all the same: then routes go by it.
+    fn is_set_up(&self, dev: DevId) -> bool {
+        let fib = &self.world.netns[self.id].fib;
+        let by_it = |it: &Route| it.dev() == Some(dev) && it.kind != RouteKind::Local;
+        self.world.devices[dev].up || fib.iter().any(|(_, it)| by_it(it))
     }
 
     fn addresses(&self, out: &mut String) {
@@ -530,9 +537,9 @@ impl OfNs<'_> {
     fn routes(&self, out: &mut String, automatic: &Fib) {
         let ns = &self.world.netns[self.id];
         let same = |a: &Route, b: &Route| Route { origin: b.origin, ..a.clone() } == *b;
-        // A link that is down has only its own addresses.
+        // A link that is set down has only its own addresses.
         let stands = |it: &Route| {
-            it.dev().is_none_or(|dev| self.world.devices[dev].up) || it.kind == RouteKind::Local
+            it.kind == RouteKind::Local || it.dev().is_none_or(|dev| self.is_set_up(dev))
         };
         for (_, it) in automatic.iter().filter(|(_, it)| stands(it)) {
             if !ns.fib.iter().any(|(_, other)| same(it, other)) {

@@ -172,13 +172,24 @@ pub(super) fn transmit<T: Tracer>(
         return finish_flood(ctx, bridge, sent, skb);
     }
     match lookup(ctx, devices, bridge, dst, &skb) {
-        FdbAnswer::Local => ctx.drop(bridge, skb, DropReason::NoTxTarget),
+        // The entry of a port's own address names that port, and here nobody asks whether it is local.
+        FdbAnswer::Local => match port_with(devices, bridge, dst) {
+            Some(to) => forward(ctx, devices, bridge, Source::Own, to, skb),
+            None => ctx.drop(bridge, skb, DropReason::NoTxTarget),
+        },
         FdbAnswer::Port(to) => forward(ctx, devices, bridge, Source::Own, to, skb),
         FdbAnswer::Miss | FdbAnswer::Group => {
             let sent = flood(ctx, devices, bridge, Source::Own, Flooded::Unicast, &skb);
             finish_flood(ctx, bridge, sent, skb);
         }
     }
+}
+
+/// The port whose address this is, where it is not the bridge's.
+fn port_with(devices: &Devices, bridge: DevId, mac: Mac) -> Option<DevId> {
+    let DeviceKind::Bridge(own) = &devices[bridge].kind else { return None };
+    let is_its = |&&port: &&DevId| devices[port].mac == mac && devices[bridge].mac != mac;
+    own.ports.iter().find(is_its).copied()
 }
 
 fn group(dst: Mac) -> Flooded {

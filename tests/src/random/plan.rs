@@ -6,8 +6,8 @@ use std::{fs, io};
 
 use everyhop_engine::base::{DevId, Mac, Nanos, NsId};
 use everyhop_engine::export;
-use everyhop_engine::link::PortFlags;
 use everyhop_engine::link::bridge::FdbEntry;
+use everyhop_engine::link::{Device, DeviceKind, PortFlags};
 use everyhop_engine::trace::Nud;
 use everyhop_engine::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
 use ipnet::Ipv4Net;
@@ -128,6 +128,14 @@ impl Plan {
         for it in &self.items {
             it.apply(&mut world);
         }
+        // A bridge has a carrier by its ports.
+        let is_bare =
+            |it: &Device| matches!(&it.kind, DeviceKind::Bridge(it) if it.ports.is_empty());
+        let bare: Vec<DevId> =
+            world.devices.iter().filter(|(_, it)| is_bare(it)).map(|(id, _)| id).collect();
+        for dev in bare {
+            world.devices[dev].up = false;
+        }
         world
     }
 
@@ -237,7 +245,9 @@ impl Item {
                     FdbEntry::Learnt { port, updated: Nanos::ZERO }
                 };
                 let own = world.bridge_mut(bridge).ok()?;
-                if own.fdb.contains_key(mac) {
+                // Where nothing is kept, the kernel forgets an entry within ten milliseconds.
+                let fades = !is_static && own.ageing == Nanos::ZERO;
+                if fades || own.fdb.contains_key(mac) {
                     return None;
                 }
                 own.fdb.insert(*mac, entry);
