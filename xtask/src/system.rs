@@ -33,6 +33,9 @@ pub(crate) const KERNEL: &[Program] = &[
     program(&["sysctl"], "procps"),
 ];
 
+/// What reads exported captures.
+pub(crate) const CAPTURES: &[Program] = &[program(&["tshark"], "tshark")];
+
 /// What brings wasm-opt.
 pub(crate) const NPM: &[Program] = &[program(&["node"], "nodejs"), program(&["npm"], "npm")];
 
@@ -66,9 +69,12 @@ fn missing_packages(programs: &[Program]) -> Vec<&'static str> {
     programs.iter().filter(missing).map(|program| program.package).collect()
 }
 
+pub(crate) fn is_root() -> bool {
+    process::output("id", &["-u"]).is_some_and(|id| id.trim() == "0")
+}
+
 fn may_install() -> bool {
-    let is_root = process::output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
-    is_root && Path::new("/etc/debian_version").exists() && process::find("apt-get").is_some()
+    is_root() && Path::new("/etc/debian_version").exists() && process::find("apt-get").is_some()
 }
 
 fn install(packages: &[&str]) -> Result {

@@ -67,6 +67,12 @@ const STEPS: &[Step] = &[
         usually: "1 minute",
         run: || conform::conform(&[]).map(|()| Passed::Fully),
     },
+    Step {
+        name: "random",
+        what: "Random labs against the kernel",
+        usually: "3 minutes",
+        run: random,
+    },
 ];
 
 const USAGE: &str = "cargo xtask test [--only STEP,STEP,...] | --list";
@@ -108,7 +114,11 @@ fn provide_packages(steps: &[&Step]) -> Result {
     {
         println!("!!! {problem}. The steps before the tests in a browser still run.");
     }
-    if any(&["conform"]) {
+    if any(&["native"]) {
+        // Without it, the test of exported captures says that it was skipped.
+        system::provide("reading exported captures", system::CAPTURES)?;
+    }
+    if any(&["conform", "random"]) {
         system::provide("building labs in the kernel", system::KERNEL)?;
     }
     Ok(())
@@ -209,6 +219,16 @@ fn browser() -> Result<Passed> {
         .env("CHROMEDRIVER", wasm::chromedriver()?);
     process::run(&mut cargo)?;
     Ok(Passed::Fully)
+}
+
+/// The same labs every time, so that a failure is the change's own; others on demand with another seed.
+fn random() -> Result<Passed> {
+    if !system::is_root() {
+        let skipped = "SKIPPED: building random labs in the kernel needs root";
+        println!("!!! {skipped}");
+        return Ok(Passed::Without(skipped.to_owned()));
+    }
+    conform::conform(&["--random", "300"]).map(|()| Passed::Fully)
 }
 
 #[cfg(test)]
