@@ -201,6 +201,15 @@ fn namespaces(out: &mut String, world: &World) {
             u8::from(it.icmp_echo_ignore_broadcasts),
             unusual_settings(it),
         );
+        // Only where a hash decides does it matter with what it begins.
+        if ns.fib.iter().any(|(_, it)| it.nexthops.as_slice().len() > 1) {
+            let seed = it.multipath.seed;
+            let _ = writeln!(
+                out,
+                "ip netns exec {} sysctl -qw net.ipv4.fib_multipath_hash_seed={seed}",
+                ns.name
+            );
+        }
     }
 }
 

@@ -114,6 +114,8 @@ fn essential_sysctls(all: &str) -> String {
             }
         }
         name.starts_with("bridge.")
+            || name.starts_with("ipv4.fib_")
+            || name.starts_with("ipv4.fwmark_")
             || name.starts_with("ipv4.ip_")
             || name.starts_with("ipv4.icmp_")
             || name.starts_with("ipv4.fib_multipath_")

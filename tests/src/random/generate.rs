@@ -6,7 +6,11 @@
 use std::net::Ipv4Addr;
 
 use everyhop_engine::base::Mac;
-use everyhop_engine::link::PortFlags;
+use everyhop_engine::link::{Conf, PortFlags};
+use everyhop_engine::skb::Mark;
+use everyhop_engine::stack::fib::{RouteKind, TableId};
+use everyhop_engine::stack::multipath::Policy;
+use everyhop_engine::stack::rule::{Action, Rule};
 use everyhop_engine::trace::Nud;
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
@@ -38,6 +42,28 @@ struct Segment {
     seats: Vec<Seat>,
 }
 
+/// Settings that a device may have, and the values to try.
+const CONFS: &[(Conf, &[u8])] = &[
+    (Conf::RpFilter, &[1, 1, 2]),
+    (Conf::RpFilter, &[1, 1, 2]),
+    (Conf::AcceptLocal, &[1]),
+    (Conf::AcceptRedirects, &[0, 1]),
+    (Conf::ArpAccept, &[1, 2]),
+    (Conf::ArpAnnounce, &[1, 2]),
+    (Conf::ArpFilter, &[1]),
+    (Conf::ArpIgnore, &[1, 2, 3, 8]),
+    (Conf::DropGratuitousArp, &[1]),
+    (Conf::DropUnicastInL2Multicast, &[1]),
+    (Conf::Forwarding, &[0, 1]),
+    (Conf::ProxyArp, &[1]),
+    (Conf::ProxyArpPvlan, &[1]),
+    (Conf::RouteLocalnet, &[1]),
+    (Conf::SecureRedirects, &[0]),
+    (Conf::SendRedirects, &[0]),
+    (Conf::SharedMedia, &[0]),
+    (Conf::SrcValidMark, &[1]),
+];
+
 struct Maker {
     dice: Dice,
     hosts: Vec<String>,
@@ -64,11 +90,22 @@ pub(super) fn plan(seed: u64) -> Plan {
     it.addresses();
     it.routes();
     it.settings();
+    it.confs();
+    it.policy_rules();
     it.neighbours();
     it.stimuli();
     // The order in which links are made decides their indices, and so what a namespace looks at first.
     it.dice.shuffle(&mut it.links);
     Plan { items: [it.names, it.links, it.rest].concat() }
+}
+
+/// The same route in another table.
+fn in_table(route: &Item, number: u32) -> Item {
+    let mut route = route.clone();
+    if let Item::Route { table, .. } = &mut route {
+        *table = number;
+    }
+    route
 }
 
 fn host_mac(segment: usize, host: usize) -> Mac {
@@ -348,7 +385,33 @@ impl Maker {
         let owned: Vec<Ipv4Addr> = self.owned(host);
         let src = if self.dice.chance(8) { Some(*self.dice.pick(&owned)) } else { None };
         let metric = *self.dice.pick(&[0, 0, 0, 0, 10, 20]);
-        self.rest.push(Item::Route { netns: netns.clone(), dst, hop: via, src, metric });
+        let mut hops = vec![(via, 1)];
+        if self.dice.chance(10) {
+            // Shared with others on the same link.
+            let seats = self.segments[out].seats.clone();
+            for seat in seats.iter().filter(|it| it.host != host && it.host != hop.host) {
+                hops.push((Via::Gateway(seat.ip), self.dice.port(1..=3)));
+            }
+        }
+        let tos = if self.dice.chance(3) { 0x10 } else { 0 };
+        let route = Item::Route {
+            netns: netns.clone(),
+            table: 254,
+            kind: RouteKind::Unicast,
+            dst,
+            tos,
+            hops,
+            src,
+            metric,
+        };
+        if self.dice.chance(6) {
+            // Asked only when a rule says so.
+            self.rest.push(in_table(&route, 100));
+            if self.dice.chance(60) {
+                return;
+            }
+        }
+        self.rest.push(route.clone());
         if self.dice.chance(8) {
             // A second one, better or worse, or to a part of it.
             let seats = self.segments[out].seats.clone();
@@ -360,14 +423,18 @@ impl Maker {
                 (dst.prefix_len() + 1).min(32)
             };
             let dst = Ipv4Net::new_assert(dst.addr(), len);
-            if other.host != host {
-                self.rest.push(Item::Route {
-                    netns,
-                    dst,
-                    hop: Via::Gateway(other.ip),
-                    src: None,
-                    metric,
-                });
+            let (kind, hops) = match self.dice.below(8) {
+                0 => (RouteKind::Unreachable, vec![]),
+                1 => (RouteKind::Blackhole, vec![]),
+                2 => (RouteKind::Prohibit, vec![]),
+                3 => (RouteKind::Throw, vec![]),
+                _ if other.host == host => return,
+                _ => (RouteKind::Unicast, vec![(Via::Gateway(other.ip), 1)]),
+            };
+            let second =
+                Item::Route { netns, table: 254, kind, dst, tos: 0, hops, src: None, metric };
+            if second != route {
+                self.rest.push(second);
             }
         }
     }
@@ -402,10 +469,70 @@ impl Maker {
             if self.dice.chance(6) {
                 all.push(Setting::IgnoreBroadcastEchoes(false));
             }
+            if self.dice.chance(10) {
+                all.push(Setting::MultipathPolicy(Policy::Layer4));
+            }
             let netns = &self.hosts[host];
             self.rest.extend(
                 all.into_iter().map(|setting| Item::Sysctl { netns: netns.clone(), setting }),
             );
+        }
+    }
+
+    /// Settings of devices, which decide about addresses, ARP and where packets may come from.
+    fn confs(&mut self) {
+        for host in 0..self.hosts.len() {
+            if !self.dice.chance(25) {
+                continue;
+            }
+            for _ in 0..self.dice.within(1..=3) {
+                let &(conf, values) = self.dice.pick(CONFS);
+                let value = *self.dice.pick(values);
+                let homes = self.homes(host);
+                let home = *self.dice.pick(&homes);
+                let dev = self.seat_of(home, host).map(|it| it.dev.clone());
+                // Forwarding for all is a setting of its own, and proxies for all would answer after random times.
+                let one = [Conf::Forwarding, Conf::ProxyArp, Conf::ProxyArpPvlan];
+                let for_all = self.dice.chance(25) && !one.contains(&conf);
+                let dev = if for_all { "all".to_owned() } else { dev.unwrap_or_default() };
+                let netns = self.hosts[host].clone();
+                self.rest.push(Item::Conf { netns, dev, conf, value });
+            }
+        }
+    }
+
+    fn policy_rules(&mut self) {
+        for host in 0..self.hosts.len() {
+            let netns = self.hosts[host].clone();
+            let has_table = |it: &Item| matches!(it, Item::Route { netns: own, table: 100, .. } if *own == netns);
+            if !(self.rest.iter().any(has_table) || self.dice.chance(5)) {
+                continue;
+            }
+            for n in 0..self.dice.within(1..=2) {
+                let action = match self.dice.below(10) {
+                    0 => Action::Unreachable,
+                    1 => Action::Prohibit,
+                    2 => Action::Blackhole,
+                    3 => Action::Lookup(TableId::MAIN),
+                    _ => Action::Lookup(TableId(100)),
+                };
+                let priority = 100 + u32::from(small(n));
+                let mut rule = Rule::new(priority, action);
+                let mut iif = None;
+                match self.dice.below(7) {
+                    0..=1 => rule.src = Ipv4Net::new_assert(self.addr(), 32),
+                    2 => rule.dst = Ipv4Net::new_assert(self.addr(), 24).trunc(),
+                    3 => {
+                        let home = *self.dice.pick(&self.homes(host));
+                        iif = self.seat_of(home, host).map(|it| it.dev.clone());
+                    }
+                    4 => rule.tos = 0x10,
+                    5 => rule.protocol = *self.dice.pick(&[1, 6, 17]),
+                    _ => (rule.mark, rule.mark_mask) = (Mark(1), u32::MAX),
+                }
+                rule.invert = self.dice.chance(8);
+                self.rest.push(Item::PolicyRule { netns: netns.clone(), rule, iif });
+            }
         }
     }
 

@@ -7,7 +7,10 @@ use std::{fs, io};
 use everyhop_engine::base::{DevId, Mac, Nanos, NsId};
 use everyhop_engine::export;
 use everyhop_engine::link::bridge::FdbEntry;
-use everyhop_engine::link::{Device, DeviceKind, PortFlags};
+use everyhop_engine::link::{Conf, Device, DeviceKind, PortFlags};
+use everyhop_engine::stack::fib::{RouteKind, TableId};
+use everyhop_engine::stack::multipath::Policy;
+use everyhop_engine::stack::rule::{OnDev, Rule};
 use everyhop_engine::trace::Nud;
 use everyhop_engine::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
 use ipnet::Ipv4Net;
@@ -46,10 +49,27 @@ pub(super) enum Item {
     },
     Route {
         netns: String,
+        table: u32,
+        kind: RouteKind,
         dst: Ipv4Net,
-        hop: Via,
+        tos: u8,
+        /// With their weights; none where it leads nowhere.
+        hops: Vec<(Via, u16)>,
         src: Option<Ipv4Addr>,
         metric: u32,
+    },
+    PolicyRule {
+        netns: String,
+        rule: Rule,
+        /// The device that the packet came in by.
+        iif: Option<String>,
+    },
+    /// A device's setting, or with the name `all` one for all.
+    Conf {
+        netns: String,
+        dev: String,
+        conf: Conf,
+        value: u8,
     },
     Neigh {
         netns: String,
@@ -105,6 +125,7 @@ pub(super) enum Setting {
     IgnoreEchoes(bool),
     IgnoreBroadcastEchoes(bool),
     BridgeCallsIptables(bool),
+    MultipathPolicy(Policy),
 }
 
 /// A whole lab.
@@ -184,6 +205,16 @@ fn device(world: &World, ns: &str, name: &str) -> Option<DevId> {
     world.find_device(netns(world, ns)?, name)
 }
 
+impl Via {
+    fn hop(&self, world: &World, ns: &str) -> Option<Hop> {
+        Some(match self {
+            Self::Gateway(ip) => Hop::Gateway(*ip),
+            Self::GatewayOn(ip, dev) => Hop::GatewayOn(*ip, device(world, ns, dev)?),
+            Self::Link(dev) => Hop::Link(device(world, ns, dev)?),
+        })
+    }
+}
+
 impl End {
     fn link<'a>(&'a self, world: &World) -> Option<LinkEnd<'a>> {
         Some(LinkEnd { ns: netns(world, &self.netns)?, name: &self.dev, mac: self.mac })
@@ -218,18 +249,45 @@ impl Item {
                 let dev = device(world, netns, dev)?;
                 done(world.add_addr(dev, *addr, None))
             }
-            Self::Route { netns: ns, dst, hop, src, metric } => {
+            Self::Route { netns: ns, table, kind, dst, tos, hops, src, metric } => {
                 let id = netns(world, ns)?;
-                let hop = match hop {
-                    Via::Gateway(ip) => Hop::Gateway(*ip),
-                    Via::GatewayOn(ip, dev) => Hop::GatewayOn(*ip, device(world, ns, dev)?),
-                    Via::Link(dev) => Hop::Link(device(world, ns, dev)?),
-                };
                 if src.is_some_and(|it| !world.netns[id].owns(it)) {
                     return None;
                 }
-                let new = NewRoute { prefsrc: *src, metric: *metric, ..NewRoute::new(*dst, hop) };
+                let hops: Option<Vec<(Hop, u16)>> =
+                    hops.iter().map(|(via, weight)| Some((via.hop(world, ns)?, *weight))).collect();
+                let new = NewRoute {
+                    table: TableId(*table),
+                    dst: *dst,
+                    tos: *tos,
+                    kind: *kind,
+                    hops: hops?,
+                    prefsrc: *src,
+                    metric: *metric,
+                    origin: None,
+                };
                 done(world.add_route(id, new).map(|_| ()))
+            }
+            Self::PolicyRule { netns: ns, rule, iif } => {
+                let id = netns(world, ns)?;
+                let iif = match iif {
+                    Some(dev) => OnDev::Dev(device(world, ns, dev)?),
+                    None => OnDev::Any,
+                };
+                world.add_rule(id, Rule { iif, ..rule.clone() });
+                Some(())
+            }
+            Self::Conf { netns: ns, dev, conf, value } => {
+                let id = netns(world, ns)?;
+                if dev == "all" {
+                    world.netns[id].sysctl.all.set(*conf, *value);
+                } else {
+                    let dev = device(world, ns, dev)?;
+                    world.set_conf(dev, *conf, *value);
+                    // Else the answer comes after a random time.
+                    world.devices[dev].proxy_delay = Nanos::ZERO;
+                }
+                Some(())
             }
             Self::Neigh { netns, dev, ip, mac, state } => {
                 let dev = device(world, netns, dev)?;
@@ -255,16 +313,14 @@ impl Item {
             }
             Self::Sysctl { netns: ns, setting } => {
                 let ns = netns(world, ns)?;
-                if let Setting::IpForward(on) = *setting {
-                    world.set_ip_forward(ns, on);
-                }
                 let own = &mut world.netns[ns].sysctl;
                 match *setting {
-                    Setting::IpForward(_) => {}
+                    Setting::IpForward(on) => world.set_ip_forward(ns, on),
                     Setting::DefaultTtl(hops) => own.default_ttl_hops = hops,
                     Setting::IgnoreEchoes(on) => own.icmp_echo_ignore_all = on,
                     Setting::IgnoreBroadcastEchoes(on) => own.icmp_echo_ignore_broadcasts = on,
-                    Setting::BridgeCallsIptables(on) => own.bridge_nf_call_iptables = on,
+                    Setting::BridgeCallsIptables(on) => world.set_bridge_calls_iptables(ns, on),
+                    Setting::MultipathPolicy(policy) => own.multipath.policy = policy,
                 }
                 Some(())
             }
