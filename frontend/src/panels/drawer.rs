@@ -19,7 +19,7 @@ pub struct Props {
 }
 
 fn tab_id(tab: Tab) -> String {
-    format!("tab-{}", tab.name().to_lowercase())
+    format!("tab-{}", tab.name().to_ascii_lowercase())
 }
 
 #[component]

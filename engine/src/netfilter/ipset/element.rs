@@ -188,7 +188,7 @@ impl Set {
                 let bits = u64::from(key.ip) << 16 | u64::from(key.number);
                 let mut mac = [0; 6];
                 mac.copy_from_slice(&bits.to_be_bytes()[2..]);
-                text.push_str(&Mac(mac).to_string().to_uppercase());
+                text.push_str(&Mac(mac).to_string().to_ascii_uppercase());
             }
             Kind::BitmapPort => decimal(text, u64::from(key.number)),
             Kind::ListSet => text.push_str(&set_name(key.number)),
