@@ -34,9 +34,11 @@ fn a_lab_becomes_a_script_that_makes_and_unmakes_its_namespaces() {
     let path = file(&scratch("export-script"), "lab.yaml", LAB.as_bytes());
     let script = everyhop(&["export", &path, "--as", "build.sh"]).printed();
     assert!(script.starts_with("#!/bin/sh\n"), "{script}");
-    for line in
-        ["netns add node-1", "address add 10.244.1.3/24 dev eth0", "for ns in node-1 a b; do"]
-    {
+    for line in [
+        "namespace node-1 net.ipv4.ip_forward=1",
+        "address add 10.244.1.3/24 dev eth0",
+        "for ns in node-1 a b; do",
+    ] {
         assert!(script.lines().any(|it| it == line), "{line} is missing in\n{script}");
     }
 }

@@ -30,12 +30,6 @@ impl fmt::Display for Inexpressible {
 
 impl std::error::Error for Inexpressible {}
 
-/// The kernel's own defaults, which a new namespace may not have: it copies the settings of the machine's.
-const DEFAULTS: &str = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
-                        net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1";
-/// The same for settings that are there only once a module is loaded.
-const BRIDGE_DEFAULTS: &str =
-    "net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-arptables=0";
 const MTU_BYTES: u32 = 1500;
 const LOOPBACK_MTU_BYTES: u32 = 65536;
 
@@ -48,6 +42,27 @@ const HEAD: &str = r"#!/bin/sh
 #   sh build.sh down     stop every process in the namespaces and remove them
 set -eu
 ";
+
+/// What a namespace gets that the kernel's sources do not give it: IPv6 is not modelled.
+const NAMESPACE: &str = r#"
+# namespace NETNS SETTING...: with the settings that a kernel begins with, and then those given; by itself it copies the machine's
+namespace() {
+  netns=$1
+  shift
+  all="net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
+  all="$all net.ipv4.conf.all.accept_source_route=0 net.ipv4.conf.default.accept_source_route=1 net.ipv4.conf.lo.accept_source_route=1"
+  for net in bridge-nf-call-iptables bridge-nf-call-ip6tables bridge-nf-call-arptables; do
+    all="$all net.bridge.$net=0"
+  done
+  for conf in all default lo; do
+    for setting in CONFS; do
+      all="$all net.ipv4.conf.$conf.$setting"
+    done
+  done
+  ip netns add "$netns"
+  ip netns exec "$netns" sysctl -eqw net.ipv4.ip_forward=0 $all "$@"
+}
+"#;
 
 const SETTLED: &str = r#"
 # settled NETNS PORT: waits until a bridge's port forwards, which may take the kernel a second
@@ -116,6 +131,7 @@ pub fn script(world: &World) -> Result<String, Inexpressible> {
         plain(&device.name)?;
     }
     let mut out = String::from(HEAD);
+    out.push_str(&namespace());
     if has_learnt(world) {
         out.push_str(SETTLED);
     }
@@ -177,37 +193,28 @@ fn batch(out: &mut String, command: &str, lines: &str) {
     }
 }
 
+/// The function that makes a namespace.
+fn namespace() -> String {
+    let confs: Vec<String> = Conf::ALL
+        .iter()
+        .filter(|&&conf| !matches!(conf, Conf::Forwarding | Conf::AcceptSourceRoute))
+        .map(|&conf| format!("{}={}", conf.name(), Devconf::all().get(conf)))
+        .collect();
+    NAMESPACE.replace("CONFS", &confs.join(" "))
+}
+
 fn namespaces(out: &mut String, world: &World) {
-    let mut lines = String::new();
-    for (_, ns) in world.netns.iter() {
-        let _ = writeln!(lines, "netns add {}", ns.name);
-    }
-    batch(out, "ip", &lines);
     if world.netns.iter().any(|(_, ns)| ns.sysctl.bridge_nf_call_iptables) {
         out.push_str("[ -e /proc/sys/net/bridge ] || modprobe br_netfilter\n");
     }
     for (_, ns) in world.netns.iter() {
-        let it = &ns.sysctl;
-        let _ = writeln!(
-            out,
-            "ip netns exec {} sysctl -eqw {DEFAULTS} {BRIDGE_DEFAULTS} \
-             net.bridge.bridge-nf-call-iptables={} net.ipv4.ip_forward={} \
-             net.ipv4.ip_default_ttl={} net.ipv4.icmp_echo_ignore_all={} net.ipv4.icmp_echo_ignore_broadcasts={}{}",
-            ns.name,
-            u8::from(it.bridge_nf_call_iptables),
-            it.all.get(Conf::Forwarding),
-            it.default_ttl_hops,
-            u8::from(it.icmp_echo_ignore_all),
-            u8::from(it.icmp_echo_ignore_broadcasts),
-            unusual_settings(it),
-        );
+        let _ = writeln!(out, "namespace {}{}", ns.name, unusual_settings(&ns.sysctl));
         // Only where a hash decides does it matter with what it begins.
         if ns.fib.iter().any(|(_, it)| it.nexthops.as_slice().len() > 1) {
-            let seed = it.multipath.seed;
+            let (name, seed) = (&ns.name, ns.sysctl.multipath.seed);
             let _ = writeln!(
                 out,
-                "ip netns exec {} sysctl -qw net.ipv4.fib_multipath_hash_seed={seed}",
-                ns.name
+                "ip netns exec {name} sysctl -qw net.ipv4.fib_multipath_hash_seed={seed}",
             );
         }
     }
@@ -216,19 +223,29 @@ fn namespaces(out: &mut String, world: &World) {
 /// The settings for all devices and for new ones, and the rates and hashes, that differ from the kernel's own.
 fn unusual_settings(it: &Sysctl) -> String {
     let mut out = String::new();
-    // ip_forward sets the default as well.
-    let mut new_device = Devconf::new_device();
-    new_device.set(Conf::Forwarding, it.all.get(Conf::Forwarding));
-    let mut all = Devconf::all();
-    all.set(Conf::Forwarding, it.all.get(Conf::Forwarding));
+    // ip_forward sets others as well.
+    let forwards = it.all.get(Conf::Forwarding);
+    let (mut all, mut new_device) = (Devconf::all(), Devconf::new_device());
+    if forwards != 0 {
+        out.push_str(" net.ipv4.ip_forward=1");
+        all.set(Conf::Forwarding, forwards);
+        all.set(Conf::AcceptRedirects, 0);
+        new_device.set(Conf::Forwarding, forwards);
+    }
     for (name, conf, usual) in [("all", it.all, all), ("default", it.default, new_device)] {
         let _ = write!(out, "{}", Changed { name, conf, usual });
+    }
+    if it.bridge_nf_call_iptables {
+        out.push_str(" net.bridge.bridge-nf-call-iptables=1");
     }
     let usual = Sysctl::default();
     let (icmp, usual_icmp) = (it.icmp, usual.icmp);
     let (paths, usual_paths) = (it.multipath, usual.multipath);
     let ms = |it: crate::base::Nanos| u32::try_from(it.0 / 1_000_000).unwrap_or(u32::MAX);
     for (name, value, usual) in [
+        ("ip_default_ttl", u32::from(it.default_ttl_hops), u32::from(usual.default_ttl_hops)),
+        ("icmp_echo_ignore_all", u32::from(it.icmp_echo_ignore_all), 0),
+        ("icmp_echo_ignore_broadcasts", u32::from(it.icmp_echo_ignore_broadcasts), 1),
         ("icmp_ratelimit", ms(icmp.ratelimit), ms(usual_icmp.ratelimit)),
         ("icmp_ratemask", icmp.ratemask, usual_icmp.ratemask),
         ("icmp_msgs_per_sec", icmp.msgs_per_sec, usual_icmp.msgs_per_sec),
@@ -245,6 +262,13 @@ fn unusual_settings(it: &Sysctl) -> String {
         }
     }
     out
+}
+
+/// What `lo` has, which is there before the settings for new devices are made.
+fn lo_settings(it: &Sysctl) -> Devconf {
+    let mut conf = Devconf::new_device();
+    conf.set(Conf::Forwarding, it.all.get(Conf::Forwarding));
+    conf
 }
 
 /// A device's settings that differ from the usual ones, as arguments of `sysctl -w`.
@@ -444,7 +468,8 @@ impl OfNs<'_> {
         for &dev in &ns.devs {
             let device = &self.world.devices[dev];
             let name = device.name.replace('.', "/");
-            let changed = Changed { name: &name, conf: device.conf, usual: ns.sysctl.default };
+            let usual = if dev == ns.lo { lo_settings(&ns.sysctl) } else { ns.sysctl.default };
+            let changed = Changed { name: &name, conf: device.conf, usual };
             let _ = write!(all, "{changed}");
             if device.proxy_delay != crate::world::PROXY_DELAY {
                 let hundredths = device.proxy_delay.0 / 10_000_000;

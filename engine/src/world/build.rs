@@ -449,6 +449,7 @@ impl World {
     pub fn set_ip_forward(&mut self, ns: NsId, on: bool) {
         let netns = &mut self.netns[ns];
         netns.sysctl.all.set(Conf::Forwarding, u8::from(on));
+        netns.sysctl.all.set(Conf::AcceptRedirects, u8::from(!on));
         netns.sysctl.default.set(Conf::Forwarding, u8::from(on));
         for &dev in &netns.devs {
             self.devices[dev].conf.set(Conf::Forwarding, u8::from(on));

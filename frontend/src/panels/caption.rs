@@ -139,7 +139,8 @@ fn header_rows(headers: &Headers) -> Html {
     let others = all
         .iter()
         .filter(|(layer, field, at)| !is_main(layer, field.name) && headers.before(*at).is_some());
-    let others = others.map(|&(_, field, at)| row(headers, field.name.to_ascii_lowercase(), field, at));
+    let others =
+        others.map(|&(_, field, at)| row(headers, field.name.to_ascii_lowercase(), field, at));
     html! { <dl class="headers mono" aria-label="Headers of the packet">{ for main.chain(others) }</dl> }
 }
 
