@@ -34,6 +34,7 @@ const LISTINGS: &[(&str, &str)] = &[
     ("ip6tables.txt", "ip6tables-save -c"),
     ("nft.json", "nft -j list ruleset"),
     ("ipset.txt", "ipset save"),
+    ("conntrack.txt", "conntrack -L -o extended"),
     ("sockets.txt", "ss -H -lntu"),
 ];
 
@@ -62,14 +63,16 @@ pub(super) fn take(names: &[String]) -> Outcome<Files> {
         release.chars().take_while(|it| it.is_ascii_digit() || *it == '.').collect();
     let meta = json!({"format": "everyhop-snapshot", "version": 1, "kernel": number});
     let mut files = Files::from([("meta.json".to_owned(), format!("{meta}\n").into_bytes())]);
+    let fresh = run(Command::new("unshare").args(["-n", "sysctl", "-a", "--ignore"]))?;
+    let fresh = String::from_utf8_lossy(&fresh);
     for name in names {
-        let listed = netns::within(name, listings)?;
+        let listed = netns::within(name, || listings(&fresh))?;
         files.extend(listed.into_iter().map(|(file, text)| (format!("{name}/{file}"), text)));
     }
     Ok(files)
 }
 
-fn listings() -> Outcome<Vec<(&'static str, Vec<u8>)>> {
+fn listings(fresh: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
     let mut out = Vec::new();
     for (file, line) in LISTINGS {
         let mut words = line.split(' ');
@@ -83,7 +86,7 @@ fn listings() -> Outcome<Vec<(&'static str, Vec<u8>)>> {
         }
     }
     let all = run(Command::new("sysctl").args(["-a", "--ignore"]))?;
-    out.push(("sysctl.txt", essential_sysctls(&String::from_utf8_lossy(&all)).into_bytes()));
+    out.push(("sysctl.txt", essential_sysctls(&String::from_utf8_lossy(&all), fresh).into_bytes()));
     Ok(out)
 }
 
@@ -101,8 +104,9 @@ fn says_nothing(text: &[u8]) -> bool {
     }
 }
 
-/// The sysctls that the packet path reads. Of each device's own, those that differ from `default`, which new devices copy.
-fn essential_sysctls(all: &str) -> String {
+/// The sysctls that the packet path reads. Of each device's own, those that differ from `default`, which new devices copy; of
+/// connection tracking's, those that differ from a `fresh` namespace's.
+fn essential_sysctls(all: &str, fresh: &str) -> String {
     let value_of = |key: &str| all.lines().find_map(|it| it.strip_prefix(key)?.strip_prefix(" = "));
     let is_essential = |line: &&str| {
         let Some((key, value)) = line.split_once(" = ") else { return false };
@@ -112,6 +116,9 @@ fn essential_sysctls(all: &str) -> String {
                 return matches!(dev, "all" | "default")
                     || value_of(&format!("net.{group}default.{leaf}")) != Some(value);
             }
+        }
+        if let Some(name) = name.strip_prefix("netfilter.nf_conntrack_") {
+            return name != "count" && !fresh.lines().any(|it| it == *line);
         }
         name.starts_with("bridge.")
             || name.starts_with("ipv4.fib_")
@@ -177,8 +184,11 @@ mod tests {
     #[test]
     fn a_device_keeps_the_sysctls_that_differ_from_the_default() {
         let all = "kernel.x = 1\nnet.core.y = 1\nnet.ipv4.conf.default.rp_filter = 0\nnet.ipv4.conf.eth0.rp_filter = 0\n\
-                   net.ipv4.conf.eth1.rp_filter = 2\nnet.ipv4.ip_forward = 1\nnet.ipv4.tcp_mem = 1\n";
-        let kept = "net.ipv4.conf.default.rp_filter = 0\nnet.ipv4.conf.eth1.rp_filter = 2\nnet.ipv4.ip_forward = 1\n";
-        assert_eq!(essential_sysctls(all), kept);
+                   net.ipv4.conf.eth1.rp_filter = 2\nnet.ipv4.ip_forward = 1\nnet.ipv4.tcp_mem = 1\n\
+                   net.netfilter.nf_conntrack_acct = 0\nnet.netfilter.nf_conntrack_count = 3\nnet.netfilter.nf_conntrack_tcp_loose = 0\n";
+        let fresh = "net.ipv4.ip_forward = 1\nnet.netfilter.nf_conntrack_acct = 0\nnet.netfilter.nf_conntrack_tcp_loose = 1\n";
+        let kept = "net.ipv4.conf.default.rp_filter = 0\nnet.ipv4.conf.eth1.rp_filter = 2\nnet.ipv4.ip_forward = 1\n\
+                    net.netfilter.nf_conntrack_tcp_loose = 0\n";
+        assert_eq!(essential_sysctls(all, fresh), kept);
     }
 }
