@@ -132,3 +132,16 @@ fork_in_the_road() {
     route "$n" local 10.9.0.0/16 dev lo
   done
 }
+
+# rule NS TABLE RULE...: one rule of iptables
+rule() { local n=$1 table=$2; shift 2; ip netns exec "$n" iptables -t "$table" "$@"; }
+
+# toll: client `a`, 10.0.1.1, a router `r` with 10.0.1.2 on `left` and 10.0.2.1 on `right`, and server `b`, 10.0.2.2; everyone knows
+# everyone, so that no ARP is in the way. To a, 10.96.0.0/24 lies behind r as well.
+toll() {
+  chain a r b
+  knows a right 10.0.1.2 02:00:0a:00:01:02 permanent
+  knows r left 10.0.1.1 02:00:0a:00:01:01 permanent
+  knows r right 10.0.2.2 02:00:0a:00:02:02 permanent
+  knows b left 10.0.2.1 02:00:0a:00:02:01 permanent
+}

@@ -1,0 +1,3 @@
+. ../../net.sh
+toll
+rule r filter -A FORWARD -m conntrack --ctstate INVALID -j DROP

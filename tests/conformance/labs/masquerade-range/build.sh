@@ -1,0 +1,3 @@
+. ../../net.sh
+toll
+rule r nat -A POSTROUTING -p udp -o right -j MASQUERADE --to-ports 5000
