@@ -1,9 +1,10 @@
 //! The table of constructs: what there is in a Linux network, and how a lab shows that it has it.
 
-use everyhop_engine::base::Mac;
+use everyhop_engine::base::{Mac, Nanos};
 use everyhop_engine::link::bridge::FdbEntry;
 use everyhop_engine::link::vxlan::{OuterDf, OuterTos, OuterTtl};
 use everyhop_engine::link::{Bridge, Conf, Devconf, Device, DeviceKind, PortFlags, Vxlan};
+use everyhop_engine::netfilter::conntrack::{Conntrack, Settings};
 use everyhop_engine::stack::fib::{Route, RouteKind};
 use everyhop_engine::stack::multipath::Policy;
 use everyhop_engine::stack::rule::{Action as RuleAction, OnDev, Rule};
@@ -33,6 +34,7 @@ const ROUTES: &str = "Addresses and routes";
 const IP: &str = "IP";
 const ICMP: &str = "ICMP";
 const UDP: &str = "UDP";
+const CONNECTIONS: &str = "Connections and translation";
 
 /// Everything that is modelled and counted, part by part.
 pub(super) const CONSTRUCTS: &[Construct] = &[
@@ -218,6 +220,14 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
     of(UDP, "empty datagram", |it| has(it, "UDP length", "8")),
     of(UDP, "no checksum", |it| has(it, "UDP checksum", "none")),
     of(UDP, "wrong checksum", |it| has(it, "UDP checksum", "wrong")),
+    of(CONNECTIONS, "connection tracking", |it| tracking(it, Conntrack::is_on)),
+    of(CONNECTIONS, "translation of addresses", |it| tracking(it, Conntrack::nat_is_on)),
+    of(CONNECTIONS, "connection that was there before", |it| {
+        tracking(it, |all| all.iter(Nanos::ZERO).next().is_some())
+    }),
+    of(CONNECTIONS, "settings of connection tracking", |it| {
+        tracking(it, |all| all.settings != Settings::default())
+    }),
 ];
 
 fn device(it: &Evidence, is: impl Fn(&Device) -> bool) -> bool {
@@ -250,6 +260,10 @@ fn sysctl(it: &Evidence, is: impl Fn(&Sysctl) -> bool) -> bool {
 
 fn conf(it: &Evidence, is: impl Fn(&Devconf) -> bool) -> bool {
     device(it, |dev| is(&dev.conf)) || sysctl(it, |all| is(&all.all))
+}
+
+fn tracking(it: &Evidence, is: impl Fn(&Conntrack) -> bool) -> bool {
+    netns(it, |ns| ns.netfilter.as_ref().is_some_and(|it| is(&it.conntrack)))
 }
 
 fn setting(it: &Evidence, name: Conf, value: u8) -> bool {
