@@ -14,9 +14,10 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 3);
 const PORT: u16 = 8080;
 
 /// Two pods on a bridge; one sends, the other counts.
+#[derive(Clone)]
 pub struct Network {
-    world: World,
-    client: (NsId, SocketId),
+    pub(crate) world: World,
+    pub(crate) client: (NsId, SocketId),
     server: (NsId, SocketId),
 }
 
