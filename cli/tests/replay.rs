@@ -114,7 +114,7 @@ fn bad_stimuli_are_messages_that_name_the_file_as_given() {
         let run = everyhop(&["replay", "--snapshot", &snapshot, "--stimuli", &stimuli]);
         run.refused().strip_prefix(&stimuli).expect("the file as given").to_owned()
     };
-    assert_eq!(said(b"[{\"tcp\": {}}]"), ":1:2: [0].tcp: TCP is not modelled yet");
+    assert_eq!(said(b"[{\"tcp\": {}}]"), ":1:11: [0]: missing field `netns`");
     assert_eq!(said(b"{}"), ":1:1: invalid type: map, expected a sequence");
     assert_eq!(said(b"\n\xff"), ":2:1: expected UTF-8 text, found other bytes");
 }

@@ -79,10 +79,10 @@ settled() {
 /// Stays in the foreground until its socket is bound, so that what comes next finds a listener.
 const SERVE: &str = r#"
 # serve NETNS PROTOCOL ADDRESS PORT REPLY: a program that sends the bytes REPLY (hexadecimal) back to whoever sent it
-# something; with REPLY - it only reads
+# something, and closes if that was a connection; with REPLY - it only reads
 serve() {
   ip netns exec "$1" python3 -c '
-import os, socket, sys
+import os, signal, socket, sys
 protocol, address, port, reply = sys.argv[1:]
 listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM)
 listener.bind((address, int(port)))
@@ -91,6 +91,7 @@ if protocol == "tcp":
 if os.fork():
     os._exit(0)
 os.setsid()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 null = os.open(os.devnull, os.O_RDWR)
 for fd in range(3):
     os.dup2(null, fd)
@@ -102,9 +103,14 @@ while True:
                 listener.sendto(bytes.fromhex(reply), client)
         else:
             connection, _ = listener.accept()
-            connection.recv(65536)
-            if reply != "-":
-                connection.sendall(bytes.fromhex(reply))
+            if os.fork() == 0:
+                if reply == "-":
+                    while connection.recv(65536):
+                        pass
+                else:
+                    connection.recv(65536)
+                    connection.sendall(bytes.fromhex(reply))
+                os._exit(0)
             connection.close()
     except OSError:
         pass
@@ -833,6 +839,7 @@ fn programs(out: &mut String, world: &World) -> Result<(), Inexpressible> {
 fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressible> {
     let (protocol, port) = match socket.bound {
         Bound::Udp { port } => ("udp", port),
+        Bound::Tcp { port } => ("tcp", port),
         Bound::Ping { id } => {
             let what = format!(
                 "{ns}: the socket that sent echo requests with the identifier {id} is of a run, and not of a network"
@@ -846,7 +853,7 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
     let addr = socket.addr.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
     let _ = write!(out, "serve {ns} {protocol} {addr} {port} ");
     match &socket.program {
-        Program::Reads | Program::Tunnel(_) => out.push('-'),
+        Program::Reads | Program::Connects | Program::Tunnel(_) => out.push('-'),
         Program::Answers(reply) if reply.is_empty() => out.push_str("''"),
         Program::Answers(reply) => {
             for byte in reply {

@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::read::{Item, Text};
 use super::{Files, load};
@@ -37,7 +36,7 @@ struct Stimulus {
     send_frame: Option<SendFrame>,
     udp: Option<Udp>,
     ping: Option<Ping>,
-    tcp: Option<IgnoredAny>,
+    tcp: Option<Tcp>,
     #[serde(default)]
     wait_ms: u64,
 }
@@ -57,6 +56,16 @@ struct Udp {
     sport: u16,
     dst: String,
     payload: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tcp {
+    netns: String,
+    sport: u16,
+    dst: String,
+    #[serde(default)]
+    send: String,
 }
 
 #[derive(Deserialize)]
@@ -130,13 +139,12 @@ pub fn replay_in(
 fn listen(world: &mut World, item: &Item<'_, Listener>) -> Result<(), Problem> {
     let it = &item.value;
     let ns = netns(world, item, "netns", &it.netns)?;
-    let port = match (it.udp, it.tcp) {
-        (Some(port), None) => port,
-        (None, Some(_)) => return Err(item.problem("tcp", "TCP is not modelled yet")),
+    let bound = match (it.udp, it.tcp) {
+        (Some(port), None) => Bound::Udp { port },
+        (None, Some(port)) => Bound::Tcp { port },
         _ => return Err(item.problem("", "expected either udp or tcp with a port")),
     };
     let program = Program::Answers(unhex(item, "reply", &it.reply)?);
-    let bound = Bound::Udp { port };
     let taken: Vec<SocketId> = world.netns[ns]
         .sockets
         .iter()
@@ -164,7 +172,7 @@ fn play(world: &mut World, trace: &mut Recorder, item: &Item<'_, Stimulus>) -> R
         (Some(it), None, None, None) => send_frame(world, trace, item, it),
         (None, Some(it), None, None) => send_udp(world, trace, item, it),
         (None, None, Some(it), None) => ping(world, trace, item, it),
-        (None, None, None, Some(_)) => Err(item.problem("tcp", "TCP is not modelled yet")),
+        (None, None, None, Some(it)) => connect(world, trace, item, it),
         _ => Err(item.problem("", "expected exactly one of send_frame, udp, ping and tcp")),
     }
 }
@@ -198,21 +206,37 @@ fn send_udp(
     it: &Udp,
 ) -> Result<(), Problem> {
     let ns = netns(world, item, "udp.netns", &it.netns)?;
-    let dst: SocketAddrV4 = match it.dst.parse() {
-        Ok(SocketAddr::V4(dst)) => dst,
-        Ok(SocketAddr::V6(_)) => {
-            return Err(item.problem("udp.dst", "IPv6 is not modelled yet"));
-        }
-        Err(_) => {
-            let message =
-                format!("expected an address and a port such as 10.244.1.3:53, found {:?}", it.dst);
-            return Err(item.problem("udp.dst", message));
-        }
-    };
+    let dst = socket_addr(item, "udp.dst", &it.dst)?;
     let payload = unhex(item, "udp.payload", &it.payload)?;
     let socket = socket(world, item, ns, Bound::Udp { port: it.sport })?;
     let sent = world.send_udp(trace, (ns, socket), (*dst.ip(), dst.port()), &payload);
     check_sent(item, "udp.payload", sent)
+}
+
+fn connect(
+    world: &mut World,
+    trace: &mut Recorder,
+    item: &Item<'_, Stimulus>,
+    it: &Tcp,
+) -> Result<(), Problem> {
+    let ns = netns(world, item, "tcp.netns", &it.netns)?;
+    let dst = socket_addr(item, "tcp.dst", &it.dst)?;
+    let send = unhex(item, "tcp.send", &it.send)?;
+    let socket = bind(world, item, ns, Bound::Tcp { port: it.sport }, Program::Connects)?;
+    let begun = world.connect(trace, (ns, socket), (*dst.ip(), dst.port()), &send);
+    check_sent(item, "tcp.send", begun)
+}
+
+fn socket_addr<T>(item: &Item<'_, T>, field: &str, text: &str) -> Result<SocketAddrV4, Problem> {
+    match text.parse() {
+        Ok(SocketAddr::V4(addr)) => Ok(addr),
+        Ok(SocketAddr::V6(_)) => Err(item.problem(field, "IPv6 is not modelled yet")),
+        Err(_) => {
+            let message =
+                format!("expected an address and a port such as 10.244.1.3:53, found {text:?}");
+            Err(item.problem(field, message))
+        }
+    }
 }
 
 fn ping(
@@ -252,6 +276,7 @@ fn check_sent(
             | SendError::HostUnreachable
             | SendError::Prohibited
             | SendError::Invalid
+            | SendError::AddrNotAvailable
             | SendError::DeviceDown,
         ) => Ok(()),
         Err(SendError::Access) => {
@@ -308,7 +333,7 @@ fn bind<T>(
     program: Program,
 ) -> Result<SocketId, Problem> {
     let owner = match program {
-        Program::Reads => "a sender".into(),
+        Program::Reads | Program::Connects => "a sender".into(),
         Program::Answers(_) | Program::Tunnel(_) => "a listener".into(),
     };
     let socket = Socket { bound, addr: None, program, owner, heard: 0 };

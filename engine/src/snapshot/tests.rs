@@ -335,7 +335,15 @@ fn mistakes_in_stimuli_name_their_field() {
         replay(&snapshot(), stimuli.as_bytes(), b"").expect_err("a mistake").to_string()
     };
     for (stimuli, expected) in [
-        (r#"[{"tcp": {}}]"#, "stimuli.json:1:2: [0].tcp: TCP is not modelled yet"),
+        (r#"[{"tcp": {}}]"#, "stimuli.json:1:11: [0]: missing field `netns`"),
+        (
+            r#"[{"tcp": {"netns": "a", "sport": 40000, "dst": "[fd00::1]:80", "send": ""}}]"#,
+            "stimuli.json:1:2: [0].tcp.dst: IPv6 is not modelled yet",
+        ),
+        (
+            r#"[{"tcp": {"netns": "a", "sport": 40000, "dst": "10.0.0.2", "send": ""}}]"#,
+            "stimuli.json:1:2: [0].tcp.dst: expected an address and a port such as 10.244.1.3:53, found \"10.0.0.2\"",
+        ),
         (
             r"[{}, {}, 3]",
             "stimuli.json:1:10: [2]: invalid type: integer `3`, expected struct Stimulus",
@@ -371,15 +379,15 @@ fn mistakes_in_stimuli_name_their_field() {
 
 #[test]
 fn what_a_stimulus_leads_to_and_is_not_modelled_ends_the_replay() {
-    let tcp = "02000a00000202000a000001080045000028000040004006 26ce0a0000010a0000029c400050000000000000000050022000 00000000";
+    let sctp = "02000a00000202000a000001080045000028000040004084 26500a0000010a0000029c400050000000000000000050022000 00000000";
     let stimuli = format!(
         r#"[{{"send_frame": {{"netns": "a", "dev": "eth0", "frame": "{}"}}}}]"#,
-        tcp.replace(' ', "")
+        sctp.replace(' ', "")
     );
-    let message = replay(&snapshot(), stimuli.as_bytes(), b"").expect_err("TCP").to_string();
+    let message = replay(&snapshot(), stimuli.as_bytes(), b"").expect_err("SCTP").to_string();
     assert_eq!(
         message,
-        "stimuli.json:1:2: [0]: in b this leads to what is not modelled yet: TCP endpoints"
+        "stimuli.json:1:2: [0]: in b this leads to what is not modelled yet: an endpoint for IP protocol 132"
     );
 }
 

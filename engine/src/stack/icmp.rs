@@ -8,7 +8,7 @@ use super::fib::{Exception, Flow, Unroutable};
 use super::ip::{self, Delivered};
 use super::neigh::{self, Neighbour};
 use super::route::{About, Output, Refusal, Routing};
-use super::{Netns, socket::Bound};
+use super::{Netns, socket::Bound, tcp};
 use crate::base::{DevId, Nanos, PacketId, SocketId};
 use crate::link::{Devices, Scope};
 use crate::skb::{Ct, DstKind, Mark, PacketType, Skb};
@@ -139,6 +139,13 @@ pub(super) fn receive<T: Tracer>(
                 None => ctx.drop(dev, skb, DropReason::NoSocket),
             }
         }
+        Message::Error { error, quote } if quote.protocol == Protocol::Tcp => {
+            if tcp::hear_error(ctx, ns, devices, (error, &quote), &skb) {
+                ctx.consume(skb);
+            } else {
+                ctx.drop(dev, skb, DropReason::NoSocket);
+            }
+        }
         Message::Error { error, quote } => match sender_of(ns, &quote) {
             Some(socket) => {
                 hear(ctx, ns, devices, dev, socket, Heard::Error(error), &skb);
@@ -148,7 +155,7 @@ pub(super) fn receive<T: Tracer>(
         },
         // What a raw socket sends, pings among it, does not mind.
         Message::Other { kind: UNREACHABLE, code: FRAGMENTATION_NEEDED }
-            if quotes_udp(&skb, header) =>
+            if quotes_transport(&skb, header) =>
         {
             ip::not_modelled(ctx, devices, dev, skb, NotModelled::PathMtu);
         }
@@ -156,9 +163,10 @@ pub(super) fn receive<T: Tracer>(
     }
 }
 
-fn quotes_udp(skb: &Skb, header: &Header) -> bool {
+fn quotes_transport(skb: &Skb, header: &Header) -> bool {
     let quoted_protocol = header.header_len + icmp::LEN + 9;
-    skb.payload().get(quoted_protocol) == Some(&Protocol::Udp.to_u8())
+    let quoted = skb.payload().get(quoted_protocol);
+    quoted == Some(&Protocol::Udp.to_u8()) || quoted == Some(&Protocol::Tcp.to_u8())
 }
 
 /// Lets a program's socket read what arrived.
@@ -217,7 +225,8 @@ fn sender_of(ns: &Netns, quote: &Quote) -> Option<SocketId> {
         Protocol::Icmp if quote.start[0] == 8 => {
             Bound::Ping { id: u16::from_be_bytes([quote.start[4], quote.start[5]]) }
         }
-        Protocol::Icmp | Protocol::Tcp | Protocol::Unknown(_) => return None,
+        Protocol::Tcp => return tcp::sender_of(ns, quote),
+        Protocol::Icmp | Protocol::Unknown(_) => return None,
     };
     ns.sockets.find(bound, quote.src)
 }

@@ -1,7 +1,7 @@
 //! IPv4 input, forwarding and output. Read `net/ipv4/ip_input.c`, `ip_forward.c`, `ip_output.c` and `route.c` first.
 
 use super::route::{Arrived, Refusal, Routing};
-use super::{Netns, hooks, icmp, neigh, udp};
+use super::{Netns, hooks, icmp, neigh, tcp, udp};
 use crate::base::{DevId, Hook, Mac};
 use crate::link::Devices;
 use crate::skb::{Dst, DstKind, PacketType, Skb};
@@ -173,7 +173,7 @@ fn deliver_finish<T: Tracer>(
     match header.protocol {
         Protocol::Udp => udp::receive(ctx, ns, devices, dev, header, how, skb),
         Protocol::Icmp => icmp::receive(ctx, ns, devices, dev, header, how, skb),
-        Protocol::Tcp => not_modelled(ctx, devices, dev, skb, NotModelled::Protocol(6)),
+        Protocol::Tcp => tcp::receive(ctx, ns, devices, dev, header, skb),
         Protocol::Unknown(number) if KERNEL_PROTOCOLS.contains(&number) => {
             not_modelled(ctx, devices, dev, skb, NotModelled::Protocol(number));
         }

@@ -1,6 +1,6 @@
 //! One network namespace's own stack: addresses, routes, neighbours, ARP, IPv4, ICMP, UDP. Read net/ipv4/ first.
 //!
-//! Not modelled yet, and refused or said aloud where it would matter: TCP endpoints, IPv6, fragments.
+//! Not modelled yet, and refused or said aloud where it would matter: IPv6, fragments.
 
 pub mod arp;
 pub mod br_netfilter;
@@ -15,6 +15,7 @@ mod reject;
 mod route;
 pub mod rule;
 pub mod socket;
+pub mod tcp;
 pub mod udp;
 pub mod vxlan;
 

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Netns, arp, icmp};
-use crate::base::{DevId, FxIndexMap, Mac, Nanos, limits};
+use crate::base::{DevId, FxIndexMap, Mac, Nanos, PacketId, limits};
 use crate::link::Devices;
 use crate::skb::Skb;
 use crate::trace::{Ctx, DropReason, Event, NeighCause, Next, Nud, Tracer};
@@ -119,6 +119,11 @@ impl NeighTable {
     /// The address in a kept hardware header, as long as the entry is connected (`br_nf_pre_routing_finish_bridge`).
     pub(super) fn cached_header(&self, dev: DevId, ip: Ipv4Addr) -> Option<Mac> {
         self.get(dev, ip).filter(|it| it.header_cached && it.is_connected()).map(|entry| entry.mac)
+    }
+
+    /// Whether a packet still waits for some neighbour's address.
+    pub(super) fn holds(&self, packet: PacketId) -> bool {
+        self.entries.values().any(|entry| entry.queue.iter().any(|skb| skb.id == packet))
     }
 
     /// All entries in the order they were made.

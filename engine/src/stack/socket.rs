@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::tcp::Connections;
 use crate::base::{Arena, DevId, FxIndexMap, SocketId};
 
 /// What a socket is bound to, besides an address.
@@ -14,17 +15,23 @@ pub enum Bound {
     Ping {
         id: u16,
     },
+    /// A listener, a client, or a connection that came by a listener.
+    Tcp {
+        port: u16,
+    },
 }
 
-/// What the program behind a socket does with a datagram.
+/// What the program behind a socket does with a datagram, or with a connection that comes by it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Program {
-    /// Reads only.
+    /// Reads only; of a connection, until the other side closes.
     Reads,
-    /// Sends these bytes back to whoever sent.
+    /// Sends these bytes back to whoever sent; of a connection it reads once before, and closes it after.
     Answers(Vec<u8>),
     /// The kernel's own: what arrives is for these VXLAN devices, each with its network identifier.
     Tunnel(Vec<DevId>),
+    /// Makes connections of its own, and takes none.
+    Connects,
 }
 
 /// A socket.
@@ -47,25 +54,44 @@ pub struct AddrInUse(pub SocketId);
 /// All sockets of a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
-    sockets: Arena<SocketId, Socket>,
+    all: Arena<SocketId, Socket>,
     by_port: FxIndexMap<Bound, Vec<SocketId>>,
+    pub connections: Connections,
 }
 
 impl Sockets {
     /// Binds a socket. A wildcard address and a specific one clash on the same port, as without `SO_REUSEADDR`.
     pub fn bind(&mut self, socket: Socket) -> Result<SocketId, AddrInUse> {
         let taken = self.by_port.entry(socket.bound).or_default();
-        let sockets = &self.sockets;
+        let all = &self.all;
         if let Some(&other) = taken.iter().find(|&&other| {
-            let theirs = sockets[other].addr;
+            let theirs = all[other].addr;
             theirs.is_none() || socket.addr.is_none() || theirs == socket.addr
         }) {
             return Err(AddrInUse(other));
         }
         let bound = socket.bound;
-        let id = self.sockets.push(socket);
+        let id = self.all.push(socket);
         self.by_port.entry(bound).or_default().push(id);
         Ok(id)
+    }
+
+    /// Adds the socket of a connection that came by a listener; nobody else finds it.
+    pub(super) fn add(&mut self, socket: Socket) -> SocketId {
+        self.all.push(socket)
+    }
+
+    /// Gives the port of a client back, whose connection is over.
+    pub(super) fn unbind(&mut self, id: SocketId) {
+        if let Some(bound) = self.by_port.get_mut(&self.all[id].bound) {
+            bound.retain(|&other| other != id);
+        }
+    }
+
+    /// The socket that listens for connections to an address and port.
+    pub(super) fn find_listener(&self, (addr, port): (Ipv4Addr, u16)) -> Option<SocketId> {
+        let found = self.find(Bound::Tcp { port }, addr)?;
+        (self.all[found].program != Program::Connects).then_some(found)
     }
 
     /// Closes the sockets of a port or echo identifier, so that nothing finds them any more.
@@ -77,24 +103,24 @@ impl Sockets {
     #[inline]
     pub fn find(&self, bound: Bound, dst: Ipv4Addr) -> Option<SocketId> {
         let candidates = self.by_port.get(&bound)?;
-        let with = |addr| candidates.iter().copied().find(|&id| self.sockets[id].addr == addr);
+        let with = |addr| candidates.iter().copied().find(|&id| self.all[id].addr == addr);
         with(Some(dst)).or_else(|| with(None))
     }
 
     /// A socket by its id.
     #[inline]
     pub fn get(&self, id: SocketId) -> &Socket {
-        &self.sockets[id]
+        &self.all[id]
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: SocketId) -> &mut Socket {
-        &mut self.sockets[id]
+        &mut self.all[id]
     }
 
     /// All sockets in the order they were bound.
     pub fn iter(&self) -> impl Iterator<Item = (SocketId, &Socket)> {
-        self.sockets.iter()
+        self.all.iter()
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn receive<T: Tracer>(
         Program::Tunnel(_) => {
             return vxlan::receive(ctx, ns, devices, (dev, socket), header, skb);
         }
-        Program::Reads | Program::Answers(_) => {}
+        Program::Reads | Program::Answers(_) | Program::Connects => {}
     }
     stack_icmp::hear(ctx, ns, devices, dev, socket, Heard::Data, &skb);
     if let Program::Answers(_) = ns.sockets.get(socket).program {
@@ -95,7 +95,9 @@ pub fn send<T: Tracer>(
     let (protocol, sport, ports) = match (to, bound) {
         (To::Udp { port: dport, .. }, Bound::Udp { port }) => (Protocol::Udp, port, dport),
         // A raw socket's flow has type and code where the port would be.
-        (To::Echo { .. }, _) | (To::Udp { .. }, Bound::Ping { .. }) => (Protocol::Icmp, 0, 8 << 8),
+        (To::Echo { .. }, _) | (To::Udp { .. }, Bound::Ping { .. } | Bound::Tcp { .. }) => {
+            (Protocol::Icmp, 0, 8 << 8)
+        }
     };
     let flow = Flow {
         protocol: protocol.to_u8(),
@@ -132,7 +134,8 @@ pub fn send<T: Tracer>(
             header.emit(&mut frame, len);
             icmp::emit_echo(&mut frame, icmp::Echo::Request, (id, seq), payload);
         }
-        (To::Udp { .. }, Bound::Ping { .. }) | (To::Echo { .. }, Bound::Udp { .. }) => {
+        (To::Udp { .. }, Bound::Ping { .. } | Bound::Tcp { .. })
+        | (To::Echo { .. }, Bound::Udp { .. } | Bound::Tcp { .. }) => {
             unreachable!("World sends datagrams on UDP sockets and echoes on ping sockets")
         }
     }

@@ -6,7 +6,7 @@ use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
     Birth, Event, FdbAnswer, Heard, Heed, Learnt, LookupFor, NeighCause, Nud, Recorder,
-    RouteAnswer, SendError, Skipped, TunnelAnswer, TunnelLearnt,
+    RouteAnswer, SendError, Skipped, TcpSegment, TunnelAnswer, TunnelLearnt,
 };
 use crate::world::World;
 
@@ -360,12 +360,37 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
                         error.words()
                     )
                 }
+                Heard::Bytes(n) => format!("{owner} in {} reads {n} bytes", names.ns(ns)),
+                Heard::Closed => {
+                    format!("{owner} in {} reads the end: the other side closed", names.ns(ns))
+                }
+                Heard::Reset => format!("{owner} in {} is told of the reset", names.ns(ns)),
+                Heard::TimedOut => {
+                    format!("{owner} in {} is told that nobody answered (ETIMEDOUT)", names.ns(ns))
+                }
             };
             let kernel = match heard {
                 Heard::Data => "__skb_recv_datagram",
                 Heard::Error(_) => "icmp_socket_deliver",
+                Heard::Bytes(_) | Heard::Closed => "tcp_recvmsg",
+                Heard::Reset => "tcp_reset",
+                Heard::TimedOut => "tcp_write_err",
             };
             (text, kernel, None)
+        }
+        Event::TcpState { ns, socket, from, to } => {
+            let owner = &world.netns[ns].sockets.get(socket).owner;
+            let text = format!("the connection of {owner}: {} → {}", from.name(), to.name());
+            (text, "tcp_set_state", None)
+        }
+        Event::TcpReceive { ns, socket, state } => {
+            let owner = &world.netns[ns].sockets.get(socket).owner;
+            (format!("the connection of {owner}, in state {}", state.name()), "tcp_v4_rcv", None)
+        }
+        Event::TcpErrorNoted { ns, socket, error } => {
+            let owner = &world.netns[ns].sockets.get(socket).owner;
+            let text = format!("{}: the connection of {owner} goes on trying", error.words());
+            (text, "tcp_v4_err", None)
         }
         Event::ArpNoted { ns, .. } => (
             format!("{} is not asked and does not know the sender: nothing changes", names.ns(ns)),
@@ -425,6 +450,24 @@ fn birth_reason(birth: Birth) -> Option<Reason> {
         }
         Birth::IcmpError(_) => ("who sent a packet that fails is told so", "icmp_send"),
         Birth::Reset => ("a rule refuses the segment with a reset", "nf_send_reset"),
+        Birth::Tcp { again: true, segment: TcpSegment::SynAck, .. } => {
+            ("the handshake was not finished in time: the answer goes again", "reqsk_timer_handler")
+        }
+        Birth::Tcp { again: true, .. } => (
+            "nobody acknowledged it in time, or something is lost: it goes again",
+            "tcp_retransmit_skb",
+        ),
+        Birth::Tcp { segment, again: false, .. } => match segment {
+            TcpSegment::Syn => ("a program asks for a connection", "tcp_connect"),
+            TcpSegment::SynAck => (
+                "something listens on that port: the SYN is answered with one",
+                "tcp_v4_send_synack",
+            ),
+            TcpSegment::Ack => ("what arrived is acknowledged", "tcp_send_ack"),
+            TcpSegment::Data => ("the windows of both sides allow it", "tcp_write_xmit"),
+            TcpSegment::Fin => ("the program has closed its socket", "tcp_send_fin"),
+            TcpSegment::Reset => ("no connection here can use the segment", "tcp_v4_send_reset"),
+        },
         Birth::Sent | Birth::Injected | Birth::Answer | Birth::Clone => return None,
     };
     Some((text.into(), kernel, None))
@@ -461,6 +504,10 @@ fn send_failed(
                 "the way of {host} to {dst} is a black hole, or its addresses do not go together: EINVAL"
             ),
             "ip_route_output_key_hash",
+        ),
+        SendError::AddrNotAvailable => (
+            format!("{host} has a connection between the same ends: EADDRNOTAVAIL"),
+            "__inet_check_established",
         ),
         SendError::DeviceDown => ("the device is down: ENETDOWN".into(), "packet_sendmsg"),
         SendError::FrameTooShort => {

@@ -2,7 +2,7 @@
 
 use super::words::{Message, Names, a, message};
 use super::{Leg, LegKind, Move, MoveKind, Outcome, Step};
-use crate::trace::{Birth, Event, FdbAnswer, Heard, Recorder};
+use crate::trace::{Birth, Event, FdbAnswer, Heard, Recorder, Role, TcpState};
 use crate::wire::{eth, icmp};
 use crate::world::World;
 
@@ -17,8 +17,12 @@ pub(super) fn label_leg(_: &World, trace: &Recorder, leg: &mut Leg) {
         Some(Birth::ArpRequest) => LegKind::ArpRequest,
         Some(Birth::ArpReply) => LegKind::ArpReply,
         Some(Birth::EchoReply | Birth::Answer | Birth::Reset) => LegKind::Reply,
+        Some(Birth::Tcp { by: Role::Server, .. }) => LegKind::Reply,
         Some(Birth::IcmpError(_)) => LegKind::IcmpError,
-        Some(Birth::Sent | Birth::Injected | Birth::Clone) | None => LegKind::Request,
+        Some(
+            Birth::Sent | Birth::Injected | Birth::Clone | Birth::Tcp { by: Role::Client, .. },
+        )
+        | None => LegKind::Request,
     };
     let frame = of_packet().find_map(|e| match e.event {
         Event::Tap { frame, .. } | Event::NeighWait { frame, .. } => Some(frame),
@@ -103,6 +107,16 @@ impl Teller<'_> {
                 format!("The {kind} that waited can leave"),
                 format!(
                     "Now {ns} knows the next hop's hardware address, {mac}, and writes it into the frame."
+                ),
+            );
+        }
+        let again = |e| matches!(e, Event::Born { birth: Birth::Tcp { again: true, .. }, .. });
+        if self.main_events(main).any(again) {
+            return (
+                format!("{ns} sends the {kind} again"),
+                format!(
+                    "No acknowledgement came in time, or later ones say that it is lost. {}; it leaves by {dev}.",
+                    message.summary()
                 ),
             );
         }
@@ -319,6 +333,30 @@ impl Teller<'_> {
         }
     }
 
+    /// What a segment means for its connection.
+    fn connection_goes_on(&self, main: Move, ns: &str) -> String {
+        let state = self.main_events(main).find_map(|e| match e {
+            Event::TcpState { to, .. } => Some(to),
+            _ => None,
+        });
+        match state {
+            Some(TcpState::SynRecv) => format!("Something in {ns} listens on that port."),
+            Some(TcpState::Established) => {
+                format!("For {ns} the handshake is done: the connection is established.")
+            }
+            Some(TcpState::CloseWait | TcpState::Closing) => {
+                format!("{ns} knows now that the other side sends no more.")
+            }
+            Some(TcpState::FinWait2) => format!("{ns} knows now that its end is known."),
+            Some(TcpState::TimeWait | TcpState::Close) => {
+                format!("For {ns} the connection is over.")
+            }
+            Some(TcpState::SynSent | TcpState::FinWait1 | TcpState::LastAck) | None => {
+                format!("It belongs to a connection of {ns}.")
+            }
+        }
+    }
+
     fn delivered(&self, main: Move, ns: &str) -> String {
         let heard = self.main_events(main).find_map(|e| match e {
             Event::SocketReceive { ns, socket, heard } => {
@@ -329,6 +367,17 @@ impl Teller<'_> {
         match (heard, message(self.trace.bytes(main.frame))) {
             (Some((owner, Heard::Data)), _) => format!("It is for {ns}: {owner} reads it."),
             (Some((owner, Heard::Error(error))), _) => format!("{owner} hears: {}.", error.words()),
+            (Some((owner, Heard::Bytes(n))), _) => {
+                format!("It is for {ns}: {owner} reads {n} bytes.")
+            }
+            (Some((owner, Heard::Closed)), _) => {
+                format!("{owner} reads the end of it: the other side closed.")
+            }
+            (Some((owner, Heard::Reset)), _) => {
+                format!("{owner} hears that the connection is refused or broken.")
+            }
+            (Some((owner, Heard::TimedOut)), _) => format!("{owner} hears that nobody answered."),
+            (None, Message::Tcp { .. }) => self.connection_goes_on(main, ns),
             (None, Message::Arp(arp)) if self.leg.kind == LegKind::ArpReply => {
                 format!("Now {ns} knows: {} is at {}.", arp.sender_ip, arp.sender_mac)
             }

@@ -171,6 +171,18 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::SocketReceive { ns: n, socket, heard } => {
             write!(line, "{} {} reads {heard:?}", ns(n), world.netns[n].sockets.get(socket).owner)
         }
+        Event::TcpState { ns: n, socket, from, to } => {
+            let owner = &world.netns[n].sockets.get(socket).owner;
+            write!(line, "{} {owner} {} to {}", ns(n), from.name(), to.name())
+        }
+        Event::TcpReceive { ns: n, socket, state } => {
+            let owner = &world.netns[n].sockets.get(socket).owner;
+            write!(line, "{} connection of {owner}, {}", ns(n), state.name())
+        }
+        Event::TcpErrorNoted { ns: n, socket, error } => {
+            let owner = &world.netns[n].sockets.get(socket).owner;
+            write!(line, "{} {owner} notes {}", ns(n), error.name())
+        }
         Event::ArpNoted { dev: d, .. } => write!(line, "{} notes ARP", dev(d)),
         Event::ArpProxyDelay { dev: d, after, .. } => {
             write!(line, "{} answers as a proxy after {after}", dev(d))

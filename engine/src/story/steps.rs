@@ -4,6 +4,7 @@ use super::{Leg, Move, MoveKind, Outcome, Step, Story, because, caption};
 use crate::base::{DevId, FxIndexMap, Nanos, PacketId, sort_by_number};
 use crate::trace::{
     Birth, Direction, DropReason, Entry, Event, FrameId, LookupFor, NeighCause, Nud, Recorder,
+    TcpState,
 };
 use crate::world::World;
 
@@ -324,7 +325,9 @@ impl Telling<'_> {
                 step.moves.first().is_some_and(|m| is_answered(&self.trace.entries, m.packet));
             step.outcome = outcome_of(&self.trace.entries, step).or_else(|| {
                 let arrived = |&i: &usize| ends_at_stack(self.trace.entries[i]);
-                (answered && step.events.iter().any(arrived)).then_some(Outcome::Delivered)
+                let connected = |&i: &usize| is_of_connection(self.trace.entries[i].event);
+                (answered && step.events.iter().any(arrived) || step.events.iter().any(connected))
+                    .then_some(Outcome::Delivered)
             });
         }
         self.story
@@ -337,6 +340,15 @@ fn is_answered(entries: &[Entry], packet: PacketId) -> bool {
         matches!(e.event, Event::Born { parent: Some(parent), birth } if parent == packet
             && matches!(birth, Birth::ArpReply | Birth::EchoReply | Birth::Answer))
     })
+}
+
+/// Whether a connection takes the packet in.
+fn is_of_connection(event: Event) -> bool {
+    matches!(
+        event,
+        Event::TcpReceive { .. }
+            | Event::TcpState { from: TcpState::Close, to: TcpState::SynRecv, .. }
+    )
 }
 
 /// Whether the event says that the packet reached a stack that reads it.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use crate::base::{FxIndexMap, NsId, PacketId, SocketId};
-use crate::trace::{Birth, DropReason, Event, Heard, Recorder, SendError};
+use crate::trace::{Birth, DropReason, Event, Heard, Recorder, Role, SendError, TcpState};
 use crate::wire::{eth, icmp::Error, ipv4};
 use crate::world::World;
 
@@ -60,7 +60,14 @@ pub fn verdict_of(
 ) -> Told {
     let mut exchange = Exchange::default();
     for entry in &trace.entries[range] {
-        let Some(packet) = entry.packet else { continue };
+        let Some(packet) = entry.packet else {
+            if let Event::SocketReceive { ns, socket, heard } = entry.event
+                && (ns, socket) == sender
+            {
+                exchange.heard = exchange.heard.or(Some((heard, None)));
+            }
+            continue;
+        };
         match entry.event {
             Event::Born { parent, birth } => exchange.born(packet, parent, birth),
             Event::Tap { frame, .. } => {
@@ -79,6 +86,9 @@ pub fn verdict_of(
                 if exchange.part_of(packet) == Some(Part::Request) =>
             {
                 exchange.failed = Some((error, dst));
+            }
+            Event::TcpState { ns, socket, to: TcpState::Established, .. } => {
+                exchange.established |= (ns, socket) == sender;
             }
             Event::NotModelled { .. } => {
                 exchange.unmodelled = true;
@@ -109,6 +119,8 @@ struct Exchange<'a> {
     frames: FxIndexMap<PacketId, &'a [u8]>,
     arrived: Option<(NsId, Option<Ipv4Addr>)>,
     read: bool,
+    /// The sender's connection was open at some time.
+    established: bool,
     heard: Option<(Heard, Option<Ipv4Addr>)>,
     failed: Option<(SendError, Ipv4Addr)>,
     unmodelled: bool,
@@ -124,9 +136,12 @@ impl Exchange<'_> {
                 self.copies.insert(packet, ());
                 parent.and_then(|p| self.part_of(p))
             }
-            Birth::EchoReply | Birth::Answer | Birth::IcmpError(_) | Birth::Reset => {
-                Some(Part::Reply)
-            }
+            Birth::Tcp { by: Role::Client, .. } => Some(Part::Request),
+            Birth::EchoReply
+            | Birth::Answer
+            | Birth::IcmpError(_)
+            | Birth::Reset
+            | Birth::Tcp { by: Role::Server, .. } => Some(Part::Reply),
             Birth::ArpRequest | Birth::ArpReply => None,
         };
         if let Some(part) = part {
@@ -152,6 +167,23 @@ impl Exchange<'_> {
             source.map_or_else(|| "a host".to_owned(), |ip| ip.to_string())
         };
         let (verdict, because) = match (&self.heard, &self.failed) {
+            (Some((Heard::Bytes(_), source)), _) => {
+                (Verdict::Delivered, format!("{} answered", speaker(*source)))
+            }
+            (Some((Heard::Closed, source)), _) => {
+                (Verdict::Delivered, format!("{} closed without an answer", speaker(*source)))
+            }
+            (Some((Heard::Reset, source)), _) if self.established => (
+                Verdict::Rejected,
+                format!("{} broke the connection with a reset", speaker(*source)),
+            ),
+            (Some((Heard::Reset, source)), _) => (
+                Verdict::Refused,
+                format!("{} answers the SYN with a reset: nothing listens there", speaker(*source)),
+            ),
+            (Some((Heard::TimedOut, _)), _) => {
+                (Verdict::Timeout, "nobody answered, however often it was sent (ETIMEDOUT)".into())
+            }
             (Some((Heard::Data, source)), _) => {
                 (Verdict::Delivered, format!("{} answered", speaker(*source)))
             }
@@ -254,6 +286,10 @@ fn not_sent(error: SendError, dst: Ipv4Addr) -> (Verdict, String) {
         SendError::Invalid => {
             (Verdict::Dropped, format!("the sender's route to {dst} is a black hole (EINVAL)"))
         }
+        SendError::AddrNotAvailable => (
+            Verdict::Dropped,
+            format!("there is a connection between the same ends to {dst} (EADDRNOTAVAIL)"),
+        ),
         SendError::DeviceDown => (Verdict::Dropped, "the sending device is down (ENETDOWN)".into()),
         SendError::FrameTooShort => {
             (Verdict::Dropped, "the frame has no whole Ethernet header".into())

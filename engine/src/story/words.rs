@@ -6,7 +6,7 @@ use crate::base::{DevId, NsId, RouteId};
 use crate::wire::arp::{Arp, Operation};
 use crate::wire::eth::{self, EtherType};
 use crate::wire::icmp::Message as Icmp;
-use crate::wire::{ipv4, udp};
+use crate::wire::{ipv4, tcp, udp};
 use crate::world::World;
 
 /// A frame's message.
@@ -15,6 +15,7 @@ pub enum Message<'a> {
     Arp(Arp),
     Udp { src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16), payload_len: usize },
     Icmp { src: Ipv4Addr, dst: Ipv4Addr, message: Icmp<'a> },
+    Tcp { src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16), flags: tcp::Flags, payload_len: usize },
     OtherIp { src: Ipv4Addr, dst: Ipv4Addr, protocol: u8 },
     Other(EtherType),
     Unreadable,
@@ -47,6 +48,15 @@ fn ip_message(packet: &[u8]) -> Option<Message<'_>> {
             }
         }
         ipv4::Protocol::Icmp => Message::Icmp { src, dst, message: Icmp::parse(segment).ok()? },
+        ipv4::Protocol::Tcp if !header.is_fragment() => {
+            let segment = tcp::Segment::read(segment).ok()?;
+            Message::Tcp {
+                src: (src, segment.src_port),
+                dst: (dst, segment.dst_port),
+                flags: segment.header.flags,
+                payload_len: segment.payload.len(),
+            }
+        }
         other => Message::OtherIp { src, dst, protocol: other.to_u8() },
     })
 }
@@ -58,6 +68,7 @@ impl Message<'_> {
             Self::Arp(Arp { operation: Operation::Request, .. }) => "ARP request".into(),
             Self::Arp(Arp { operation: Operation::Reply, .. }) => "ARP reply".into(),
             Self::Udp { .. } => "UDP datagram".into(),
+            Self::Tcp { flags, payload_len, .. } => segment_kind(*flags, *payload_len),
             Self::Icmp { message: Icmp::EchoRequest { .. }, .. } => "echo request".into(),
             Self::Icmp { message: Icmp::EchoReply { .. }, .. } => "echo reply".into(),
             Self::Icmp { message: Icmp::Error { error, .. }, .. } => {
@@ -84,6 +95,9 @@ impl Message<'_> {
                 format!("ARP {sender_ip} is at {sender_mac}")
             }
             Self::Udp { src, dst, .. } => format!("UDP {}:{} → {}:{}", src.0, src.1, dst.0, dst.1),
+            Self::Tcp { src, dst, .. } => {
+                format!("{} {}:{} → {}:{}", self.kind(), src.0, src.1, dst.0, dst.1)
+            }
             Self::Icmp { src, dst, .. } => format!("{} {src} → {dst}", self.kind()),
             Self::OtherIp { src, dst, .. } => format!("{} {src} → {dst}", self.kind()),
             Self::Other(_) | Self::Unreadable => self.kind(),
@@ -100,10 +114,29 @@ impl Message<'_> {
                 format!("I have {sender_ip}")
             }
             Self::Udp { dst, .. } => format!("UDP → {}:{}", dst.0, dst.1),
+            Self::Tcp { flags, payload_len: 0, .. } => flags.to_string(),
+            Self::Tcp { flags, payload_len, .. } if flags.has(tcp::Flags::FIN) => {
+                format!("{payload_len} bytes, FIN")
+            }
+            Self::Tcp { payload_len, .. } => format!("{payload_len} bytes"),
             Self::Icmp { message: Icmp::Error { error, .. }, .. } => error.words().into(),
             Self::Icmp { dst, .. } => format!("{} → {dst}", self.kind()),
             Self::OtherIp { .. } | Self::Other(_) | Self::Unreadable => self.kind(),
         }
+    }
+}
+
+/// `TCP SYN`, `TCP segment with 18 bytes`; the acknowledgement that nearly all carry is named where there is no more.
+fn segment_kind(flags: tcp::Flags, payload_len: usize) -> String {
+    use tcp::Flags;
+    let named = Flags(flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0));
+    let both = Flags::SYN.with(Flags::ACK);
+    match (named, payload_len) {
+        (_, 0) if flags.has(both) => format!("TCP {both}"),
+        (Flags(0), 0) => "TCP ACK".into(),
+        (Flags(0), n) => format!("TCP segment with {n} bytes"),
+        (named, 0) => format!("TCP {named}"),
+        (named, n) => format!("TCP {named} with {n} bytes"),
     }
 }
 

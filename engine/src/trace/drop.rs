@@ -55,6 +55,26 @@ pub enum DropReason {
     IpNoProto,
     /// Nothing understands the frame's type (`__netif_receive_skb_core`).
     UnhandledProto,
+    /// The TCP checksum is wrong (`tcp_v4_rcv`).
+    TcpCsum,
+    /// A TCP segment in a frame that is not for this station alone (`tcp_v4_rcv`).
+    TcpNotForOne,
+    /// Flags that make no sense in the connection's state (`tcp_rcv_state_process`).
+    TcpFlags,
+    /// A reset that ends nothing, or ended a request (`tcp_validate_incoming`, `tcp_check_req`).
+    TcpReset,
+    /// Outside of the window (`tcp_validate_incoming`).
+    TcpInvalidSequence,
+    /// A SYN within a connection (`tcp_validate_incoming`).
+    TcpInvalidSyn,
+    /// It acknowledges another SYN than the one sent (`tcp_rcv_synsent_state_process`).
+    TcpInvalidAck,
+    /// It acknowledges what was never sent (`tcp_ack`).
+    TcpAckUnsentData,
+    /// Data for a program that has closed (`tcp_rcv_state_process`).
+    TcpAbortOnData,
+    /// The connection is over (`tcp_rcv_state_process`).
+    TcpClose,
     /// The UDP checksum is wrong (`__udp4_lib_rcv`).
     UdpCsum,
     /// No socket listens there (`__udp4_lib_rcv`, `ping_rcv`).
@@ -117,6 +137,16 @@ impl DropReason {
             Self::NatFailed => "SKB_DROP_REASON_NETFILTER_DROP (nat)",
             Self::IpNoProto => "SKB_DROP_REASON_IP_NOPROTO",
             Self::UnhandledProto => "SKB_DROP_REASON_UNHANDLED_PROTO",
+            Self::TcpCsum => "SKB_DROP_REASON_TCP_CSUM",
+            Self::TcpNotForOne => "SKB_DROP_REASON_NOT_SPECIFIED (tcp_v4_rcv)",
+            Self::TcpFlags => "SKB_DROP_REASON_TCP_FLAGS",
+            Self::TcpReset => "SKB_DROP_REASON_TCP_RESET",
+            Self::TcpInvalidSequence => "SKB_DROP_REASON_TCP_INVALID_SEQUENCE",
+            Self::TcpInvalidSyn => "SKB_DROP_REASON_TCP_INVALID_SYN",
+            Self::TcpInvalidAck => "SKB_DROP_REASON_TCP_INVALID_ACK_SEQUENCE",
+            Self::TcpAckUnsentData => "SKB_DROP_REASON_TCP_ACK_UNSENT_DATA",
+            Self::TcpAbortOnData => "SKB_DROP_REASON_TCP_ABORT_ON_DATA",
+            Self::TcpClose => "SKB_DROP_REASON_TCP_CLOSE",
             Self::UdpCsum => "SKB_DROP_REASON_UDP_CSUM",
             Self::NoSocket => "SKB_DROP_REASON_NO_SOCKET",
             Self::VxlanInvalidHdr => "SKB_DROP_REASON_VXLAN_INVALID_HDR",
@@ -164,6 +194,16 @@ impl DropReason {
             Self::NatFailed => "it cannot be translated as its connection says",
             Self::IpNoProto => "nothing here speaks its IP protocol",
             Self::UnhandledProto => "nothing here understands its protocol",
+            Self::TcpCsum => "its TCP checksum is wrong",
+            Self::TcpNotForOne => "a connection takes nothing that is sent to everybody",
+            Self::TcpFlags => "its flags make no sense here",
+            Self::TcpReset => "a reset that ends no connection",
+            Self::TcpInvalidSequence => "it is outside of the connection's window",
+            Self::TcpInvalidSyn => "a SYN in the middle of a connection",
+            Self::TcpInvalidAck => "it acknowledges another SYN than the one that was sent",
+            Self::TcpAckUnsentData => "it acknowledges what was never sent",
+            Self::TcpAbortOnData => "data for a program that has closed its socket",
+            Self::TcpClose => "the connection is over",
             Self::UdpCsum => "its UDP checksum is wrong",
             Self::NoSocket => "nothing listens there",
             Self::VxlanInvalidHdr => "it has no plain VXLAN header",

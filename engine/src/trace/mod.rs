@@ -89,6 +89,8 @@ pub enum Birth {
     IcmpError(icmp::Error),
     /// A rule refuses a TCP segment with a reset; the parent is the segment.
     Reset,
+    /// A connection's segment, or the reset that refuses one; the parent is the segment that called for it, if one did.
+    Tcp { segment: TcpSegment, again: bool, by: Role },
     /// A bridge sends its parent through one more port, or also up its own stack; a tunnel sends it to one more remote.
     Clone,
 }
@@ -245,6 +247,81 @@ pub enum NeighCause {
     ProbesExhausted,
 }
 
+/// Who sends a segment: who asked for the connection, or who was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    Client,
+    Server,
+}
+
+/// What a TCP segment is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TcpSegment {
+    Syn,
+    SynAck,
+    Ack,
+    Data,
+    /// The last of its direction, perhaps with data.
+    Fin,
+    Reset,
+}
+
+/// State of a connection (`TCP_*`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TcpState {
+    SynSent,
+    SynRecv,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    LastAck,
+    Closing,
+    TimeWait,
+    Close,
+}
+
+impl TcpState {
+    /// The kernel's name without its prefix.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SynSent => "SYN_SENT",
+            Self::SynRecv => "SYN_RECV",
+            Self::Established => "ESTABLISHED",
+            Self::FinWait1 => "FIN_WAIT1",
+            Self::FinWait2 => "FIN_WAIT2",
+            Self::CloseWait => "CLOSE_WAIT",
+            Self::LastAck => "LAST_ACK",
+            Self::Closing => "CLOSING",
+            Self::TimeWait => "TIME_WAIT",
+            Self::Close => "CLOSE",
+        }
+    }
+}
+
+/// The timers of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TcpTimer {
+    /// Sends again what is not acknowledged.
+    Retransmit,
+    DelayedAck,
+    /// Ends a connection that only waits for stray segments.
+    TimeWait,
+}
+
+impl TcpTimer {
+    pub const COUNT: usize = 3;
+
+    /// Its place among a connection's timers.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Retransmit => 0,
+            Self::DelayedAck => 1,
+            Self::TimeWait => 2,
+        }
+    }
+}
+
 /// What a program gets to hear.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
@@ -252,6 +329,14 @@ pub enum Heard {
     Data,
     /// An ICMP error about a packet it sent.
     Error(icmp::Error),
+    /// So many bytes of a connection.
+    Bytes(u32),
+    /// The other side sends no more.
+    Closed,
+    /// The other side refused or broke the connection with a reset.
+    Reset,
+    /// The other side did not answer in all the time it was given (`ETIMEDOUT`).
+    TimedOut,
 }
 
 /// What a host makes of a redirect.
@@ -280,6 +365,8 @@ pub enum SendError {
     Access,
     /// `EMSGSIZE`: longer than the MTU; fragmentation is not modelled.
     MessageSize { mtu_bytes: u32 },
+    /// `EADDRNOTAVAIL`: a connection between the same ends exists.
+    AddrNotAvailable,
     /// `ENETDOWN`: the device of a raw frame is down.
     DeviceDown,
     /// `EINVAL`: a raw frame without a whole Ethernet header.
@@ -388,6 +475,12 @@ pub enum Event {
     LocalDeliver { ns: NsId, dev: DevId },
     /// A program reads what arrived (`udp_queue_rcv_skb`, `ping_rcv`).
     SocketReceive { ns: NsId, socket: SocketId, heard: Heard },
+    /// A connection changed its state (`tcp_set_state`).
+    TcpState { ns: NsId, socket: SocketId, from: TcpState, to: TcpState },
+    /// The segment belongs to a connection, which is in this state (`tcp_v4_rcv`).
+    TcpReceive { ns: NsId, socket: SocketId, state: TcpState },
+    /// An ICMP error about a connection that goes on trying (`tcp_v4_err`).
+    TcpErrorNoted { ns: NsId, socket: SocketId, error: icmp::Error },
     /// The stack read an ARP packet that neither asks for it nor speaks of a neighbour it knows.
     ArpNoted { ns: NsId, dev: DevId },
     /// The answer to a question for somebody behind this host waits, to give others the precedence (`pneigh_enqueue`).
@@ -427,7 +520,7 @@ pub enum NotModelled {
     Fragmentation,
     /// Pieces of a packet that must be put together (`ip_defrag`).
     Reassembly,
-    /// A protocol without an endpoint here, for example TCP.
+    /// A protocol without an endpoint here, for example SCTP.
     Protocol(u8),
     /// A protocol with a connection tracker of its own: SCTP, GRE, UDP-Lite.
     Tracking(u8),
@@ -437,16 +530,19 @@ pub enum NotModelled {
     IpOptions,
     /// Frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports.
     LinkLocalGroup,
+    /// A connection that both sides open at once (`tcp_rcv_synsent_state_process`).
+    TcpSimultaneousOpen,
+    /// A SYN that asks for explicit congestion notification.
+    TcpEcn,
 }
 
 impl NotModelled {
-    /// What Linux would do: `TCP endpoints`.
+    /// What Linux would do: `IPv6`.
     pub fn words(self) -> String {
         match self {
             Self::PathMtu => "Linux would remember the smaller MTU of this path".into(),
             Self::Fragmentation => "the packet is longer than the MTU of the next link".into(),
             Self::Reassembly => "a fragment must be put together with its other pieces".into(),
-            Self::Protocol(6) => "TCP endpoints".into(),
             Self::Protocol(other) => format!("an endpoint for IP protocol {other}"),
             Self::Tracking(protocol) => {
                 format!("connections of IP protocol {protocol}, which Linux tracks in its own way")
@@ -456,6 +552,8 @@ impl NotModelled {
             Self::LinkLocalGroup => {
                 "frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports".into()
             }
+            Self::TcpSimultaneousOpen => "a connection that both sides open at once".into(),
+            Self::TcpEcn => "explicit congestion notification".into(),
         }
     }
 }
@@ -489,6 +587,10 @@ pub enum Next {
     NeighTimer { at: Nanos, dev: DevId, ip: Ipv4Addr, generation: u32 },
     /// A question for somebody behind this host is to be answered at this time.
     ProxyArp { at: Nanos, dev: DevId, skb: Skb },
+    /// Call a connection back at this time.
+    TcpTimer { at: Nanos, ns: NsId, socket: SocketId, timer: TcpTimer, generation: u32 },
+    /// A connection's program has something to do.
+    Wake { ns: NsId, socket: SocketId },
     /// A program answers a datagram.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

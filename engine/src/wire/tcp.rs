@@ -9,8 +9,6 @@ use super::{Malformed, checksum, ipv4::Protocol};
 pub const LEN: usize = 20;
 /// Most bytes of options.
 pub const MAX_OPTIONS_LEN: usize = 40;
-/// Bytes of the options of every segment once timestamps are agreed on: padding and the timestamps.
-pub const TIMESTAMPS_LEN: usize = 12;
 /// Most ranges a segment reports as received out of order; with timestamps there is room for three.
 pub const MAX_SACKS: usize = 4;
 

@@ -5,6 +5,7 @@
 mod build;
 mod queue;
 
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 pub use build::{ConfigError, Hop, LinkEnd, NewRoute, PROXY_DELAY};
@@ -13,7 +14,7 @@ use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
-use crate::stack::{self, Netns, arp, br_netfilter, neigh, udp, vxlan};
+use crate::stack::{self, Netns, arp, br_netfilter, neigh, tcp, udp, vxlan};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
 use queue::{Due, Queue};
 
@@ -33,7 +34,14 @@ pub struct World {
     events_left: u64,
     /// `fib_multipath_hash_seed` of a namespace that sets none: one for the whole machine.
     multipath_seed: u32,
+    /// Programs that have something to do, in the order they were woken.
+    runnable: VecDeque<(NsId, SocketId)>,
 }
+
+/// How long a program needs to wake up and act, in virtual time.
+const PROGRAM_TIME: Nanos = Nanos::from_micros(20);
+/// A connection's timer that is due so soon is part of the exchange that goes on, and not something to be waited for.
+const SOON: Nanos = Nanos::from_millis(100);
 
 /// Why a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +68,7 @@ impl World {
             out: Vec::new(),
             events_left: limits::EVENTS,
             multipath_seed: Rng::new(seed).below(u32::MAX) + 1,
+            runnable: VecDeque::new(),
         }
     }
 
@@ -170,12 +179,25 @@ impl World {
         Ok(())
     }
 
-    /// Runs until no frame is in flight and no timer is due before `now + wait`, then moves the clock there.
+    /// A client connects from `socket`, sends, reads until the other side closes, and closes.
+    pub fn connect<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        (ns, socket): (NsId, SocketId),
+        dst: (Ipv4Addr, u16),
+        send: &[u8],
+    ) -> Result<(), SendError> {
+        self.send(trace, ns, |ctx, netns, devices| {
+            tcp::connect(ctx, netns, devices, socket, dst, send)
+        })
+    }
+
+    /// Runs until no frame is in flight, no program has anything to do, and no timer is due before `now + wait`, then
+    /// moves the clock there. A connection's timer that is due within 100 ms (a delayed acknowledgement, a probe) is waited
+    /// for in any case.
     pub fn run_until_quiet<T: Tracer>(&mut self, trace: &mut T, wait: Nanos) -> Stopped {
         let deadline = self.now + wait;
-        while let Some((at, due)) =
-            self.queue.pop_if(|at, in_flight| in_flight > 0 || at <= deadline)
-        {
+        while let Some((at, due)) = self.next_due(|at, busy| busy || at <= deadline) {
             if self.events_left == 0 {
                 return Stopped::EventBudget;
             }
@@ -189,11 +211,35 @@ impl World {
 
     /// Runs what is due up to and including `until`, for looking at the world as it was then.
     pub fn run_until<T: Tracer>(&mut self, trace: &mut T, until: Nanos) {
-        while let Some((at, due)) = self.queue.pop_if(|at, _| at <= until) {
+        while let Some((at, due)) = self.next_due(|at, _| at <= until) {
             self.now = at;
             self.handle(trace, due);
         }
         self.now = self.now.max(until);
+    }
+
+    /// What happens next, if `take` says so of its time and of whether anything is under way. Programs act when no frame
+    /// is in flight: they wake up later than the kernel's work on one burst of frames takes.
+    #[inline]
+    fn next_due(&mut self, take: impl Fn(Nanos, bool) -> bool) -> Option<(Nanos, Due)> {
+        loop {
+            let waiting = self.runnable.front().copied();
+            if let Some((ns, socket)) = waiting.filter(|_| !self.queue.has_frames()) {
+                let at = self.now + PROGRAM_TIME;
+                if self.queue.next_at().is_none_or(|due| due > at) {
+                    return take(at, true).then(|| {
+                        self.runnable.pop_front();
+                        (at, Due::Program { ns, socket })
+                    });
+                }
+            }
+            let (at, due) = self.queue.pop_if(|at, busy| take(at, busy || waiting.is_some()))?;
+            match due {
+                Due::TcpTimer { ns, socket, timer, generation, .. }
+                    if !tcp::is_due(&self.netns[ns], socket, timer, generation) => {}
+                due => return Some((at.max(self.now), due)),
+            }
+        }
     }
 
     #[inline]
@@ -209,6 +255,14 @@ impl World {
             Due::NeighTimer { dev, ip, generation } => {
                 let ns = devices[dev].ns;
                 neigh::timer(&mut ctx, &mut netns[ns], devices, (dev, ip), generation);
+            }
+            Due::TcpTimer { ns, socket, timer, .. } => {
+                tcp::fire(&mut ctx, &mut netns[ns], devices, socket, timer);
+            }
+            Due::Program { ns, socket } => {
+                if tcp::run(&mut ctx, &mut netns[ns], devices, socket) {
+                    self.runnable.push_front((ns, socket));
+                }
             }
         }
         self.settle(trace);
@@ -273,6 +327,15 @@ impl World {
                 Next::BridgeBack(bridge, skb) => {
                     let (mut ctx, _, devices) = self.split(trace);
                     br_netfilter::back(&mut ctx, devices, bridge, skb);
+                }
+                Next::TcpTimer { at, ns, socket, timer, generation } => {
+                    let soon = at.since(self.now) < SOON;
+                    self.queue.push(at, Due::TcpTimer { ns, socket, timer, generation, soon });
+                }
+                Next::Wake { ns, socket } => {
+                    if !self.runnable.contains(&(ns, socket)) {
+                        self.runnable.push_back((ns, socket));
+                    }
                 }
                 Next::ProxyArp { at, dev, skb } => {
                     self.queue.push(at, Due::ProxyArp { dev, skb });

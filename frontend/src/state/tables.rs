@@ -99,6 +99,7 @@ fn list(world: &World, ns: NsId) -> Vec<Table> {
         let bound = match socket.bound {
             Bound::Udp { port } => format!("udp {port}"),
             Bound::Ping { id } => format!("icmp, id {id}"),
+            Bound::Tcp { port } => format!("tcp {port}"),
         };
         let addr = socket.addr.map_or_else(|| "any".into(), |a| a.to_string());
         vec![bound, addr, socket.owner.to_string(), socket.heard.to_string()]

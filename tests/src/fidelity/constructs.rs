@@ -34,6 +34,7 @@ const ROUTES: &str = "Addresses and routes";
 const IP: &str = "IP";
 const ICMP: &str = "ICMP";
 const UDP: &str = "UDP";
+const TCP: &str = "TCP";
 const CONNECTIONS: &str = "Connections and translation";
 
 /// Everything that is modelled and counted, part by part.
@@ -220,6 +221,18 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
     of(UDP, "empty datagram", |it| has(it, "UDP length", "8")),
     of(UDP, "no checksum", |it| has(it, "UDP checksum", "none")),
     of(UDP, "wrong checksum", |it| has(it, "UDP checksum", "wrong")),
+    of(TCP, "connection from a program", |it| {
+        it.actions.iter().any(|it| matches!(it, Action::Tcp { .. }))
+    }),
+    of(TCP, "handshake answered", |it| has(it, "TCP flags", "SYN+ACK")),
+    of(TCP, "data in several segments", |it| {
+        frame(it, |it| is(it, "TCP flags", "ACK") && value(it, "TCP payload") != Some(""))
+    }),
+    of(TCP, "end of a connection", |it| has(it, "TCP flags", "FIN+ACK")),
+    of(TCP, "reset that acknowledges", |it| has(it, "TCP flags", "RST+ACK")),
+    of(TCP, "reset in place of an acknowledgement", |it| has(it, "TCP flags", "RST")),
+    of(TCP, "ICMP error about a segment", |it| has_field(it, "quoted TCP flags")),
+    of(TCP, "wrong checksum", |it| has(it, "TCP checksum", "wrong")),
     of(CONNECTIONS, "connection tracking", |it| tracking(it, Conntrack::is_on)),
     of(CONNECTIONS, "translation of addresses", |it| tracking(it, Conntrack::nat_is_on)),
     of(CONNECTIONS, "connection that was there before", |it| {

@@ -1,0 +1,2 @@
+. ../../net.sh
+chain a b c d
