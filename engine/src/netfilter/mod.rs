@@ -114,8 +114,8 @@ pub trait Around {
     fn reverse_path_ok(&self, question: ReversePath) -> bool;
     /// The route of a packet of this host's own after a rule changed its addresses or its mark (`ip_route_me_harder`).
     fn reroute(&self, skb: &Skb) -> Option<Dst>;
-    /// The address MASQUERADE takes for a packet on its way to `dst` (`inet_select_addr` toward the next hop).
-    fn masquerade_addr(&self, dst: Dst) -> Option<Ipv4Addr>;
+    /// The address MASQUERADE takes for a packet that leaves by this device, toward its next hop (`inet_select_addr`).
+    fn masquerade_addr(&self, out_dev: DevId, next_hop: Ipv4Addr) -> Option<Ipv4Addr>;
     /// The first address of a device, which REDIRECT sends to (`nf_nat_redirect_ipv4`).
     fn first_addr(&self, dev: DevId) -> Option<Ipv4Addr>;
     /// The smaller MTU in bytes of a packet's route and of the route back to its sender (`tcpmss_reverse_mtu`).

@@ -8,8 +8,7 @@
 //!
 //! A packet that goes up to this host afterwards does not meet PREROUTING again. Not here: ARP and IPv6 rules, VLANs.
 
-use super::fib::Flow;
-use super::route::{Refusal, Routing};
+use super::route::Refusal;
 use super::{Netns, hooks, ip, neigh};
 use crate::base::{DevId, Hook, Mac};
 use crate::link::{Devices, Port, bridge};
@@ -65,25 +64,17 @@ fn translated<T: Tracer>(
     mut skb: Skb,
 ) {
     let bridge = port.bridge;
-    let dst = match ip::route_received(ctx, ns, devices, bridge, header, &skb) {
-        Ok(dst) => dst,
-        // Bridging a translated packet needs no ip_forward.
-        Err(refusal) => {
-            let routing = Routing { ns, devices, now: ctx.now };
-            let forwards = routing.forwards(bridge);
-            let flow = Flow { tos: header.tos, ..Flow::to(header.dst, ns.lo) };
-            let unroutable = matches!(refusal, Refusal::Unroutable(_)) && !forwards;
-            match routing.output(&flow, None) {
-                Ok(route) if unroutable && route.dst.dev == bridge => route.dst,
-                Ok(_) | Err(_) => return ctx.drop(dev, skb, refusal.reason(forwards)),
-            }
-        }
+    // Without a way, or where forwarding is off, ip_route_input still gives a route, to ip_error: the packet goes up to
+    // end there.
+    skb.dst = match ip::route_received(ctx, ns, devices, bridge, header, &skb) {
+        Ok(dst) => Some(dst),
+        Err(Refusal::Unroutable(_)) => None,
+        Err(Refusal::Martian(reason)) => return ctx.drop(dev, skb, reason),
     };
-    skb.dst = Some(dst);
-    let same_bridge = dst.dev == bridge;
+    let same_bridge = skb.dst.is_some_and(|dst| dst.dev == bridge);
     ctx.event(skb.id, Event::BridgedDnat { bridge, dst: header.dst, same_bridge });
-    match dst.to {
-        DstKind::Unicast { next_hop } if same_bridge => {
+    match skb.dst.map(|dst| dst.to) {
+        Some(DstKind::Unicast { next_hop }) if same_bridge => {
             if let Some(mac) = ns.neigh.cached_header(bridge, next_hop) {
                 let src = eth::src(&skb.frame);
                 eth::set_addresses(&mut skb.frame, mac, src);
@@ -96,7 +87,7 @@ fn translated<T: Tracer>(
             eth::set_addresses(&mut skb.frame, Mac::ZERO, devices[bridge].mac);
             neigh::output(ctx, ns, devices, (bridge, next_hop), skb);
         }
-        DstKind::Local | DstKind::Broadcast | DstKind::Unicast { .. } => {
+        Some(DstKind::Local | DstKind::Broadcast | DstKind::Unicast { .. }) | None => {
             let src = eth::src(&skb.frame);
             eth::set_addresses(&mut skb.frame, devices[bridge].mac, src);
             skb.pkt_type = PacketType::Host;

@@ -10,7 +10,7 @@ use super::{Netns, reject};
 use crate::base::{DevId, Hook, Nanos, SocketId};
 use crate::link::{Devices, Scope};
 use crate::netfilter::{AddrType, Around, At, ReversePath, Verdict};
-use crate::skb::{Dst, DstKind, Skb};
+use crate::skb::{Dst, Skb};
 use crate::trace::{Ctx, Tracer};
 use crate::wire::ipv4::Header;
 
@@ -115,9 +115,8 @@ impl Around for Surroundings<'_> {
         self.routing().output(&flow, None).ok().map(|route| route.dst)
     }
 
-    fn masquerade_addr(&self, dst: Dst) -> Option<Ipv4Addr> {
-        let DstKind::Unicast { next_hop } = dst.to else { return None };
-        self.routing().select_addr(dst.dev, next_hop, Scope::Universe)
+    fn masquerade_addr(&self, out_dev: DevId, next_hop: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.routing().select_addr(out_dev, next_hop, Scope::Universe)
     }
 
     fn first_addr(&self, dev: DevId) -> Option<Ipv4Addr> {

@@ -14,8 +14,9 @@ use super::conntrack::{Conntrack, ICMP, TCP, UDP};
 use super::{Around, At};
 pub use crate::base::Side;
 use crate::base::{CtId, Dir, Hook, Status, Tuple};
-use crate::skb::{Ct, CtInfo, Skb};
+use crate::skb::{Ct, CtInfo, DstKind, Skb};
 use crate::trace::{Ctx, DropReason, Event, Tracer};
+use crate::wire::ipv4;
 
 /// What a rule lets a translation choose from (`struct nf_nat_range2`).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -106,7 +107,15 @@ pub fn masquerade<T: Tracer>(
     if entry.tuple(Dir::Original).src.is_unspecified() {
         return Ok(());
     }
-    let addr = skb.dst.and_then(|dst| around.masquerade_addr(dst)).ok_or(DropReason::NatFailed)?;
+    let next_hop = match skb.dst.map(|dst| dst.to) {
+        Some(DstKind::Unicast { next_hop }) => Some(next_hop),
+        // A bridged packet has no route of its own (bridge_parent_rtable).
+        Some(DstKind::Local | DstKind::Broadcast) | None => {
+            ipv4::Header::parse(skb.payload()).ok().map(|header| header.dst)
+        }
+    };
+    let addr = at.out_dev.zip(next_hop).and_then(|(out, hop)| around.masquerade_addr(out, hop));
+    let addr = addr.ok_or(DropReason::NatFailed)?;
     if !entry.status().has(Status::CONFIRMED) {
         entry.masquerade_dev = at.out_dev;
     }

@@ -1,0 +1,12 @@
+. ../../net.sh
+node node-1 1
+pod pod-1 node-1 1 veth0 2
+pod pod-2 node-1 1 veth1 3
+ip netns exec node-1 sysctl -qw net.bridge.bridge-nf-call-iptables=1
+ip netns exec node-1 iptables -t nat -A PREROUTING -d 10.96.0.10/32 -p udp --dport 53 -j DNAT --to-destination 10.244.1.2:5353
+ip netns exec node-1 iptables -t nat -A POSTROUTING -s 10.244.1.2/32 -d 10.244.1.2/32 -j MASQUERADE
+knows node-1 vbr0 10.244.1.2 02:00:0a:f4:01:02
+knows node-1 vbr0 10.244.1.3 02:00:0a:f4:01:03
+ip netns exec node-1 ping -q -c1 -w5 10.244.1.2 >/dev/null
+ip netns exec node-1 ping -q -c1 -w5 10.244.1.3 >/dev/null
+bridge -n node-1 link set dev veth0 hairpin on
