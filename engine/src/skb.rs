@@ -134,6 +134,8 @@ pub struct BridgeInfo {
     pub phys_in: DevId,
     /// The port it will leave by, known from the forwarding hook on (`physoutdev`).
     pub phys_out: Option<DevId>,
+    /// It went up to this host's IP, past PREROUTING, which it met on the bridge (`sabotage_in_done`).
+    pub went_up: bool,
     /// It was for another station when it came (`pkt_otherhost`).
     pub other_host: bool,
     /// The neighbour table works for the bridge on a packet whose destination changed; this was the source address of

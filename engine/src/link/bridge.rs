@@ -270,7 +270,7 @@ fn forward<T: Tracer>(
     skb: Skb,
 ) {
     match refusal(&devices[to], to, source, &skb) {
-        None => send(ctx, bridge, to, skb),
+        None => send(ctx, bridge, source, to, skb),
         Some(why) => {
             ctx.event(skb.id, Event::PortSkipped { bridge, port: to, why });
             ctx.drop(bridge, skb, DropReason::NoTxTarget);
@@ -307,15 +307,15 @@ fn flood<T: Tracer>(
             continue;
         }
         let copy = ctx.copy_of(skb);
-        send(ctx, bridge, to, copy);
+        send(ctx, bridge, source, to, copy);
         sent += 1;
     }
     sent
 }
 
 /// `__br_forward`: through this port, past the IP rules if they saw the packet come.
-fn send<T: Tracer>(ctx: &mut Ctx<'_, T>, bridge: DevId, to: DevId, skb: Skb) {
-    if skb.bridge.is_some() {
+fn send<T: Tracer>(ctx: &mut Ctx<'_, T>, bridge: DevId, source: Source, to: DevId, skb: Skb) {
+    if meets_rules(source, &skb) {
         return ctx.out.push(Next::BridgeForward(to, skb));
     }
     ctx.event(skb.id, Event::BridgeOut { bridge, port: to });
@@ -358,11 +358,17 @@ fn refusal(device: &Device, to: DevId, source: Source, skb: &Skb) -> Option<Skip
     }
     if !device.up {
         Some(Skipped::Down)
-    } else if skb.bridge.is_none() && skb.frame.len() > device.longest_frame() {
+    } else if !meets_rules(source, skb) && skb.frame.len() > device.longest_frame() {
         Some(Skipped::TooBig)
     } else {
         None
     }
+}
+
+/// Whether the IP rules saw the frame come by a port, and will see it leave. What this host routed does not, even if it came
+/// by a bridge (`br_nf_post_routing`).
+fn meets_rules(source: Source, skb: &Skb) -> bool {
+    matches!(source, Source::Port { .. }) && skb.bridge.is_some()
 }
 
 /// `br_pass_frame_up`: the bridge device itself receives the frame.

@@ -37,7 +37,13 @@ pub fn pre_routing<T: Tracer>(
         skb.pkt_type = PacketType::Host;
     }
     skb.socket = None;
-    skb.bridge = Some(BridgeInfo { phys_in: dev, phys_out: None, other_host, bridged_dnat: None });
+    skb.bridge = Some(BridgeInfo {
+        phys_in: dev,
+        phys_out: None,
+        went_up: false,
+        other_host,
+        bridged_dnat: None,
+    });
     let hook = Hook::PreRouting;
     ctx.event(skb.id, Event::BridgeCallsRules { bridge: port.bridge, port: dev, hook });
     let at = (hook, Some(port.bridge), None);

@@ -33,7 +33,9 @@ pub(super) fn receive<T: Tracer>(
 
     skb.iif = Some(dev);
     skb.socket = None; // skb_orphan: what arrives is nobody's yet
-    let passed_by_bridge = skb.bridge.take().is_some(); // ip_sabotage_in: br_netfilter was here already
+    // ip_sabotage_in: br_netfilter was here already. Rules may ask for its port all the same.
+    let passed_by_bridge =
+        skb.bridge.as_mut().is_some_and(|it| !std::mem::replace(&mut it.went_up, true));
     if ns.netfilter.is_none() || passed_by_bridge {
         return receive_finish(ctx, ns, devices, dev, &header, skb);
     }
