@@ -114,6 +114,20 @@ impl<'a> Words<'a> {
         word
     }
 
+    /// Whether a word is still to come.
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.all[self.next..].iter().any(|it| it.text == word)
+    }
+
+    /// Appends all words that are still to come, with spaces before them.
+    pub(super) fn rest(&mut self, mut text: String) -> String {
+        while let Some(word) = self.next() {
+            text.push(' ');
+            text.push_str(&word.text);
+        }
+        text
+    }
+
     /// The next word, which `expected` says what for.
     pub(super) fn expect(&mut self, expected: &str) -> Result<Word<'a>, RuleError> {
         self.next().ok_or_else(|| self.missing(expected))

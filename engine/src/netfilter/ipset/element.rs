@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Kind, Set};
+use super::{Dev, Kind, Set};
 use crate::base::Mac;
 use crate::netfilter::matches::{icmp_message, icmp_message_name};
 use crate::netfilter::print::{address, decimal};
@@ -102,6 +102,7 @@ impl Set {
     pub(super) fn parse(
         &mut self,
         text: &str,
+        wildcard: bool,
         set_number: impl Fn(&str) -> Option<u32>,
     ) -> Option<Parsed> {
         let mut parts = text.split(',');
@@ -136,7 +137,7 @@ impl Set {
                     // Rules cannot ask for a bridge port: `IPSET_FLAG_PHYSDEV` is never set for them.
                     return Some(Parsed::Written);
                 }
-                Key::ip(ip).cut(len).with_dev(self.dev(name)?)
+                Key::ip(ip).cut(len).with_dev(self.dev(name, wildcard)?)
             }
             Kind::HashMac => Key::mac(part()?.parse().ok()?),
             Kind::BitmapPort => Key::of_number(part()?.parse::<u16>().ok()?.into()),
@@ -145,13 +146,18 @@ impl Set {
         part().is_none().then_some(Parsed::Key(key))
     }
 
-    fn dev(&mut self, name: &str) -> Option<u32> {
-        let pattern = DevPattern::new(name)?;
-        let place = self.devs.iter().position(|it| *it == pattern).unwrap_or_else(|| {
-            self.devs.push(pattern);
+    fn dev(&mut self, name: &str, wildcard: bool) -> Option<u32> {
+        let dev = Dev { name: DevPattern::new(name)?, wildcard };
+        let place = self.devs.iter().position(|it| *it == dev).unwrap_or_else(|| {
+            self.devs.push(dev);
             self.devs.len() - 1
         });
         u32::try_from(place).ok()
+    }
+
+    /// The device of an element of `hash:net,iface`.
+    pub(super) fn dev_of(&self, key: Key) -> Option<&Dev> {
+        self.devs.get(key.number as usize).filter(|_| self.kind == Kind::HashNetIface)
     }
 
     /// Appends an element; `set_name` names the sets of a list.
@@ -182,7 +188,7 @@ impl Set {
             Kind::HashNetIface => {
                 print_net(text, key.ip, key.len);
                 text.push(',');
-                text.push_str(self.devs.get(key.number as usize).map_or("", DevPattern::as_str));
+                text.push_str(self.dev_of(key).map_or("", |dev| dev.name.as_str()));
             }
             Kind::HashMac => {
                 let bits = u64::from(key.ip) << 16 | u64::from(key.number);

@@ -35,9 +35,23 @@ struct Set {
     /// Prefix lengths of the networks in it, the longest first; the second of `hash:net,net` apart.
     prefixes: [Vec<u8>; 2],
     /// The devices of `hash:net,iface`, which a [`Key`] refers to by number.
-    devs: Vec<DevPattern>,
+    devs: Vec<Dev>,
     /// The elements of a set that no IPv4 packet matches, as they are written.
     other: Vec<Box<str>>,
+}
+
+/// A device in a set, or with `wildcard` all whose names begin so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Dev {
+    name: DevPattern,
+    wildcard: bool,
+}
+
+impl Dev {
+    fn matches(&self, dev: &str) -> bool {
+        let name = self.name.as_str();
+        if self.wildcard { dev.starts_with(name) } else { dev == name }
+    }
 }
 
 /// Which extensions the elements of a set have.

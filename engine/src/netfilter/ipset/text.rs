@@ -182,7 +182,8 @@ impl Sets {
                         .get_index(number as usize)
                         .map_or(String::new(), |(it, _)| it.to_string())
                 });
-                element.print(set.has, now, &mut text);
+                let wildcard = set.dev_of(*key).is_some_and(|dev| dev.wildcard);
+                element.print(set.has, wildcard, now, &mut text);
             }
             for it in &set.other {
                 for part in ["add ", name, " ", it, "\n"] {
@@ -216,18 +217,16 @@ fn add_to(
 ) -> Result<(), RuleError> {
     let word = words.expect(expected(set.kind))?;
     if set.has.inet6 {
-        let mut text = word.text.into_owned();
-        while let Some(word) = words.next() {
-            text.push(' ');
-            text.push_str(&word.text);
-        }
+        let text = words.rest(word.text.into_owned());
         set.other.push((text + &quoted(comment)).into());
         return Ok(());
     }
-    let key = match set.parse(&word.text, number_of) {
+    let wildcard = set.kind == Kind::HashNetIface && words.has("wildcard");
+    let key = match set.parse(&word.text, wildcard, number_of) {
         Some(Parsed::Key(key)) => key,
         Some(Parsed::Written) => {
-            set.other.push((word.text.into_owned() + &quoted(comment)).into());
+            let text = words.rest(word.text.into_owned());
+            set.other.push((text + &quoted(comment)).into());
             return Ok(());
         }
         None => return Err(words.wrong(&word, expected(set.kind))),
@@ -237,6 +236,7 @@ fn add_to(
     while let Some(option) = words.next() {
         match &*option.text {
             "nomatch" if set.kind.has_nets() => element.nomatch = true,
+            "wildcard" if wildcard => {}
             "timeout" | "packets" | "bytes" => {
                 let value = words.expect("expected a number")?;
                 let n = value.text.parse::<u64>();
@@ -268,7 +268,7 @@ fn add_to(
 }
 
 impl Element {
-    fn print(&self, has: Has, now: Nanos, text: &mut String) {
+    fn print(&self, has: Has, wildcard: bool, now: Nanos, text: &mut String) {
         if has.timeout {
             text.push_str(" timeout ");
             let left = self.expires.map_or(0, |end| end.since(now).0 / 1_000_000_000);
@@ -276,6 +276,9 @@ impl Element {
         }
         if self.nomatch {
             text.push_str(" nomatch");
+        }
+        if wildcard {
+            text.push_str(" wildcard");
         }
         if has.counters {
             text.push_str(" packets ");
