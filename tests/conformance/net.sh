@@ -145,3 +145,7 @@ toll() {
   knows r right 10.0.2.2 02:00:0a:00:02:02 permanent
   knows b left 10.0.2.1 02:00:0a:00:02:01 permanent
 }
+
+# rules NS: the rules of a namespace, as iptables-restore reads them from standard input;  sets NS: its sets, as ipset does
+rules() { ip netns exec "$1" iptables-restore; }
+sets() { ip netns exec "$1" ipset restore; }

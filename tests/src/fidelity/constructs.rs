@@ -4,6 +4,7 @@ use everyhop_engine::base::{Mac, Nanos};
 use everyhop_engine::link::bridge::FdbEntry;
 use everyhop_engine::link::vxlan::{OuterDf, OuterTos, OuterTtl};
 use everyhop_engine::link::{Bridge, Conf, Devconf, Device, DeviceKind, PortFlags, Vxlan};
+use everyhop_engine::netfilter::Netfilter;
 use everyhop_engine::netfilter::conntrack::{Conntrack, Settings};
 use everyhop_engine::stack::fib::{Route, RouteKind};
 use everyhop_engine::stack::multipath::Policy;
@@ -36,6 +37,8 @@ const ICMP: &str = "ICMP";
 const UDP: &str = "UDP";
 const TCP: &str = "TCP";
 const CONNECTIONS: &str = "Connections and translation";
+const RULES: &str = "Rules of iptables";
+const SETS: &str = "Sets";
 
 /// Everything that is modelled and counted, part by part.
 pub(super) const CONSTRUCTS: &[Construct] = &[
@@ -241,6 +244,71 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
     of(CONNECTIONS, "settings of connection tracking", |it| {
         tracking(it, |all| all.settings != Settings::default())
     }),
+    of(RULES, "table `raw`", |it| rules(it, "*raw\n")),
+    of(RULES, "table `mangle`", |it| rules(it, "*mangle\n")),
+    of(RULES, "table `nat`", |it| rules(it, "*nat\n")),
+    of(RULES, "table `filter`", |it| rules(it, "*filter\n")),
+    of(RULES, "table `security`", |it| rules(it, "*security\n")),
+    of(RULES, "chain of one's own, by `-j`", |it| rules(it, "- [0:0]")),
+    of(RULES, "`-g`", |it| rules(it, " -g ")),
+    of(RULES, "`-j RETURN`", |it| rules(it, "-j RETURN")),
+    of(RULES, "policy DROP", |it| rules(it, " DROP [")),
+    of(RULES, "`!`", |it| rules(it, " ! ")),
+    of(RULES, "`-i`, `-o`", |it| rules(it, " -i ") || rules(it, " -o ")),
+    of(RULES, "`-f`", |it| rules(it, " -f ")),
+    of(RULES, "`-m addrtype`", |it| rules(it, "-m addrtype ")),
+    of(RULES, "`-m comment`", |it| rules(it, "-m comment ")),
+    of(RULES, "`-m connmark`", |it| rules(it, "-m connmark ")),
+    of(RULES, "`-m conntrack`", |it| rules(it, "-m conntrack ")),
+    of(RULES, "`-m icmp`", |it| rules(it, "-m icmp ")),
+    of(RULES, "`-m iprange`", |it| rules(it, "-m iprange ")),
+    of(RULES, "`-m length`", |it| rules(it, "-m length ")),
+    of(RULES, "`-m limit`", |it| rules(it, "-m limit ")),
+    of(RULES, "`-m mark`", |it| rules(it, "-m mark ")),
+    of(RULES, "`-m multiport`", |it| rules(it, "-m multiport ")),
+    of(RULES, "`-m nfacct`", |it| rules(it, "-m nfacct ")),
+    of(RULES, "`-m owner`", |it| rules(it, "-m owner ")),
+    of(RULES, "`-m physdev`", |it| rules(it, "-m physdev ")),
+    of(RULES, "`-m recent`", |it| rules(it, "-m recent ")),
+    of(RULES, "`-m rpfilter`", |it| rules(it, "-m rpfilter ")),
+    of(RULES, "`-m sctp`", |it| rules(it, "-m sctp ")),
+    of(RULES, "`-m set`", |it| rules(it, "-m set ")),
+    of(RULES, "`-m state`", |it| rules(it, "-m state ")),
+    of(RULES, "`-m statistic --mode random`", |it| rules(it, "--mode random")),
+    of(RULES, "`-m statistic --mode nth`", |it| rules(it, "--mode nth")),
+    of(RULES, "`-m tcp`", |it| rules(it, "-m tcp ")),
+    of(RULES, "`-m tcpmss`", |it| rules(it, "-m tcpmss ")),
+    of(RULES, "`-m ttl`", |it| rules(it, "-m ttl ")),
+    of(RULES, "`-m udp`", |it| rules(it, "-m udp ")),
+    of(RULES, "`-j CONNMARK`", |it| rules(it, "-j CONNMARK")),
+    of(RULES, "`-j CT`", |it| rules(it, "-j CT")),
+    of(RULES, "`-j DNAT`", |it| rules(it, "-j DNAT")),
+    of(RULES, "`-j LOG`", |it| rules(it, "-j LOG")),
+    of(RULES, "`-j MARK`", |it| rules(it, "-j MARK")),
+    of(RULES, "`-j MASQUERADE`", |it| rules(it, "-j MASQUERADE")),
+    of(RULES, "`-j NETMAP`", |it| rules(it, "-j NETMAP")),
+    of(RULES, "`-j NOTRACK`", |it| rules(it, "-j NOTRACK")),
+    of(RULES, "`-j REDIRECT`", |it| rules(it, "-j REDIRECT")),
+    of(RULES, "`-j REJECT` with an ICMP error", |it| rules(it, "--reject-with icmp-")),
+    of(RULES, "`-j REJECT --reject-with tcp-reset`", |it| rules(it, "tcp-reset")),
+    of(RULES, "`-j SNAT`", |it| rules(it, "-j SNAT")),
+    of(RULES, "`-j TCPMSS`", |it| rules(it, "-j TCPMSS")),
+    of(RULES, "`-j TRACE`", |it| rules(it, "-j TRACE")),
+    of(SETS, "`hash:ip`", |it| sets(it, " hash:ip ")),
+    of(SETS, "`hash:net`", |it| sets(it, " hash:net ")),
+    of(SETS, "`hash:ip,port`", |it| sets(it, " hash:ip,port ")),
+    of(SETS, "`hash:net,port`", |it| sets(it, " hash:net,port ")),
+    of(SETS, "`hash:ip,port,ip`", |it| sets(it, " hash:ip,port,ip ")),
+    of(SETS, "`hash:ip,port,net`", |it| sets(it, " hash:ip,port,net ")),
+    of(SETS, "`hash:net,net`", |it| sets(it, " hash:net,net ")),
+    of(SETS, "`hash:net,iface`", |it| sets(it, " hash:net,iface ")),
+    of(SETS, "`hash:mac`", |it| sets(it, " hash:mac ")),
+    of(SETS, "`bitmap:ip`", |it| sets(it, " bitmap:ip ")),
+    of(SETS, "`bitmap:port`", |it| sets(it, " bitmap:port ")),
+    of(SETS, "`list:set`", |it| sets(it, " list:set ")),
+    of(SETS, "`nomatch`", |it| sets(it, " nomatch")),
+    of(SETS, "`timeout`", |it| sets(it, " timeout ")),
+    of(SETS, "`counters`", |it| sets(it, " counters")),
 ];
 
 fn device(it: &Evidence, is: impl Fn(&Device) -> bool) -> bool {
@@ -285,6 +353,20 @@ fn setting(it: &Evidence, name: Conf, value: u8) -> bool {
 
 fn rule(it: &Evidence, is: impl Fn(&Rule) -> bool) -> bool {
     netns(it, |ns| ns.fib.rules().are_custom() && ns.fib.rules().list().iter().any(&is))
+}
+
+/// Whether a namespace's rules have this in their text.
+fn rules(it: &Evidence, text: &str) -> bool {
+    netfilter(it, |all| all.tables.save(false).contains(text))
+}
+
+/// Whether a namespace's sets have this in their text.
+fn sets(it: &Evidence, text: &str) -> bool {
+    netfilter(it, |all| all.sets.save(it.world.now()).contains(text))
+}
+
+fn netfilter(it: &Evidence, is: impl Fn(&Netfilter) -> bool) -> bool {
+    netns(it, |ns| ns.netfilter.as_ref().is_some_and(|all| is(all)))
 }
 
 fn neighbour(it: &Evidence, state: Nud) -> bool {
