@@ -46,6 +46,7 @@ impl Network {
                 addr: None,
                 program: Program::Reads,
                 owner: "app".into(),
+                broadcast: false,
                 heard: 0,
             };
             (ns, world.bind(ns, socket).expect("a free port"))

@@ -494,6 +494,12 @@ impl Fields<'_> {
                 self.add("ICMP sequence", word(6).to_string());
                 self.add("ICMP payload", hex(&body[8..]));
             }
+            13 | 14 if body.len() >= 12 => {
+                self.add("ICMP identifier and sequence", hex(&body[4..8]));
+                self.add("ICMP originate time", hex(&body[8..12]));
+                // What clock the other end has is its own affair.
+                self.add("ICMP other times", format!("{} bytes", body.len() - 12));
+            }
             3 | 5 | 11 | 12 if !self.prefix.ends_with("quoted ") && self.is_shallow() => {
                 self.add("ICMP rest of header", hex(&body[4..8]));
                 self.within("quoted ", |it| it.ipv4(&body[8..]));

@@ -313,9 +313,15 @@ fn links(out: &mut String, world: &World) {
         };
         let kind = match &device.kind {
             DeviceKind::Loopback | DeviceKind::Vxlan(_) => continue,
-            DeviceKind::Bridge(bridge) if bridge.ageing == Bridge::AGEING => "bridge".to_owned(),
             DeviceKind::Bridge(bridge) => {
-                format!("bridge ageing_time {}", bridge.ageing.0 / 10_000_000)
+                let mut kind = "bridge".to_owned();
+                if bridge.ageing != Bridge::AGEING {
+                    let _ = write!(kind, " ageing_time {}", bridge.ageing.0 / 10_000_000);
+                }
+                if bridge.group_fwd_mask != 0 {
+                    let _ = write!(kind, " group_fwd_mask {}", bridge.group_fwd_mask);
+                }
+                kind
             }
             DeviceKind::Veth { .. } | DeviceKind::Ethernet { .. } => match second {
                 Some(second) => format!("veth peer name {}", end(second)),

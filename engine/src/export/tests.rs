@@ -43,6 +43,7 @@ fn node() -> World {
         addr: None,
         program: Program::Answers(b"hi".to_vec()),
         owner: "container dns".into(),
+        broadcast: false,
         heard: 0,
     };
     world.bind(pod, socket).expect("a free port");
@@ -142,7 +143,8 @@ fn a_part_of_a_world_without_a_command_is_named() {
             let pod = it.find_netns("pod").expect("made");
             let bound = Bound::Ping { id: 7 };
             let (program, owner) = (Program::Reads, "ping".into());
-            it.bind(pod, Socket { bound, addr: None, program, owner, heard: 0 }).expect("free");
+            it.bind(pod, Socket { bound, addr: None, program, owner, broadcast: false, heard: 0 })
+                .expect("free");
         }),
         "pod: the socket that sent echo requests with the identifier 7 is of a run, and not of a network"
     );

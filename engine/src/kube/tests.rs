@@ -324,6 +324,7 @@ fn exchange(cluster: &Cluster, from: &str, to: Ipv4Addr) -> (World, Vec<String>,
         addr: None,
         program: Program::Reads,
         owner: "client".into(),
+        broadcast: false,
         heard: 0,
     };
     let socket = world.bind(ns, client).expect("a free port");

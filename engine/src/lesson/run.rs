@@ -128,7 +128,14 @@ impl Lab {
                 Protocol::Udp | Protocol::Tcp => Bound::Udp { port: number },
             };
             let owner = owner.as_str().into();
-            let socket = Socket { bound, addr: None, program: Program::Reads, owner, heard: 0 };
+            let socket = Socket {
+                bound,
+                addr: None,
+                program: Program::Reads,
+                owner,
+                broadcast: false,
+                heard: 0,
+            };
             Some((ns, world.bind(ns, socket).ok()?))
         })
     }

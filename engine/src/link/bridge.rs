@@ -6,7 +6,7 @@
 use super::{Device, DeviceKind, Devices, Port};
 use crate::base::{DevId, FxIndexMap, Mac, Nanos};
 use crate::skb::{PacketType, Skb};
-use crate::trace::{Ctx, DropReason, Event, FdbAnswer, Learnt, Next, NotModelled, Skipped, Tracer};
+use crate::trace::{Ctx, DropReason, Event, FdbAnswer, Learnt, Next, Skipped, Tracer};
 use crate::wire::eth::{self, EtherType};
 
 /// A bridge's own data.
@@ -18,6 +18,8 @@ pub struct Bridge {
     /// Frames with IPv4 packets go through the IP rules (`net.bridge.bridge-nf-call-iptables`, or the bridge's own
     /// `nf_call_iptables`).
     pub calls_iptables: bool,
+    /// Link-local groups 01:80:c2:00:00:0x that are passed on, as bits (`group_fwd_mask`).
+    pub group_fwd_mask: u16,
     /// A learnt entry unused for longer is forgotten; zero turns learning into flooding.
     pub ageing: Nanos,
 }
@@ -33,6 +35,7 @@ impl Default for Bridge {
             ports: Vec::new(),
             fdb: FxIndexMap::default(),
             calls_iptables: false,
+            group_fwd_mask: 0,
             ageing: Self::AGEING,
         }
     }
@@ -109,12 +112,15 @@ pub(super) fn receive<T: Tracer>(
     if !src.is_valid_unicast() {
         return ctx.drop(dev, skb, DropReason::MacInvalidSource);
     }
-    if dst.is_link_local() && dst.0[5] != 0 {
-        let ns = devices[dev].ns;
-        ctx.event(skb.id, Event::NotModelled { ns, what: NotModelled::LinkLocalGroup });
-        return ctx.drop(dev, skb, DropReason::NotModelled);
-    }
     let bridge = port.bridge;
+    if dst.is_link_local() && !passes_on(bridge_mut(&mut devices[bridge]), dst) {
+        if dst.0[5] == PAUSE {
+            return ctx.drop(dev, skb, DropReason::MacIeeeMacControl);
+        }
+        ctx.event(skb.id, Event::LinkLocalKept { bridge, port: dev });
+        learn(ctx, devices, dev, port, src, &skb);
+        return ctx.out.push(Next::Up(dev, skb));
+    }
     ctx.event(skb.id, Event::BridgeIn { port: dev, bridge });
     if dst == devices[bridge].mac {
         skb.pkt_type = PacketType::Host;
@@ -125,6 +131,19 @@ pub(super) fn receive<T: Tracer>(
         return ctx.out.push(Next::BridgeIn(dev, skb));
     }
     receive_finish(ctx, devices, dev, port, skb);
+}
+
+/// Last byte of the group that asks a link's other end to pause.
+const PAUSE: u8 = 1;
+
+/// Whether frames to a link-local group go through the bridge (IEEE 802.1D table 7-10): those of the spanning tree do, which
+/// this bridge does not speak, and those that `group_fwd_mask` names.
+fn passes_on(bridge: &Bridge, dst: Mac) -> bool {
+    match dst.0[5] {
+        0 => true,
+        PAUSE => false,
+        group => bridge.group_fwd_mask & 1 << group != 0,
+    }
 }
 
 /// Learns where the frame comes from and sends it where it goes (`br_handle_frame_finish`).

@@ -242,17 +242,11 @@ fn bridge(item: &Item<'_, Link>) -> Result<Bridge, Problem> {
     let Some(data) = &item.value.linkinfo.data else { return Ok(Bridge::default()) };
     let data = BridgeData::deserialize(data)
         .map_err(|e| item.problem("linkinfo.info_data", e.to_string()))?;
-    let no_mask = |mask: &str| mask.trim_start_matches("0x").trim_matches('0').is_empty();
     let unmodelled = [
         ("stp_state", data.stp_state != 0, "the spanning tree protocol is"),
         ("vlan_filtering", data.vlan_filtering != 0, "VLAN filtering is"),
         ("mcast_querier", data.mcast_querier != 0, "a bridge that asks for multicast groups is"),
         ("fdb_max_learned", data.fdb_max_learned != 0, "a limit of learnt addresses is"),
-        (
-            "group_fwd_mask",
-            data.group_fwd_mask.as_deref().is_some_and(|it| !no_mask(it)),
-            "forwarding of link-local groups is",
-        ),
     ];
     for (field, set, what) in unmodelled {
         if set {
@@ -264,7 +258,15 @@ fn bridge(item: &Item<'_, Link>) -> Result<Bridge, Problem> {
         Some(hundredths) => Nanos(hundredths.saturating_mul(10_000_000)),
         None => Bridge::AGEING,
     };
-    Ok(Bridge { ageing, calls_iptables: data.nf_call_iptables != 0, ..Bridge::default() })
+    let group_fwd_mask = match data.group_fwd_mask.as_deref() {
+        None => 0,
+        Some(text) => u16::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| {
+            let message = format!("expected a hexadecimal number such as 0x8, found {text:?}");
+            item.problem("linkinfo.info_data.group_fwd_mask", message)
+        })?,
+    };
+    let calls_iptables = data.nf_call_iptables != 0;
+    Ok(Bridge { calls_iptables, group_fwd_mask, ageing, ..Bridge::default() })
 }
 
 /// Where a veth device says that its other end is.

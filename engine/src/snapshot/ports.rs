@@ -46,6 +46,7 @@ struct PortData {
     #[serde(default)]
     locked: bool,
     backup_port: Option<String>,
+    group_fwd_mask: Option<String>,
     /// The port's number within its bridge, in hexadecimal.
     no: Option<String>,
 }
@@ -128,6 +129,10 @@ fn flags<T>(
         ("vlan_tunnel", data.vlan_tunnel),
         ("locked", data.locked),
         ("backup_port", data.backup_port.is_some()),
+        (
+            "group_fwd_mask",
+            data.group_fwd_mask.as_deref().is_some_and(|it| !matches!(it, "0" | "0x0")),
+        ),
     ];
     if let Some((field, _)) = unmodelled.iter().find(|(_, set)| *set) {
         let message = "this flag of a bridge port is not modelled yet; expected false";

@@ -336,7 +336,7 @@ fn bind<T>(
         Program::Reads | Program::Connects => "a sender".into(),
         Program::Answers(_) | Program::Tunnel(_) => "a listener".into(),
     };
-    let socket = Socket { bound, addr: None, program, owner, heard: 0 };
+    let socket = Socket { bound, addr: None, program, owner, broadcast: true, heard: 0 };
     world.bind(ns, socket).map_err(|e| item.problem("", e.to_string()))
 }
 

@@ -35,6 +35,7 @@ pub(super) fn fill(world: &mut World, netns: &Netns<'_>) -> Result<(), Problem> 
                 addr,
                 program: Program::Reads,
                 owner: "a program".into(),
+                broadcast: false,
                 heard: 0,
             };
             let bound = world.bind(netns.id, socket);

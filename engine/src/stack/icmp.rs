@@ -1,6 +1,6 @@
-//! ICMP: answering echo requests, reporting errors and hearing them. Read net/ipv4/icmp.c first.
+//! ICMP: answering requests, reporting errors and hearing them. Read net/ipv4/icmp.c first.
 //!
-//! Not modelled yet: timestamps.
+//! Not modelled: extended echo requests (RFC 8335), extensions of errors (RFC 4884).
 
 use std::net::Ipv4Addr;
 
@@ -111,8 +111,13 @@ pub(super) fn receive<T: Tracer>(
         }
     };
     match message {
-        Message::EchoRequest { .. }
+        Message::EchoRequest { .. } | Message::Timestamp { .. }
             if how == Delivered::Broadcast && ns.sysctl.icmp_echo_ignore_broadcasts =>
+        {
+            ctx.drop(dev, skb, DropReason::InvalidProto);
+        }
+        Message::EchoReply { .. } | Message::Error { .. } | Message::Other { .. }
+            if how == Delivered::Broadcast =>
         {
             ctx.drop(dev, skb, DropReason::InvalidProto);
         }
@@ -120,7 +125,12 @@ pub(super) fn receive<T: Tracer>(
             ctx.drop(dev, skb, DropReason::InvalidProto);
         }
         Message::EchoRequest { code, id, seq, payload } => {
-            echo_reply(ctx, ns, devices, dev, header, (code, (id, seq), payload), &skb);
+            reply(ctx, ns, devices, dev, header, Answer::Echo { code, id, seq, payload }, &skb);
+            ctx.consume(skb);
+        }
+        Message::Timestamp { id, seq, originate } => {
+            let answer = Answer::Timestamp { id, seq, originate };
+            reply(ctx, ns, devices, dev, header, answer, &skb);
             ctx.consume(skb);
         }
         Message::EchoReply { id, .. } => match ns.sockets.find(Bound::Ping { id }, header.dst) {
@@ -231,19 +241,33 @@ fn sender_of(ns: &Netns, quote: &Quote) -> Option<SocketId> {
     ns.sockets.find(bound, quote.src)
 }
 
-/// `icmp_echo`, `icmp_reply`: the same payload back, from the address that was asked.
-fn echo_reply<T: Tracer>(
+/// What the stack itself answers.
+#[derive(Clone, Copy)]
+enum Answer<'a> {
+    /// The same payload back.
+    Echo { code: u8, id: u16, seq: u16, payload: &'a [u8] },
+    /// The time of day.
+    Timestamp { id: u16, seq: u16, originate: [u8; 4] },
+}
+
+/// `icmp_echo`, `icmp_timestamp`, `icmp_reply`: from the address that was asked.
+fn reply<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &mut Netns,
     devices: &Devices,
     dev: DevId,
     header: &Header,
-    (code, id_and_seq, payload): (u8, (u16, u16), &[u8]),
+    answer: Answer<'_>,
     skb: &Skb,
 ) {
+    const DAY_MS: u64 = 86_400_000;
+    let (kind, code, len) = match answer {
+        Answer::Echo { code, payload, .. } => (0, code, icmp::LEN + payload.len()),
+        Answer::Timestamp { .. } => (14, 0, icmp::TIMESTAMP_LEN),
+    };
     let reply = ctx.born(Some(skb.id), Birth::EchoReply);
     let ns_id = devices[dev].ns;
-    let Some(counts) = allowed_by_all(ns, (0, code), ctx.now) else {
+    let Some(counts) = allowed_by_all(ns, (kind, code), ctx.now) else {
         return ctx.event(reply, Event::RateLimited { ns: ns_id, dst: header.src });
     };
     let mark = if ns.sysctl.fwmark_reflect { skb.mark } else { Mark(0) };
@@ -268,8 +292,16 @@ fn echo_reply<T: Tracer>(
         src: route.src,
         dst: header.src,
     }
-    .emit(&mut frame, icmp::LEN + payload.len());
-    icmp::emit_echo(&mut frame, icmp::Echo::Reply { code }, id_and_seq, payload);
+    .emit(&mut frame, len);
+    match answer {
+        Answer::Echo { code, id, seq, payload } => {
+            icmp::emit_echo(&mut frame, icmp::Echo::Reply { code }, (id, seq), payload);
+        }
+        Answer::Timestamp { id, seq, originate } => {
+            let ms = u32::try_from(ctx.now.0 / 1_000_000 % DAY_MS).expect("less than a day");
+            icmp::emit_timestamp_reply(&mut frame, (id, seq), originate, ms);
+        }
+    }
     let mut skb = Skb::new(reply, frame);
     skb.dst = Some(route.dst);
     skb.mark = mark;
@@ -293,6 +325,7 @@ pub(super) fn send_error<T: Tracer>(
     if skb.pkt_type != PacketType::Host
         || header.fragment_offset != 0
         || to == Some(DstKind::Broadcast)
+        || header.dst.is_multicast()
         || quotes_an_error
     {
         return ctx.event(skb.id, Event::NoErrorForThis { ns: ns_id, error });

@@ -1,9 +1,9 @@
 //! IPv4 input, forwarding and output. Read `net/ipv4/ip_input.c`, `ip_forward.c`, `ip_output.c` and `route.c` first.
 
-use super::route::{Arrived, Refusal, Routing};
+use super::route::{ALL_HOSTS, Arrived, Refusal, Routing};
 use super::{Netns, hooks, icmp, neigh, tcp, udp};
 use crate::base::{DevId, Hook, Mac};
-use crate::link::Devices;
+use crate::link::{Conf, Devices};
 use crate::skb::{Dst, DstKind, PacketType, Skb};
 use crate::trace::{Ctx, DropReason, Event, LookupFor, Next, NotModelled, RouteAnswer, Tracer};
 use crate::wire::eth::{self, EtherType};
@@ -75,6 +75,13 @@ fn receive_finish<T: Tracer>(
         },
     };
     skb.dst = Some(dst);
+    let frame_to_all = matches!(skb.pkt_type, PacketType::Broadcast | PacketType::Multicast);
+    if frame_to_all && dst.to != DstKind::Broadcast {
+        let routing = Routing { ns, devices, now: ctx.now };
+        if routing.or_conf(dev, Conf::DropUnicastInL2Multicast) {
+            return ctx.drop(dev, skb, DropReason::UnicastInL2Multicast);
+        }
+    }
     match dst.to {
         DstKind::Local | DstKind::Broadcast => deliver(ctx, ns, devices, dev, skb),
         DstKind::Unicast { .. } => forward(ctx, ns, devices, dev, dst, header, skb),
@@ -243,7 +250,28 @@ pub(super) fn local_out<T: Tracer>(
 ) {
     let at = (Hook::LocalOut, None, skb.dst.map(|dst| dst.dev));
     let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
+    let to_all = skb.dst.is_some_and(|dst| match dst.to {
+        DstKind::Broadcast => true,
+        DstKind::Unicast { next_hop } => next_hop == ALL_HOSTS,
+        DstKind::Local => false,
+    });
+    if to_all { output_to_all(ctx, ns, devices, skb) } else { output(ctx, ns, devices, skb) }
+}
+
+/// `ip_mc_output`: who sends to everybody hears it too, by a copy that no packet socket sees.
+fn output_to_all<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices, skb: Skb) {
+    let Some(dev) = skb.dst.map(|dst| dst.dev).filter(|&dev| dev != ns.lo) else {
+        return output(ctx, ns, devices, skb);
+    };
+    let mut copy = ctx.copy_of(&skb);
+    let by_group = matches!(skb.dst, Some(Dst { to: DstKind::Unicast { .. }, .. }));
+    copy.pkt_type = if by_group { PacketType::Multicast } else { PacketType::Broadcast };
+    let looped = hooks::ask(ctx, ns, devices, (Hook::PostRouting, None, Some(dev)), copy);
     output(ctx, ns, devices, skb);
+    if let Some(mut looped) = looped {
+        looped.dst = looped.dst.map(|dst| Dst { to: DstKind::Broadcast, ..dst });
+        ctx.out.push(Next::Up(dev, looped));
+    }
 }
 
 /// `ip_output`, `ip_finish_output2`: to the neighbour, to everybody on the link, or back up through `lo`.
@@ -267,7 +295,8 @@ pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &
             ctx.out.push(Next::Transmit(dev, skb));
         }
         DstKind::Broadcast => {
-            eth::set_addresses(&mut skb.frame, Mac::BROADCAST, own);
+            let dst = if dev == ns.lo { Mac::ZERO } else { Mac::BROADCAST };
+            eth::set_addresses(&mut skb.frame, dst, own);
             ctx.out.push(Next::Transmit(dev, skb));
         }
     }

@@ -4,9 +4,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Netns, arp, icmp};
+use super::route::Routing;
+use super::{Netns, arp, icmp, is_loopback};
 use crate::base::{DevId, FxIndexMap, Mac, Nanos, PacketId, limits};
 use crate::link::Devices;
+use crate::netfilter::AddrType;
 use crate::skb::Skb;
 use crate::trace::{Ctx, DropReason, Event, NeighCause, Next, Nud, Tracer};
 use crate::wire::{eth, icmp::Error};
@@ -132,6 +134,22 @@ impl NeighTable {
     }
 }
 
+/// A new entry (`arp_constructor`): nobody needs to be asked for the hardware address of a group, of everybody, or of `lo`.
+fn constructed(routing: Routing<'_>, dev: DevId, ip: Ipv4Addr) -> Neighbour {
+    let mac = if ip.is_multicast() {
+        let [_, b, c, d] = ip.octets();
+        Some(Mac([0x01, 0x00, 0x5e, b & 0x7f, c, d]))
+    } else if is_loopback(&routing.devices[dev]) {
+        Some(routing.devices[dev].mac)
+    } else if routing.addr_type(ip, None) == AddrType::Broadcast {
+        Some(Mac::BROADCAST)
+    } else {
+        None
+    };
+    let state = if mac.is_some() { Nud::Noarp } else { Nud::None };
+    Neighbour::new(state, mac.unwrap_or(Mac::ZERO), routing.now)
+}
+
 /// Sends a packet to its next hop: at once if its address is known, else it waits (`neigh_resolve_output`).
 #[inline]
 pub fn output<T: Tracer>(
@@ -142,11 +160,14 @@ pub fn output<T: Tracer>(
     skb: Skb,
 ) {
     let now = ctx.now;
-    let entry = ns
-        .neigh
-        .entries
-        .entry((dev, next_hop))
-        .or_insert_with(|| Neighbour::new(Nud::None, Mac::ZERO, now));
+    let index = match ns.neigh.entries.get_index_of(&(dev, next_hop)) {
+        Some(index) => index,
+        None => {
+            let new = constructed(Routing { ns, devices, now }, dev, next_hop);
+            ns.neigh.entries.insert_full((dev, next_hop), new).0
+        }
+    };
+    let entry = &mut ns.neigh.entries[index];
     if entry.is_connected() {
         entry.header_cached = true;
         return transmit(ctx, devices, dev, next_hop, (entry.mac, entry.state), skb);
@@ -184,8 +205,8 @@ pub(super) fn ask<T: Tracer>(
     skb: &Skb,
 ) {
     let now = ctx.now;
-    let new = || Neighbour::new(Nud::None, Mac::ZERO, now);
-    let entry = ns.neigh.entries.entry(key).or_insert_with(new);
+    let new = constructed(Routing { ns, devices, now }, key.0, key.1);
+    let entry = ns.neigh.entries.entry(key).or_insert(new);
     if matches!(entry.state, Nud::None | Nud::Failed) {
         entry.probes = PROBES; // counted past the unicast ones, as in __neigh_event_send
         (entry.used, entry.updated) = (now, now);

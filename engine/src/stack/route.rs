@@ -22,7 +22,7 @@ use crate::trace::{Ctx, DropReason, Event, LookupFor, RouteAnswer, SendError, Tr
 use crate::wire::ipv4::Header;
 
 /// The group that every host is in (`IGMP_ALL_HOSTS`).
-const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+pub(super) const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
 /// A namespace's routing as it stands now.
 #[derive(Clone, Copy)]
@@ -248,7 +248,9 @@ impl<'a> Routing<'a> {
         let hop = &self.ns.fib.route(at.0).nexthops.as_slice()[at.1];
         because.redirected =
             self.ns.fib.exception(at, daddr, self.now).and_then(|known| known.gateway);
-        let via = hop.via.filter(|_| hop.scope == Scope::Link);
+        // A group is reached by a gateway only if a route names groups (__mkroute_output).
+        let to_group = daddr.is_multicast() && self.ns.fib.route(at.0).dst.prefix_len() < 4;
+        let via = hop.via.filter(|_| hop.scope == Scope::Link && !to_group);
         DstKind::Unicast { next_hop: because.redirected.or(via).unwrap_or(daddr) }
     }
 

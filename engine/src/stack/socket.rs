@@ -41,6 +41,8 @@ pub struct Socket {
     /// None: any of the namespace's addresses (0.0.0.0).
     pub addr: Option<Ipv4Addr>,
     pub program: Program,
+    /// It may send to broadcast addresses (`SO_BROADCAST`).
+    pub broadcast: bool,
     /// Who runs the program, in words: a container's name.
     pub owner: Box<str>,
     /// Datagrams, echo replies and errors read so far.
@@ -137,6 +139,7 @@ mod tests {
             addr: addr.map(Into::into),
             program: Program::Reads,
             owner: "dns".into(),
+            broadcast: false,
             heard: 0,
         }
     }

@@ -56,6 +56,9 @@ pub(super) fn receive<T: Tracer>(
     ctx.consume(skb);
 }
 
+/// `IP_MULTICAST_TTL` of a new socket: what is for a group stays on the link.
+const MULTICAST_TTL: u8 = 1;
+
 /// Where a payload goes.
 #[derive(Clone, Copy, Debug)]
 pub enum To {
@@ -84,7 +87,11 @@ pub fn send<T: Tracer>(
     parent: Option<PacketId>,
 ) -> Result<(), SendError> {
     let ns_id = devices[ns.lo].ns;
-    let dst = to.dst();
+    // 0.0.0.0 is this host itself.
+    let dst = match (to.dst(), src.or(ns.sockets.get(socket).addr)) {
+        (Ipv4Addr::UNSPECIFIED, own) => own.unwrap_or(Ipv4Addr::LOCALHOST),
+        (dst, _) => dst,
+    };
     let birth = if parent.is_some() { Birth::Answer } else { Birth::Sent };
     let id = ctx.born(parent, birth);
     let bound = ns.sockets.get(socket).bound;
@@ -105,7 +112,8 @@ pub fn send<T: Tracer>(
         dport: ports,
         ..Flow::to(dst, ns.lo).from(src.unwrap_or(Ipv4Addr::UNSPECIFIED))
     };
-    let route = route(ctx, ns, devices, id, &flow)?;
+    let may_broadcast = ns.sockets.get(socket).broadcast;
+    let route = route(ctx, ns, devices, id, (&flow, may_broadcast))?;
     let len = payload.len() + udp::LEN; // an echo header has as many bytes
     let mtu_bytes = devices[route.dst.dev].mtu_bytes;
     if ipv4::LEN + len > (mtu_bytes as usize).min(usize::from(u16::MAX)) {
@@ -117,7 +125,7 @@ pub fn send<T: Tracer>(
         tos: 0,
         identification: 0, // an unconnected socket that forbids fragments (ip_select_ident_segs)
         dont_fragment: true,
-        ttl_hops: ns.sysctl.default_ttl_hops,
+        ttl_hops: if dst.is_multicast() { MULTICAST_TTL } else { ns.sysctl.default_ttl_hops },
         protocol: Protocol::Udp,
         src: route.src,
         dst,
@@ -151,7 +159,7 @@ fn route<T: Tracer>(
     ns: &Netns,
     devices: &Devices,
     packet: PacketId,
-    flow: &Flow,
+    (flow, may_broadcast): (&Flow, bool),
 ) -> Result<Output, SendError> {
     let (ns_id, dst) = (devices[ns.lo].ns, flow.daddr);
     let failed = match (Routing { ns, devices, now: ctx.now }).output(flow, None) {
@@ -160,7 +168,7 @@ fn route<T: Tracer>(
             if let (true, Some(id)) = (flow.saddr.is_unspecified(), route.dst.route) {
                 ctx.event(packet, Event::SourceChosen { ns: ns_id, src: route.src, route: id });
             }
-            if route.dst.to != DstKind::Broadcast {
+            if may_broadcast || route.dst.to != DstKind::Broadcast {
                 return Ok(route);
             }
             SendError::Access

@@ -49,6 +49,15 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "br_handle_frame",
             world.devices[port].origin,
         ),
+        Event::LinkLocalKept { bridge, port } => (
+            format!(
+                "{} does not pass this group on: it is of the link at {} alone (group_fwd_mask)",
+                names.short(bridge),
+                names.short(port)
+            ),
+            "br_handle_frame",
+            world.devices[port].origin,
+        ),
         Event::FdbLearn { bridge, port, mac, learnt } => {
             let (br, at) = (names.short(bridge), names.short(port));
             let text = match learnt {

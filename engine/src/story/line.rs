@@ -41,6 +41,9 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         Event::BridgeIn { port, bridge } => {
             write!(line, "{} enters bridge by {}", dev(bridge), dev(port))
         }
+        Event::LinkLocalKept { bridge, port } => {
+            write!(line, "{} keeps to {}", dev(bridge), dev(port))
+        }
         Event::FdbLearn { bridge, port, mac, learnt } => match learnt {
             Learnt::Moved { from } => {
                 write!(

@@ -49,6 +49,7 @@ fn datagram(program: Option<Program>) -> Exchange {
         addr: None,
         program,
         owner: "app".into(),
+        broadcast: false,
         heard: 0,
     };
     let socket = world.bind(first, udp(40000, Program::Reads)).expect("a free port");

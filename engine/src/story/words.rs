@@ -71,6 +71,7 @@ impl Message<'_> {
             Self::Tcp { flags, payload_len, .. } => segment_kind(*flags, *payload_len),
             Self::Icmp { message: Icmp::EchoRequest { .. }, .. } => "echo request".into(),
             Self::Icmp { message: Icmp::EchoReply { .. }, .. } => "echo reply".into(),
+            Self::Icmp { message: Icmp::Timestamp { .. }, .. } => "timestamp request".into(),
             Self::Icmp { message: Icmp::Error { error, .. }, .. } => {
                 format!("ICMP {}", error.words())
             }

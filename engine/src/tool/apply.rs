@@ -148,6 +148,7 @@ impl<'i> Applier<'_, 'i> {
                     addr: None,
                     program: Program::Answers(answer.clone()),
                     owner: owner.as_str().into(),
+                    broadcast: false,
                     heard: 0,
                 };
                 self.world.bind(self.netns(netns)?, socket)?;

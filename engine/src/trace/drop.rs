@@ -7,6 +7,8 @@ pub enum DropReason {
     LocalMac,
     /// The bridge refuses a source address that is a group or zero (`br_handle_frame`).
     MacInvalidSource,
+    /// It asks the link's other end to pause, which no bridge passes on (`br_handle_frame`).
+    MacIeeeMacControl,
     /// No port of the bridge may send it (`br_forward`, `br_flood`).
     NoTxTarget,
     /// The frame is for another station (`ip_rcv_core`).
@@ -35,6 +37,8 @@ pub enum DropReason {
     RouteBlackhole,
     /// An ARP question whose answer would lie on the asker's own link (`__mkroute_input`).
     ArpPvlanDisable,
+    /// A packet for one host came in a frame for many, and `drop_unicast_in_l2_multicast` is on (`ip_rcv_finish_core`).
+    UnicastInL2Multicast,
     /// This host does not forward (`ip_error`).
     IpInAddrErrors,
     /// No route to the destination (`ip_error`).
@@ -113,6 +117,7 @@ impl DropReason {
         match self {
             Self::LocalMac => "SKB_DROP_REASON_LOCAL_MAC",
             Self::MacInvalidSource => "SKB_DROP_REASON_MAC_INVALID_SOURCE",
+            Self::MacIeeeMacControl => "SKB_DROP_REASON_MAC_IEEE_MAC_CONTROL",
             Self::NoTxTarget => "SKB_DROP_REASON_NO_TX_TARGET",
             Self::OtherHost => "SKB_DROP_REASON_OTHERHOST",
             Self::PktTooSmall => "SKB_DROP_REASON_PKT_TOO_SMALL",
@@ -127,6 +132,7 @@ impl DropReason {
             Self::RouteProhibit => "SKB_DROP_REASON_NOT_SPECIFIED (ip_error, EACCES)",
             Self::RouteBlackhole => "SKB_DROP_REASON_NOT_SPECIFIED (ip_error, EINVAL)",
             Self::ArpPvlanDisable => "SKB_DROP_REASON_ARP_PVLAN_DISABLE",
+            Self::UnicastInL2Multicast => "SKB_DROP_REASON_UNICAST_IN_L2_MULTICAST",
             Self::IpInAddrErrors => "SKB_DROP_REASON_IP_INADDRERRORS",
             Self::IpInNoRoutes => "SKB_DROP_REASON_IP_INNOROUTES",
             Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
@@ -170,6 +176,7 @@ impl DropReason {
         match self {
             Self::LocalMac => "its source is the very device it came to",
             Self::MacInvalidSource => "its source address is no station's address",
+            Self::MacIeeeMacControl => "it asks for a pause on this link alone",
             Self::NoTxTarget => "the bridge has no port that may send it",
             Self::OtherHost => "the frame is for another station",
             Self::PktTooSmall => "it is shorter than its own header says",
@@ -184,6 +191,7 @@ impl DropReason {
             Self::RouteProhibit => "the route or a rule forbids it",
             Self::RouteBlackhole => "the route is a black hole",
             Self::ArpPvlanDisable => "the answer would lie on the asker's own link",
+            Self::UnicastInL2Multicast => "it is for one host, in a frame for many",
             Self::IpInAddrErrors => "this host does not forward packets (ip_forward is 0)",
             Self::IpInNoRoutes => "this host has no route to the destination",
             Self::IpTtlExceeded => "its time to live ran out",

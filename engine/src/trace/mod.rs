@@ -385,6 +385,8 @@ pub enum Event {
 
     /// A bridge takes the frame from its port (`br_handle_frame`).
     BridgeIn { port: DevId, bridge: DevId },
+    /// The frame is for a group that is of one link only: the port keeps it for its own host (`br_handle_local_finish`).
+    LinkLocalKept { bridge: DevId, port: DevId },
     /// The bridge looks at the source address (`br_fdb_update`).
     FdbLearn { bridge: DevId, port: DevId, mac: Mac, learnt: Learnt },
     /// The entry was older than the bridge's ageing time (`br_fdb_cleanup`).
@@ -528,8 +530,6 @@ pub enum NotModelled {
     Ipv6,
     /// IPv4 options.
     IpOptions,
-    /// Frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports.
-    LinkLocalGroup,
     /// A connection that both sides open at once (`tcp_rcv_synsent_state_process`).
     TcpSimultaneousOpen,
     /// A SYN that asks for explicit congestion notification.
@@ -549,9 +549,6 @@ impl NotModelled {
             }
             Self::Ipv6 => "IPv6".into(),
             Self::IpOptions => "IPv4 options".into(),
-            Self::LinkLocalGroup => {
-                "frames to 01:80:c2:00:00:0x, which a bridge keeps from its ports".into()
-            }
             Self::TcpSimultaneousOpen => "a connection that both sides open at once".into(),
             Self::TcpEcn => "explicit congestion notification".into(),
         }

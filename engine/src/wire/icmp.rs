@@ -104,6 +104,12 @@ pub enum Message<'a> {
         seq: u16,
         payload: &'a [u8],
     },
+    /// What time is it there? `originate` is the asker's own time.
+    Timestamp {
+        id: u16,
+        seq: u16,
+        originate: [u8; 4],
+    },
     Error {
         error: Error,
         quote: Quote,
@@ -130,6 +136,11 @@ impl<'a> Message<'a> {
         Ok(match (bytes[0], bytes[1]) {
             (8, code) => Self::EchoRequest { code, id, seq, payload },
             (0, _) => Self::EchoReply { id, seq, payload },
+            (13, _) => {
+                let originate = payload.get(..4).and_then(|b| b.try_into().ok());
+                let short = Malformed::Truncated { need: LEN + 4, have: bytes.len() };
+                Self::Timestamp { id, seq, originate: originate.ok_or(short)? }
+            }
             (3, 0) => Self::error(Error::NetUnreachable, payload)?,
             (3, 1) => Self::error(Error::HostUnreachable, payload)?,
             (3, 2) => Self::error(Error::ProtocolUnreachable, payload)?,
@@ -189,6 +200,22 @@ pub fn emit_echo(frame: &mut Vec<u8>, kind: Echo, (id, seq): (u16, u16), payload
     };
     emit(frame, kind, code, [a, b, c, d], payload);
 }
+
+/// Appends the reply to a timestamp request: `ms` since midnight, as the time of receiving and of sending.
+pub fn emit_timestamp_reply(
+    frame: &mut Vec<u8>,
+    (id, seq): (u16, u16),
+    originate: [u8; 4],
+    ms: u32,
+) {
+    let [a, b] = id.to_be_bytes();
+    let [c, d] = seq.to_be_bytes();
+    let times = [originate, ms.to_be_bytes(), ms.to_be_bytes()].concat();
+    emit(frame, 14, 0, [a, b, c, d], &times);
+}
+
+/// Bytes of the reply to a timestamp request.
+pub const TIMESTAMP_LEN: usize = LEN + 12;
 
 /// Appends an error that quotes `packet` (from its IPv4 header on), cut so that the whole stays within 576 bytes
 /// (`icmp_send`, RFC 1812 section 4.3.2.3).

@@ -271,7 +271,7 @@ impl World {
             let program = Program::Tunnel(vec![dev]);
             let owner = "the kernel".into();
             return self
-                .bind(net, Socket { bound, addr: None, program, owner, heard: 0 })
+                .bind(net, Socket { bound, addr: None, program, owner, broadcast: false, heard: 0 })
                 .map(drop);
         };
         let Program::Tunnel(ends) = &mut sockets.get_mut(socket).program else {

@@ -48,6 +48,7 @@ pub(crate) fn ping_socket(world: &mut World, ns: NsId) -> SocketId {
         addr: None,
         program: Program::Reads,
         owner: "ping".into(),
+        broadcast: false,
         heard: 0,
     };
     world.bind(ns, socket).expect("nothing is bound yet")

@@ -34,6 +34,7 @@ fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Story) {
         addr: None,
         program: Program::Reads,
         owner: "ping".into(),
+        broadcast: false,
         heard: 0,
     };
     let socket = world.bind(ns, socket).expect("nothing is bound yet");

@@ -94,6 +94,9 @@ fn message(payload: &[u8]) -> String {
             format!("echo request, id {id}, seq {seq}")
         }
         Ok(icmp::Message::EchoReply { id, seq, .. }) => format!("echo reply, id {id}, seq {seq}"),
+        Ok(icmp::Message::Timestamp { id, seq, .. }) => {
+            format!("timestamp request, id {id}, seq {seq}")
+        }
         Ok(icmp::Message::Error { error, quote }) => format!("{} {}", quote.dst, error.words()),
         Ok(icmp::Message::Other { kind, code }) => format!("type {kind}, code {code}"),
         Err(_) => "bad message".into(),

@@ -48,7 +48,7 @@ pub(super) fn receive<T: Tracer>(
     let program = ns.sockets.get(listener).program.clone();
     let bound = Bound::Tcp { port: pair.local.1 };
     let addr = Some(pair.local.0);
-    let socket = ns.sockets.add(Socket { bound, addr, program, owner, heard: 0 });
+    let socket = ns.sockets.add(Socket { bound, addr, program, owner, broadcast: false, heard: 0 });
     ns.sockets.connections.insert(socket, conn);
     super::with(ctx, ns, devices, socket, |conn, env| {
         conn.enter(env, Some(skb.id), TcpState::SynRecv);

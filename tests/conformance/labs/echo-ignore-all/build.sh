@@ -1,0 +1,3 @@
+. ../../net.sh
+segment a b
+set_in b net.ipv4.icmp_echo_ignore_all=1

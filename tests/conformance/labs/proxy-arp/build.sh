@@ -1,0 +1,8 @@
+. ../../net.sh
+chain a r b
+ip -n a route del default
+ip -n a route add default dev right
+ip -n b route del 10.0.1.0/24
+ip -n b route add default dev left
+set_in r net.ipv4.neigh.left.proxy_delay=0 net.ipv4.neigh.right.proxy_delay=0
+set_in r net.ipv4.conf.left.proxy_arp=1 net.ipv4.conf.right.proxy_arp=1
