@@ -1,0 +1,3 @@
+. ../../net.sh
+toll
+rule r nat -A POSTROUTING -o right -j MASQUERADE

@@ -1,0 +1,5 @@
+. ../../net.sh
+toll
+rule r nat -A PREROUTING -d 10.96.0.10 -p tcp --dport 80 -j DNAT --to-destination 10.0.2.2:8080
+rule r nat -A POSTROUTING -o right -j MASQUERADE
+rule r filter -A FORWARD -p tcp -d 10.0.2.2 -j REJECT --reject-with tcp-reset
