@@ -143,6 +143,15 @@ pub struct BridgeInfo {
     pub bridged_dnat: Option<Mac>,
 }
 
+/// What is remembered of a packet that came in fragments, so that it can go on as it came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reassembled {
+    /// The longest fragment with its IP header (`IPCB(skb)->frag_max_size`).
+    pub longest_bytes: u16,
+    /// Bytes of payload of each fragment, in order (`skb_shinfo(skb)->frag_list`).
+    pub pieces: Vec<u16>,
+}
+
 /// A frame and its metadata. `frame` is complete: Ethernet header first, checksums right, no FCS.
 #[derive(Clone, Debug)]
 pub struct Skb {
@@ -157,8 +166,10 @@ pub struct Skb {
     pub bridge: Option<BridgeInfo>,
     /// The socket whose program sent it (`skb->sk`), while it is in that socket's namespace.
     pub socket: Option<SocketId>,
-    /// The longest piece in bytes of a packet that came in fragments (`IPCB(skb)->frag_max_size`); zero if it was whole.
-    pub frag_max_bytes: u16,
+    /// How it came, if it came in fragments and goes on.
+    pub reassembled: Option<Box<Reassembled>>,
+    /// It may be fragmented here although its header forbids that (`skb->ignore_df`).
+    pub ignore_df: bool,
     /// A rule asked to see every step of it (`skb->nf_trace`, the TRACE target).
     pub nf_trace: bool,
 }
@@ -177,7 +188,8 @@ impl Skb {
             dst: None,
             bridge: None,
             socket: None,
-            frag_max_bytes: 0,
+            reassembled: None,
+            ignore_df: false,
             nf_trace: false,
         }
     }
@@ -202,7 +214,9 @@ impl Skb {
         self.dst = None;
         self.bridge = None;
         self.nf_trace = false;
-        self.frag_max_bytes = 0;
+        self.iif = None;
+        self.reassembled = None;
+        self.ignore_df = false;
         if other_namespace {
             self.mark = Mark(0);
             self.socket = None;

@@ -144,7 +144,7 @@ fn inside_vxlan(frame: &[u8]) -> Option<&[u8]> {
     const UDP_AT: usize = ETHERNET_LEN + 20;
     let is_vxlan = frame.get(ETHERNET_LEN) == Some(&0x45)
         && frame.get(23) == Some(&UDP)
-        && word(frame, 20).is_some_and(|fragment| fragment & 0x3fff == 0)
+        && word(frame, 20).is_some_and(|fragment| fragment << 2 == 0)
         && word(frame, UDP_AT + 2).is_some_and(|port| VXLAN_PORTS.contains(&port));
     frame.get(UDP_AT + 8 + VXLAN_LEN..).filter(|_| is_vxlan)
 }
@@ -369,12 +369,11 @@ impl Fields<'_> {
         let body = &packet[header.header_len..end];
         let is_whole = end == header.total_len;
         let is_tunnel = header.protocol == UDP
-            && header.fragment & 0x1fff == 0
+            && header.fragment << 3 == 0
             && word(body, 2).is_some_and(|port| VXLAN_PORTS.contains(&port));
         let any_port = is_tunnel && self.known.ids.is_some_and(|ids| !ids.contains(&header.id));
         if header.is_fragment() && any_port && body.len() >= 8 {
-            // Its checksum covers the source port, and bytes that are not here.
-            self.add("fragment", format!("any {} any {}", hex(&body[2..6]), hex(&body[8..])));
+            self.udp(packet, body, false, any_port);
         } else if header.is_fragment() {
             self.add("fragment", hex(body));
         } else {

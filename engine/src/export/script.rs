@@ -11,6 +11,7 @@ use crate::base::{Arena, DevId, FxIndexMap, Id, NsId};
 use crate::link::bridge::{Bridge, FdbEntry};
 use crate::link::vxlan::{EntryState, OuterDf, OuterTos, OuterTtl};
 use crate::link::{Conf, Devconf, Device, DeviceKind, PortFlags, Scope, Vxlan};
+use crate::netfilter::defrag::Limits;
 use crate::stack::Sysctl;
 use crate::stack::fib::{Fib, Flow, Nexthop, Route, RouteKind, TableId};
 use crate::stack::rule::Rules;
@@ -247,6 +248,8 @@ fn unusual_settings(it: &Sysctl) -> String {
     let usual = Sysctl::default();
     let (icmp, usual_icmp) = (it.icmp, usual.icmp);
     let (paths, usual_paths) = (it.multipath, usual.multipath);
+    let secs = |it: crate::base::Nanos| u32::try_from(it.0 / 1_000_000_000).unwrap_or(u32::MAX);
+    let high = |it: &Limits| u32::try_from(it.high_bytes).unwrap_or(u32::MAX);
     let ms = |it: crate::base::Nanos| u32::try_from(it.0 / 1_000_000).unwrap_or(u32::MAX);
     for (name, value, usual) in [
         ("ip_default_ttl", u32::from(it.default_ttl_hops), u32::from(usual.default_ttl_hops)),
@@ -257,6 +260,12 @@ fn unusual_settings(it: &Sysctl) -> String {
         ("icmp_msgs_per_sec", icmp.msgs_per_sec, usual_icmp.msgs_per_sec),
         ("icmp_msgs_burst", icmp.msgs_burst, usual_icmp.msgs_burst),
         ("icmp_errors_use_inbound_ifaddr", u32::from(icmp.errors_use_inbound_ifaddr), 0),
+        ("ip_no_pmtu_disc", it.pmtu.discovery as u32, 0),
+        ("route.min_pmtu", it.pmtu.min_bytes, usual.pmtu.min_bytes),
+        ("route.mtu_expires", secs(it.pmtu.expires), secs(usual.pmtu.expires)),
+        ("ipfrag_time", secs(it.fragments.time), secs(usual.fragments.time)),
+        ("ipfrag_high_thresh", high(&it.fragments), high(&usual.fragments)),
+        ("ipfrag_max_dist", it.fragments.max_dist, usual.fragments.max_dist),
         ("fwmark_reflect", u32::from(it.fwmark_reflect), 0),
         ("ip_forward_use_pmtu", u32::from(it.forward_use_pmtu), 0),
         ("fib_multipath_hash_policy", paths.policy as u32, 0),

@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 
 use super::{DeviceKind, Devices, packet_type};
 use crate::base::{DevId, FxIndexMap, Mac, Nanos, NsId};
-use crate::skb::Skb;
+use crate::skb::{PacketType, Skb};
 use crate::trace::{Ctx, DropReason, Event, Next, Remote, Tracer, TunnelAnswer, TunnelLearnt};
 use crate::wire::eth::{self, EtherType};
 use crate::wire::ipv4;
@@ -207,7 +207,12 @@ pub fn bypass<T: Tracer>(
     snoop: bool,
     mut skb: Skb,
 ) {
-    skb.pkt_type = crate::skb::PacketType::Host;
+    skb.pkt_type = PacketType::Host;
+    // What came by a device keeps its route, as in the kernel, and may go round until its TTL ends. This host would discard
+    // one of its own for the same cause (dst_discard); without a route it is looked at anew, and its source refused.
+    if skb.iif.is_none() {
+        skb.dst = None;
+    }
     if !devices[dev].up {
         return ctx.drop(dev, skb, DropReason::DevReady);
     }

@@ -15,6 +15,7 @@
 #[cfg(test)]
 mod bench;
 pub mod conntrack;
+pub mod defrag;
 pub mod ipset;
 pub mod matches;
 pub mod nat;
@@ -30,12 +31,14 @@ mod words;
 use std::net::Ipv4Addr;
 
 use crate::base::{DevId, Hook, NsId, SocketId, Table};
-use crate::skb::{Dst, Mark, Skb};
-use crate::trace::{Ctx, DropReason, Tracer};
+use crate::skb::{Ct, Dst, Mark, Skb};
+use crate::trace::{Ctx, DropReason, Gathers, Tracer};
+use crate::wire::ipv4::Header;
 
 use conntrack::Conntrack;
 pub use words::RuleError;
 
+use defrag::Place;
 use evaluate::Walked;
 use ipset::Sets;
 use matches::Recents;
@@ -48,6 +51,8 @@ pub struct Netfilter {
     pub sets: Sets,
     pub recents: Recents,
     pub conntrack: Conntrack,
+    /// Packets that wait for pieces before they can be tracked.
+    pub defrag: defrag::Reassembly,
 }
 
 /// Where a packet is when it meets a hook (`struct nf_hook_state`).
@@ -120,6 +125,8 @@ pub trait Around {
     fn first_addr(&self, dev: DevId) -> Option<Ipv4Addr>;
     /// The smaller MTU in bytes of a packet's route and of the route back to its sender (`tcpmss_reverse_mtu`).
     fn path_mtu(&self, skb: &Skb) -> u32;
+    /// The settings of reassembly.
+    fn fragment_limits(&self) -> defrag::Limits;
     /// User and group of a program's socket, for `-m owner`.
     fn owner(&self, socket: SocketId) -> Option<(u32, u32)>;
 }
@@ -153,10 +160,40 @@ impl Netfilter {
         at: At,
         mut skb: Skb,
     ) -> Verdict {
+        let begins = matches!(at.hook, Hook::PreRouting | Hook::LocalOut);
+        if begins && self.conntrack.is_on() && is_fragment(&skb) {
+            match self.gather(ctx, around, at, skb) {
+                Some(whole) => skb = whole,
+                None => return Verdict::Stolen,
+            }
+        }
         match self.run(ctx, around, at, &mut skb) {
             Ok(()) => Verdict::Accept(skb),
             Err(Stop { reason, reject }) => Verdict::Drop { skb, reason, reject },
         }
+    }
+
+    /// `ipv4_conntrack_defrag`: tracking sees whole packets.
+    #[inline(never)]
+    fn gather<T: Tracer>(
+        &mut self,
+        ctx: &mut Ctx<'_, T>,
+        around: &dyn Around,
+        at: At,
+        skb: Skb,
+    ) -> Option<Skb> {
+        let by = match at.hook {
+            Hook::LocalOut => Gathers::ConntrackOut,
+            _ if skb.bridge.is_some() => Gathers::BridgeIn,
+            _ => Gathers::ConntrackIn,
+        };
+        let (Ct::None | Ct::Template(_)) = skb.ct else { return Some(skb) };
+        let (Some(dev), Ok(header)) = (at.in_dev.or(at.out_dev), Header::parse(skb.payload()))
+        else {
+            return Some(skb);
+        };
+        let place = Place { ns: at.ns, dev, by, limits: around.fragment_limits() };
+        self.defrag.gather(ctx, place, &header, skb)
     }
 
     fn run<T: Tracer>(
@@ -268,6 +305,13 @@ impl Netfilter {
         }
         self.conntrack.confirm(ctx, at, skb).map_err(Stop::from)
     }
+}
+
+/// Whether a packet is a piece of one, by its header alone (`ip_is_fragment`).
+#[inline]
+fn is_fragment(skb: &Skb) -> bool {
+    const OFFSET_OR_MORE: u8 = 0x3f;
+    matches!(skb.payload().get(6..8), Some(&[high, low]) if high & OFFSET_OR_MORE != 0 || low != 0)
 }
 
 /// Why a hook ends a packet's way.

@@ -4,6 +4,7 @@ use super::read::Line;
 use super::{Netns, conntrack};
 use crate::base::Nanos;
 use crate::link::{Conf, Devconf};
+use crate::stack::PmtuDiscovery;
 use crate::stack::multipath::Policy;
 use crate::world::World;
 use crate::yaml::Problem;
@@ -29,7 +30,6 @@ const NEIGH: &[(&str, &str)] = &[
 const GLOBAL: &[(&str, &str)] = &[
     ("icmp_echo_enable_probe", "0"),
     ("icmp_errors_extension_mask", "0"),
-    ("ip_no_pmtu_disc", "0"),
     ("route.error_burst", "1250"),
     ("route.error_cost", "250"),
     ("route.gc_timeout", "300"),
@@ -120,6 +120,10 @@ fn not_modelled(line: Line<'_>, expected: &str, value: &str) -> Problem {
     line.problem(0, name_of(line), message)
 }
 
+fn seconds(line: Line<'_>, value: &str) -> Result<Nanos, Problem> {
+    number(line, value).map(|it: u32| Nanos::from_secs(u64::from(it)))
+}
+
 fn setting(
     world: &mut World,
     netns: &Netns<'_>,
@@ -173,6 +177,20 @@ fn setting(
         }
         "icmp_ratemask" => own.icmp.ratemask = number(line, value)?,
         "ip_default_ttl" => own.default_ttl_hops = hops(line, value)?,
+        "ip_no_pmtu_disc" => {
+            own.pmtu.discovery = match number(line, value)? {
+                0u8 => PmtuDiscovery::On,
+                1 => PmtuDiscovery::Off,
+                2 => PmtuDiscovery::Deaf,
+                3 => PmtuDiscovery::Hardened,
+                other => return Err(expected(line, "a number from 0 to 3", &other.to_string())),
+            };
+        }
+        "route.min_pmtu" => own.pmtu.min_bytes = number(line, value)?,
+        "route.mtu_expires" => own.pmtu.expires = seconds(line, value)?,
+        "ipfrag_time" => own.fragments.time = seconds(line, value)?,
+        "ipfrag_high_thresh" => own.fragments.high_bytes = number(line, value)?,
+        "ipfrag_max_dist" => own.fragments.max_dist = number(line, value)?,
         "ip_forward_use_pmtu" => own.forward_use_pmtu = truth(line, value)?,
         _ => {}
     }

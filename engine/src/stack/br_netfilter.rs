@@ -8,8 +8,8 @@
 //!
 //! A packet that goes up to this host afterwards does not meet PREROUTING again. Not here: ARP and IPv6 rules, VLANs.
 
-use super::route::Refusal;
-use super::{Netns, hooks, ip, neigh};
+use super::route::{Refusal, Routing};
+use super::{Netns, frag, hooks, ip, neigh};
 use crate::base::{DevId, Hook, Mac};
 use crate::link::{Devices, Port, bridge};
 use crate::skb::{BridgeInfo, DstKind, PacketType, Skb};
@@ -143,7 +143,38 @@ pub fn forward<T: Tracer>(
             None => return,
         }
     }
+    let longest = frag::longest(&skb);
+    let mtu_bytes = devices[to].mtu_bytes;
+    let limit = if longest == 0 { mtu_bytes } else { mtu_bytes.min(longest) };
+    if skb.payload().len() > limit as usize {
+        return fragment(ctx, ns, devices, (bridge, to), skb);
+    }
     bridge::push(ctx, devices, (bridge, to), skb);
+}
+
+/// A packet that the port does not take whole, or that came in pieces, leaves in pieces (`br_nf_ip_fragment`). Nobody is
+/// told of one that forbids it.
+#[inline(never)]
+fn fragment<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &Netns,
+    devices: &Devices,
+    (bridge, to): (DevId, DevId),
+    skb: Skb,
+) {
+    let mtu_bytes = match (skb.dst, Header::parse(skb.payload())) {
+        (Some(dst), Ok(header)) => {
+            Routing { ns, devices, now: ctx.now }.mtu(&dst, header.dst, skb.iif.is_some())
+        }
+        (_, _) => devices[bridge].mtu_bytes,
+    };
+    let forbidden = Header::parse(skb.payload()).is_ok_and(|header| header.dont_fragment);
+    if forbidden && !skb.ignore_df || frag::longest(&skb) > mtu_bytes {
+        return ctx.drop(to, skb, DropReason::PktTooBig);
+    }
+    for piece in frag::split(ctx, (to, mtu_bytes), skb) {
+        bridge::push(ctx, devices, (bridge, to), piece);
+    }
 }
 
 /// `br_validate_ipv4`: the checks of `ip_rcv` and its trimming, but none of the options.

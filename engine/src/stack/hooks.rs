@@ -9,7 +9,7 @@ use super::route::Routing;
 use super::{Netns, reject};
 use crate::base::{DevId, Hook, Nanos, SocketId};
 use crate::link::{Devices, Scope};
-use crate::netfilter::{AddrType, Around, At, ReversePath, Verdict};
+use crate::netfilter::{AddrType, Around, At, ReversePath, Verdict, defrag};
 use crate::skb::{Dst, Skb};
 use crate::trace::{Ctx, Tracer};
 use crate::wire::ipv4::Header;
@@ -130,6 +130,10 @@ impl Around for Surroundings<'_> {
         let out = skb.dst.map(|dst| (dst, header.dst));
         let both = out.into_iter().chain(back.ok().map(|route| (route.dst, header.src)));
         both.map(|(dst, addr)| routing.mtu(&dst, addr, false)).min().unwrap_or(u32::MAX)
+    }
+
+    fn fragment_limits(&self) -> defrag::Limits {
+        self.ns.sysctl.fragments
     }
 
     fn owner(&self, socket: SocketId) -> Option<(u32, u32)> {

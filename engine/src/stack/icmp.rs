@@ -8,20 +8,17 @@ use super::fib::{Exception, Flow, Unroutable};
 use super::ip::{self, Delivered};
 use super::neigh::{self, Neighbour};
 use super::route::{About, Output, Refusal, Routing};
-use super::{Netns, socket::Bound, tcp};
+use super::{Netns, PmtuDiscovery, pmtu, socket::Bound, tcp, vxlan};
 use crate::base::{DevId, Nanos, PacketId, SocketId};
 use crate::link::{Devices, Scope};
 use crate::skb::{Ct, DstKind, Mark, PacketType, Skb};
-use crate::trace::{Birth, Ctx, DropReason, Event, Heard, Heed, LookupFor, NotModelled, Tracer};
+use crate::trace::{Birth, Ctx, DropReason, Event, Heard, Heed, LookupFor, Tracer};
 use crate::wire::icmp::{self, Error, Message, Quote};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, udp};
 
 /// `net.ipv4.route.gc_timeout`: how long a redirect is followed.
 const GC_TIMEOUT: Nanos = Nanos::from_secs(300);
-/// Messages that change path MTUs, which this engine does not keep.
-const UNREACHABLE: u8 = 3;
-const FRAGMENTATION_NEEDED: u8 = 4;
 
 /// Precedence bits of an error's TOS, `IPTOS_PREC_INTERNETCONTROL`.
 const INTERNETCONTROL: u8 = 0xc0;
@@ -156,6 +153,10 @@ pub(super) fn receive<T: Tracer>(
                 ctx.drop(dev, skb, DropReason::NoSocket);
             }
         }
+        Message::Error { error: error @ Error::FragmentationNeeded { mtu_bytes }, quote } => {
+            let error = (error, mtu_bytes);
+            take_path_mtu(ctx, ns, devices, dev, header.header_len, (error, &quote), skb);
+        }
         Message::Error { error, quote } => match sender_of(ns, &quote) {
             Some(socket) => {
                 hear(ctx, ns, devices, dev, socket, Heard::Error(error), &skb);
@@ -163,20 +164,8 @@ pub(super) fn receive<T: Tracer>(
             }
             None => ctx.drop(dev, skb, DropReason::NoSocket),
         },
-        // What a raw socket sends, pings among it, does not mind.
-        Message::Other { kind: UNREACHABLE, code: FRAGMENTATION_NEEDED }
-            if quotes_transport(&skb, header) =>
-        {
-            ip::not_modelled(ctx, devices, dev, skb, NotModelled::PathMtu);
-        }
         Message::Other { .. } => ctx.drop(dev, skb, DropReason::UnhandledProto),
     }
-}
-
-fn quotes_transport(skb: &Skb, header: &Header) -> bool {
-    let quoted_protocol = header.header_len + icmp::LEN + 9;
-    let quoted = skb.payload().get(quoted_protocol);
-    quoted == Some(&Protocol::Udp.to_u8()) || quoted == Some(&Protocol::Tcp.to_u8())
 }
 
 /// Lets a program's socket read what arrived.
@@ -226,6 +215,53 @@ fn take_redirect<T: Tracer>(
         }
         (_, _) => {}
     }
+}
+
+/// A router says that a packet was too long (`icmp_unreach`, then the error handler of the quoted protocol): the host
+/// remembers the smaller MTU if it could have sent that packet.
+fn take_path_mtu<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    dev: DevId,
+    header_len: usize,
+    ((error, mtu_bytes), quote): ((Error, u16), &Quote),
+    skb: Skb,
+) {
+    let mtu_bytes = match (ns.sysctl.pmtu.discovery, quote.protocol) {
+        (PmtuDiscovery::On, _) | (PmtuDiscovery::Hardened, Protocol::Tcp) => u32::from(mtu_bytes),
+        (PmtuDiscovery::Off, _) => 0,
+        (PmtuDiscovery::Deaf | PmtuDiscovery::Hardened, _) => {
+            return ctx.drop(dev, skb, DropReason::UnhandledProto);
+        }
+    };
+    let socket = sender_of(ns, quote);
+    let quoted = &skb.payload()[header_len + icmp::LEN..];
+    let kernels = match quote.protocol {
+        // What the kernel itself sends: replies to pings, and tunnels' datagrams.
+        Protocol::Icmp => quote.start[0] == 0,
+        Protocol::Udp => socket.is_none() && vxlan::sent(ns, devices, quoted),
+        Protocol::Tcp | Protocol::Unknown(_) => false,
+    };
+    if socket.is_none() && !kernels {
+        return ctx.drop(dev, skb, DropReason::NoSocket);
+    }
+    let flow = Flow {
+        mark: if ns.sysctl.fwmark_reflect { skb.mark } else { Mark(0) },
+        tos: quoted[1],
+        protocol: quote.protocol.to_u8(),
+        ..Flow::to(quote.dst, ns.lo).from(quote.src)
+    };
+    let route = (Routing { ns, devices, now: ctx.now }).output(&flow, None);
+    // A ping's socket is gone by now, as that of a program that sent and ended.
+    let is_ping = socket.is_some() && quote.protocol == Protocol::Icmp;
+    if let (Ok(route), false) = (route, is_ping) {
+        pmtu::learn(ctx, ns, devices, skb.id, (&route.dst, &flow), mtu_bytes);
+    }
+    if let Some(socket) = socket {
+        hear(ctx, ns, devices, dev, socket, Heard::Error(error), &skb);
+    }
+    ctx.consume(skb);
 }
 
 /// The socket whose packet an error quotes (`icmp_socket_deliver`).
@@ -368,6 +404,8 @@ pub(super) fn send_error<T: Tracer>(
         return ctx.event(id, limited);
     }
     let src = if route.src.is_unspecified() { DUMMY } else { route.src };
+    let mtu_bytes = Routing { ns, devices, now: ctx.now }.mtu(&route.dst, header.src, false);
+    let quoted_len = icmp::quoted_len(header.total_len, mtu_bytes);
     let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos,
@@ -378,8 +416,8 @@ pub(super) fn send_error<T: Tracer>(
         src,
         dst: header.src,
     }
-    .emit(&mut frame, icmp::LEN + icmp::quoted_len(header.total_len));
-    icmp::emit_error(&mut frame, error, &packet[..header.total_len]);
+    .emit(&mut frame, icmp::LEN + quoted_len);
+    icmp::emit_error(&mut frame, error, &packet[..quoted_len]);
     let mut error_skb = Skb::new(id, frame);
     error_skb.dst = Some(route.dst);
     error_skb.mark = mark;

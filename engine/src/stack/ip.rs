@@ -1,7 +1,9 @@
 //! IPv4 input, forwarding and output. Read `net/ipv4/ip_input.c`, `ip_forward.c`, `ip_output.c` and `route.c` first.
 
+use std::net::Ipv4Addr;
+
 use super::route::{ALL_HOSTS, Arrived, Refusal, Routing};
-use super::{Netns, hooks, icmp, neigh, tcp, udp};
+use super::{Netns, frag, hooks, icmp, neigh, tcp, udp};
 use crate::base::{DevId, Hook, Mac};
 use crate::link::{Conf, Devices};
 use crate::skb::{Dst, DstKind, PacketType, Skb};
@@ -83,7 +85,7 @@ fn receive_finish<T: Tracer>(
         }
     }
     match dst.to {
-        DstKind::Local | DstKind::Broadcast => deliver(ctx, ns, devices, dev, skb),
+        DstKind::Local | DstKind::Broadcast => deliver(ctx, ns, devices, dev, header, skb),
         DstKind::Unicast { .. } => forward(ctx, ns, devices, dev, dst, header, skb),
     }
 }
@@ -155,9 +157,18 @@ fn deliver<T: Tracer>(
     ns: &mut Netns,
     devices: &Devices,
     dev: DevId,
+    header: &Header,
     skb: Skb,
 ) {
-    ctx.event(skb.id, Event::LocalDeliver { ns: devices[dev].ns, dev });
+    let ns_id = devices[dev].ns;
+    ctx.event(skb.id, Event::LocalDeliver { ns: ns_id, dev });
+    let mut skb = skb;
+    if header.is_fragment() {
+        match frag::gather(ctx, ns, (ns_id, dev), header, skb) {
+            Some(whole) => skb = whole,
+            None => return,
+        }
+    }
     let Some(skb) = hooks::ask(ctx, ns, devices, (Hook::LocalIn, Some(dev), None), skb) else {
         return;
     };
@@ -176,9 +187,6 @@ fn deliver_finish<T: Tracer>(
     let Ok(header) = &Header::parse(skb.payload()) else {
         return ctx.drop(dev, skb, DropReason::IpInHdr);
     };
-    if header.is_fragment() {
-        return not_modelled(ctx, devices, dev, skb, NotModelled::Reassembly);
-    }
     match header.protocol {
         Protocol::Udp => udp::receive(ctx, ns, devices, dev, header, how, skb),
         Protocol::Icmp => icmp::receive(ctx, ns, devices, dev, header, how, skb),
@@ -214,8 +222,9 @@ fn forward<T: Tracer>(
         return ctx.drop(from, skb, DropReason::IpTtlExceeded);
     }
     let mtu_bytes = Routing { ns, devices, now: ctx.now }.mtu(&dst, header.dst, true);
-    if header.total_len > mtu_bytes as usize {
-        return not_modelled(ctx, devices, from, skb, NotModelled::Fragmentation);
+    if frag::exceeds(header, mtu_bytes, &skb) {
+        icmp::send_error(ctx, ns, devices, frag::needed(mtu_bytes), &skb);
+        return ctx.drop(from, skb, DropReason::PktTooBig);
     }
     let ns_id = devices[from].ns;
     ipv4::decrease_ttl(skb.payload_mut());
@@ -274,13 +283,34 @@ fn output_to_all<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devi
     }
 }
 
-/// `ip_output`, `ip_finish_output2`: to the neighbour, to everybody on the link, or back up through `lo`.
+/// `ip_output`, `ip_finish_output`: past the last hook, and in pieces if it is too long for the way.
 #[inline]
 pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices, skb: Skb) {
     let dev = skb.dst.map(|dst| dst.dev);
-    let Some(mut skb) = hooks::ask(ctx, ns, devices, (Hook::PostRouting, None, dev), skb) else {
+    let Some(skb) = hooks::ask(ctx, ns, devices, (Hook::PostRouting, None, dev), skb) else {
         return;
     };
+    let Some(dst) = skb.dst else {
+        return ctx.drop(ns.lo, skb, DropReason::IpOutNoRoutes);
+    };
+    let packet = skb.payload();
+    let daddr = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
+    let routing = Routing { ns, devices, now: ctx.now };
+    let mtu_bytes = routing.mtu(&dst, daddr, skb.iif.is_some());
+    if packet.len() > mtu_bytes as usize || frag::probes_path(&skb) {
+        return frag::output(ctx, ns, devices, (dst.dev, mtu_bytes), skb);
+    }
+    finish_output(ctx, ns, devices, skb);
+}
+
+/// `ip_finish_output2`: to the neighbour, to everybody on the link, or back up through `lo`.
+#[inline]
+pub(super) fn finish_output<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    mut skb: Skb,
+) {
     let Some(Dst { dev, to, .. }) = skb.dst else {
         return ctx.drop(ns.lo, skb, DropReason::IpOutNoRoutes);
     };

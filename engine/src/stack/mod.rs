@@ -1,16 +1,18 @@
 //! One network namespace's own stack: addresses, routes, neighbours, ARP, IPv4, ICMP, UDP. Read net/ipv4/ first.
 //!
-//! Not modelled yet, and refused or said aloud where it would matter: IPv6, fragments.
+//! Not modelled yet, and refused or said aloud where it would matter: IPv6.
 
 pub mod arp;
 pub mod br_netfilter;
 pub mod fib;
+pub mod frag;
 mod hooks;
 pub mod icmp;
 pub mod ip;
 pub mod multipath;
 pub mod neigh;
 pub mod peer;
+mod pmtu;
 mod reject;
 mod route;
 pub mod rule;
@@ -23,7 +25,7 @@ use std::net::Ipv4Addr;
 
 use crate::base::{DevId, Nanos, OriginId};
 use crate::link::{Devconf, Device, Devices, IfAddr};
-use crate::netfilter::Netfilter;
+use crate::netfilter::{Netfilter, defrag};
 use crate::skb::Skb;
 use crate::trace::{Ctx, DropReason, Event, NotModelled, Tracer};
 use crate::wire::eth::{self, EtherType};
@@ -47,6 +49,8 @@ pub struct Netns {
     pub sockets: Sockets,
     /// None as long as there is no rule, no set and no tracked connection.
     pub netfilter: Option<Box<Netfilter>>,
+    /// Packets for this host that wait for pieces.
+    pub fragments: defrag::Reassembly,
     pub peers: Peers,
     pub icmp_rate: icmp::GlobalRate,
     pub sysctl: Sysctl,
@@ -74,6 +78,38 @@ pub struct Sysctl {
     /// `ip_forward_use_pmtu`.
     pub forward_use_pmtu: bool,
     pub multipath: Multipath,
+    pub fragments: defrag::Limits,
+    pub pmtu: PathMtu,
+}
+
+/// What is made of the word that a packet was too long (`net.ipv4.route.*`, `net.ipv4.ip_no_pmtu_disc`).
+#[derive(Clone, Copy, Debug)]
+pub struct PathMtu {
+    /// `min_pmtu`: a smaller one is not believed; packets are fragmented to fit this one instead.
+    pub min_bytes: u32,
+    /// `mtu_expires`: how long it is believed.
+    pub expires: Nanos,
+    pub discovery: PmtuDiscovery,
+}
+
+impl Default for PathMtu {
+    fn default() -> Self {
+        let (min_bytes, expires) = (552, Nanos::from_secs(600));
+        Self { min_bytes, expires, discovery: PmtuDiscovery::On }
+    }
+}
+
+/// `ip_no_pmtu_disc`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PmtuDiscovery {
+    /// 0: what programs send forbids fragments, and routers that complain are believed.
+    On,
+    /// 1: fragments are allowed; who complains makes the smallest MTU be used.
+    Off,
+    /// 2: fragments are allowed, and nobody is believed.
+    Deaf,
+    /// 3: fragments are allowed, and who complains is believed only by protocols that check the quoted packet.
+    Hardened,
 }
 
 /// How many ICMP messages may be sent, and from where (`net.ipv4.icmp_*`).
@@ -116,6 +152,8 @@ impl Default for Sysctl {
             fwmark_reflect: false,
             forward_use_pmtu: false,
             multipath: Multipath::default(),
+            fragments: defrag::Limits::default(),
+            pmtu: PathMtu::default(),
         }
     }
 }

@@ -642,6 +642,12 @@ impl<'a> Routing<'a> {
     }
 
     /// What is known of a destination behind a route's next hop.
+    /// Whether the way's MTU is not to be found out (`ip_mtu_locked`).
+    pub(super) fn mtu_is_locked(&self, dst: &Dst, daddr: Ipv4Addr) -> bool {
+        dst.route.and_then(|id| self.ns.fib.route(id).mtu).is_some_and(|mtu| mtu.lock)
+            || self.exception(dst, daddr).is_some_and(|known| known.mtu_locked)
+    }
+
     pub(super) fn exception(&self, dst: &Dst, daddr: Ipv4Addr) -> Option<Exception> {
         self.ns.fib.exception((dst.route?, usize::from(dst.nexthop)), daddr, self.now)
     }

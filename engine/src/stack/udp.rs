@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::fib::Flow;
 use super::ip::{self, Delivered};
 use super::route::{Output, Routing};
-use super::{Netns, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
+use super::{Netns, PmtuDiscovery, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
 use crate::base::{DevId, PacketId, SocketId};
 use crate::link::Devices;
 use crate::skb::{DstKind, Skb};
@@ -115,16 +115,21 @@ pub fn send<T: Tracer>(
     let may_broadcast = ns.sockets.get(socket).broadcast;
     let route = route(ctx, ns, devices, id, (&flow, may_broadcast))?;
     let len = payload.len() + udp::LEN; // an echo header has as many bytes
-    let mtu_bytes = devices[route.dst.dev].mtu_bytes;
-    if ipv4::LEN + len > (mtu_bytes as usize).min(usize::from(u16::MAX)) {
-        let error = SendError::MessageSize { mtu_bytes };
+    if ipv4::LEN + len > usize::from(u16::MAX) {
+        let error = SendError::MessageSize;
         ctx.event(id, Event::SendFailed { ns: ns_id, dst, error });
         return Err(error);
     }
+    // A program looks for the path's MTU, yet lets its host fragment what does not fit (IP_PMTUDISC_WANT).
+    let routing = Routing { ns, devices, now: ctx.now };
+    let wants = ns.sysctl.pmtu.discovery == PmtuDiscovery::On;
+    let dont_fragment = wants
+        && ipv4::LEN + len <= routing.mtu(&route.dst, dst, false) as usize
+        && !routing.mtu_is_locked(&route.dst, dst);
     let mut header = ipv4::Emit {
         tos: 0,
-        identification: 0, // an unconnected socket that forbids fragments (ip_select_ident_segs)
-        dont_fragment: true,
+        identification: if dont_fragment { 0 } else { ctx.rng.bits16() },
+        dont_fragment,
         ttl_hops: if dst.is_multicast() { MULTICAST_TTL } else { ns.sysctl.default_ttl_hops },
         protocol: Protocol::Udp,
         src: route.src,
@@ -150,6 +155,7 @@ pub fn send<T: Tracer>(
     let mut skb = Skb::new(id, frame);
     skb.dst = Some(route.dst);
     skb.socket = Some(socket);
+    skb.ignore_df = true;
     ip::local_out(ctx, ns, devices, skb);
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use super::fib::Flow;
 use super::route::Routing;
 use super::socket::{Bound, Program};
-use super::{Netns, ip};
+use super::{Netns, frag, ip, pmtu};
 use crate::base::{Arena, DevId, NsId, SocketId};
 use crate::link::vxlan::{OuterDf, OuterTos, OuterTtl, Vxlan, encapsulate_congestion};
 use crate::link::{self, DeviceKind, Devices};
@@ -16,7 +16,7 @@ use crate::trace::{Ctx, DropReason, Event, LookupFor, Next, Remote, Tracer};
 use crate::wire::eth::{self, EtherType};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::vxlan::Vni;
-use crate::wire::{udp, vxlan};
+use crate::wire::{icmp, udp, vxlan};
 
 /// Wraps a frame that a VXLAN device has for a remote, and sends the datagram (`vxlan_xmit_one`).
 pub fn encapsulate<T: Tracer>(
@@ -66,14 +66,21 @@ pub fn encapsulate<T: Tracer>(
         let Some(to) = device_of(ns, devices, remote.port, remote.vni) else {
             return ctx.drop(dev, skb, DropReason::VxlanVniNotFound);
         };
-        // A routed packet keeps its route, as in the kernel, where it goes round until its TTL ends. One of this host's
-        // own is discarded for the same cause (dst_discard); without a route, it is refused for its source.
-        if Header::parse(skb.payload()).is_ok_and(|inner| ns.owns(inner.src)) {
-            skb.dst = None;
-        }
         ctx.event(skb.id, Event::EncapsulateBypass { dev, to });
         return link::vxlan::bypass(ctx, devices, to, true, skb);
     }
+    let path_mtu = Routing { ns, devices, now: ctx.now }.mtu(&dst, remote.ip, false);
+    let room = path_mtu.saturating_sub(vxlan::HEADROOM);
+    if skb.payload().len() > room as usize {
+        // The sender of what is bridged hears of it and is not served; others only remember it (skb_tunnel_check_pmtu).
+        remember(ctx, netns, devices, dev, room, &skb);
+        if devices[dev].port.is_some() && answer_too_big(room, &mut skb) {
+            ctx.event(skb.id, Event::EncapsulateTooBig { dev, mtu_bytes: room });
+            return link::vxlan::bypass(ctx, devices, dev, false, skb);
+        }
+    }
+    let DeviceKind::Vxlan(own) = &devices[dev].kind else { return };
+    let ns = &mut netns[net];
     let tos = match own.tos {
         OuterTos::Fixed(tos) => tos,
         OuterTos::Inherit => inner.tos,
@@ -100,6 +107,68 @@ pub fn encapsulate<T: Tracer>(
     skb.dst = Some(dst);
     wrap(ctx, own, &header, remote, &mut skb);
     ip::local_out(ctx, ns, devices, skb);
+}
+
+/// The inner packet's own route, if it has one, carries less than it thought (`skb_dst_update_pmtu_no_confirm`).
+fn remember<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    netns: &mut Arena<NsId, Netns>,
+    devices: &Devices,
+    dev: DevId,
+    room: u32,
+    skb: &Skb,
+) {
+    let (Some(dst), Ok(inner)) = (skb.dst, Header::parse(skb.payload())) else { return };
+    let ns = &mut netns[devices[dev].ns];
+    let flow = Flow {
+        oif: devices[dev].port.is_none().then_some(dev),
+        mark: skb.mark,
+        tos: inner.tos,
+        protocol: inner.protocol.to_u8(),
+        ..Flow::to(inner.dst, ns.lo).from(inner.src)
+    };
+    pmtu::learn(ctx, ns, devices, skb.id, (&dst, &flow), room);
+}
+
+/// Makes a bridged packet that is too long for the tunnel the answer to its sender (`iptunnel_pmtud_check_icmp`,
+/// `iptunnel_pmtud_build_icmp`); false if it may not be answered so, and is sent in pieces.
+fn answer_too_big(room: u32, skb: &mut Skb) -> bool {
+    const ONLY_DF: [u8; 2] = [0x40, 0];
+    const LEAST: u32 = 576;
+    let Ok(header) = Header::parse(skb.payload()) else { return false };
+    let zeronet = header.src.octets()[0] == 0;
+    let (src, dst) = (header.src, header.dst);
+    let is_error = header.protocol == Protocol::Icmp
+        && skb.payload().get(header.header_len).is_some_and(|&kind| icmp::is_error_type(kind));
+    if eth::ether_type(&skb.frame) != EtherType::Ipv4
+        || room < LEAST
+        || skb.payload()[6..8] != ONLY_DF
+        || dst.is_broadcast()
+        || dst.is_multicast()
+        || src.is_broadcast()
+        || src.is_multicast()
+        || src.is_loopback()
+        || zeronet
+        || is_error
+    {
+        return false;
+    }
+    let quoted = icmp::quoted_len(skb.payload().len(), LEAST);
+    let mut frame = Vec::with_capacity(eth::LEN + ipv4::LEN + icmp::LEN + quoted);
+    eth::emit(&mut frame, eth::src(&skb.frame), eth::dst(&skb.frame), EtherType::Ipv4);
+    ipv4::Emit {
+        tos: 0,
+        identification: 0,
+        dont_fragment: true,
+        ttl_hops: header.ttl_hops,
+        protocol: Protocol::Icmp,
+        src: dst,
+        dst: src,
+    }
+    .emit(&mut frame, icmp::LEN + quoted);
+    icmp::emit_error(&mut frame, frag::needed(room), &skb.payload()[..quoted]);
+    skb.frame = frame;
+    true
 }
 
 /// Puts a frame into a datagram (`vxlan_build_skb`, `udp_tunnel_xmit_skb`, `iptunnel_xmit`).
@@ -202,6 +271,20 @@ fn device_of(ns: &Netns, devices: &Devices, port: u16, vni: Vni) -> Option<DevId
     let Program::Tunnel(ends) = &ns.sockets.get(socket).program else { return None };
     let is_it = |&dev: &DevId| matches!(&devices[dev].kind, DeviceKind::Vxlan(it) if it.vni == vni);
     ends.iter().copied().find(is_it)
+}
+
+/// Whether a quoted datagram is one of this host's own tunnels' (`__udp4_lib_err_encap`, `vxlan_err_lookup`): both ends
+/// have the same port.
+pub(super) fn sent(ns: &Netns, devices: &Devices, quoted: &[u8]) -> bool {
+    let header_len = quoted.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
+    let Some(datagram) = quoted.get(header_len..) else { return false };
+    let (Ok((_, port)), Some(vni)) = (
+        udp::ports(datagram),
+        datagram.get(udp::LEN..).and_then(vxlan::Header::parse).and_then(|header| header.vni),
+    ) else {
+        return false;
+    };
+    device_of(ns, devices, port, vni).is_some()
 }
 
 /// A datagram came to the socket of VXLAN devices (`vxlan_rcv`): takes the frame out of it.

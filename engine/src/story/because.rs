@@ -5,7 +5,7 @@ use super::{Because, Step, connection, rules};
 use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
-    Birth, Event, FdbAnswer, Heard, Heed, Learnt, LookupFor, NeighCause, Nud, Recorder,
+    Birth, Event, FdbAnswer, Gathers, Heard, Heed, Learnt, LookupFor, NeighCause, Nud, Recorder,
     RouteAnswer, SendError, Skipped, TcpSegment, TunnelAnswer, TunnelLearnt,
 };
 use crate::world::World;
@@ -131,6 +131,14 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             format!("{} wraps the frame into a datagram to {}", names.short(dev), remote.ip),
             "vxlan_xmit_one",
             world.devices[dev].origin,
+        ),
+        Event::EncapsulateTooBig { dev, mtu_bytes } => (
+            format!(
+                "the way of {} carries {mtu_bytes} bytes: the packet becomes an error that tells its sender",
+                names.short(dev)
+            ),
+            "skb_tunnel_check_pmtu",
+            None,
         ),
         Event::EncapsulateBypass { to, .. } => (
             format!("the remote is this host itself: {} gets the frame as it is", names.short(to)),
@@ -323,6 +331,40 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
             "ip_finish_output2",
             None,
         ),
+        Event::Fragmented { dev, mtu_bytes, pieces } => (
+            format!(
+                "it is too long for {}: {pieces} pieces of at most {mtu_bytes} bytes leave in its place",
+                names.full(dev)
+            ),
+            "ip_do_fragment",
+            None,
+        ),
+        Event::FragmentHeld { ns, by, pieces } => (
+            format!(
+                "{} keeps this piece, {}, until the others come; {pieces} so far",
+                names.ns(ns),
+                gathers(by)
+            ),
+            "ip_frag_queue",
+            None,
+        ),
+        Event::Reassembled { ns, by, pieces } => (
+            format!("{} makes one packet of {pieces} pieces, {}", names.ns(ns), gathers(by)),
+            "ip_frag_reasm",
+            None,
+        ),
+        Event::PathMtu { ns, dst, mtu_bytes, locked } => {
+            let host = names.ns(ns);
+            let text = if locked {
+                format!(
+                    "{host} does not believe so small an MTU: what goes to {dst} may be fragmented from now on, to fit \
+                     {mtu_bytes} bytes"
+                )
+            } else {
+                format!("{host} remembers: no more than {mtu_bytes} bytes fit the way to {dst}")
+            };
+            (text, "__ip_rt_update_pmtu", None)
+        }
         Event::NeighWait { dev, next_hop, .. } => (
             format!(
                 "nobody knows the hardware address of {next_hop} on {} yet: the packet waits",
@@ -446,6 +488,15 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
     })
 }
 
+/// For whom pieces are put together.
+const fn gathers(by: Gathers) -> &'static str {
+    match by {
+        Gathers::LocalDeliver => "for itself",
+        Gathers::ConntrackIn | Gathers::ConntrackOut => "for connection tracking",
+        Gathers::BridgeIn => "for connection tracking of what the bridge passes on",
+    }
+}
+
 /// Why the stack made a packet by itself; what a program sends has its reason in the lab.
 fn birth_reason(birth: Birth) -> Option<Reason> {
     let (text, kernel) = match birth {
@@ -477,7 +528,9 @@ fn birth_reason(birth: Birth) -> Option<Reason> {
             TcpSegment::Fin => ("the program has closed its socket", "tcp_send_fin"),
             TcpSegment::Reset => ("no connection here can use the segment", "tcp_v4_send_reset"),
         },
-        Birth::Sent | Birth::Injected | Birth::Answer | Birth::Clone => return None,
+        Birth::Sent | Birth::Injected | Birth::Answer | Birth::Clone | Birth::Fragment => {
+            return None;
+        }
     };
     Some((text.into(), kernel, None))
 }
@@ -497,10 +550,9 @@ fn send_failed(
         SendError::Access => {
             (format!("{dst} is a broadcast address: the send fails with EACCES"), "udp_sendmsg")
         }
-        SendError::MessageSize { mtu_bytes } => (
-            format!("longer than the MTU of {mtu_bytes}; fragmentation is not modelled"),
-            "ip_append_data",
-        ),
+        SendError::MessageSize => {
+            ("longer than any IPv4 packet: EMSGSIZE".into(), "ip_append_data")
+        }
         SendError::HostUnreachable => (
             format!("the route of {host} says that {dst} cannot be reached: EHOSTUNREACH"),
             "ip_route_output_key_hash",

@@ -20,7 +20,11 @@ pub(super) fn label_leg(_: &World, trace: &Recorder, leg: &mut Leg) {
         Some(Birth::Tcp { by: Role::Server, .. }) => LegKind::Reply,
         Some(Birth::IcmpError(_)) => LegKind::IcmpError,
         Some(
-            Birth::Sent | Birth::Injected | Birth::Clone | Birth::Tcp { by: Role::Client, .. },
+            Birth::Sent
+            | Birth::Injected
+            | Birth::Clone
+            | Birth::Fragment
+            | Birth::Tcp { by: Role::Client, .. },
         )
         | None => LegKind::Request,
     };
@@ -329,6 +333,7 @@ impl Teller<'_> {
                 self.names.full(main.to)
             )),
             Outcome::Ignored => Some(format!("{ns} reads it; it is not the one asked for.")),
+            Outcome::Held => Some(format!("{ns} keeps it until the other pieces come.")),
             Outcome::Waiting | Outcome::NotSent(_) => None,
         }
     }

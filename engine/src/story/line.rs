@@ -110,6 +110,9 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
             let (ip, port, vni) = (remote.ip, remote.port, remote.vni);
             write!(line, "{} wraps for {ip}:{port} vni {vni} by {}", dev(d), dev(out))
         }
+        Event::EncapsulateTooBig { dev: d, mtu_bytes } => {
+            write!(line, "{} answers that {mtu_bytes} would fit", dev(d))
+        }
         Event::EncapsulateBypass { dev: d, to } => {
             write!(line, "{} hands over to {}", dev(d), dev(to))
         }
@@ -152,6 +155,19 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         }
         Event::NeighHit { dev: d, next_hop, mac, state } => {
             write!(line, "{} neighbour {next_hop} is {mac} {}", dev(d), state.name())
+        }
+        Event::Fragmented { dev: d, mtu_bytes, pieces } => {
+            write!(line, "{} {pieces} pieces of {mtu_bytes}", dev(d))
+        }
+        Event::FragmentHeld { ns: n, by, pieces } => {
+            write!(line, "{} holds {pieces} pieces {by:?}", ns(n))
+        }
+        Event::Reassembled { ns: n, by, pieces } => {
+            write!(line, "{} joins {pieces} pieces {by:?}", ns(n))
+        }
+        Event::PathMtu { ns: n, dst, mtu_bytes, locked } => {
+            let locked = if locked { " locked" } else { "" };
+            write!(line, "{} path mtu to {dst} {mtu_bytes}{locked}", ns(n))
         }
         Event::NeighWait { dev: d, next_hop, .. } => {
             write!(line, "{} waits for neighbour {next_hop}", dev(d))

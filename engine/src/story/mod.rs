@@ -126,6 +126,8 @@ pub enum Outcome {
     Ignored,
     /// It waits for the next hop's hardware address.
     Waiting,
+    /// It is a piece of a packet, and waits for the others.
+    Held,
     Dropped(DropReason),
     /// It left through a device whose other end is not in the model.
     LeftModel,

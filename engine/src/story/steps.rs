@@ -132,7 +132,7 @@ impl Telling<'_> {
     fn born(&mut self, index: usize, packet: PacketId, parent: Option<PacketId>, birth: Birth) {
         let from = parent.and_then(|p| self.packets.get(&p).copied());
         let seen = match (birth, from) {
-            (Birth::Clone, Some(from)) => {
+            (Birth::Clone | Birth::Fragment, Some(from)) => {
                 Seen { copied_from: parent, born_at: index, fruitful: false, ..from }
             }
             _ => Seen {
@@ -146,7 +146,7 @@ impl Telling<'_> {
             },
         };
         self.packets.insert(packet, seen);
-        if birth != Birth::Clone
+        if !matches!(birth, Birth::Clone | Birth::Fragment)
             && let Some(parent) = parent
         {
             self.bear_fruit(parent);
@@ -369,6 +369,7 @@ fn outcome_of(entries: &[Entry], step: &Step) -> Option<Outcome> {
         }
         Event::ArpNoted { .. } => Some(Outcome::Ignored),
         Event::NeighWait { .. } => Some(Outcome::Waiting),
+        Event::FragmentHeld { .. } => Some(Outcome::Held),
         Event::Dropped { reason, .. } => Some(Outcome::Dropped(reason)),
         Event::LeftModel { .. } => Some(Outcome::LeftModel),
         Event::SendFailed { error, .. } => Some(Outcome::NotSent(error)),

@@ -132,6 +132,7 @@ impl Exchange<'_> {
     fn born(&mut self, packet: PacketId, parent: Option<PacketId>, birth: Birth) {
         let part = match birth {
             Birth::Sent | Birth::Injected => Some(Part::Request),
+            Birth::Fragment => parent.and_then(|p| self.part_of(p)),
             Birth::Clone => {
                 self.copies.insert(packet, ());
                 parent.and_then(|p| self.part_of(p))
@@ -231,6 +232,17 @@ impl Exchange<'_> {
                 Verdict::Dropped,
                 format!("its time to live ran out at {} ({})", speaker(*source), error.words()),
             ),
+            (Some((Heard::Error(Error::FragmentationNeeded { mtu_bytes }), source)), _) => (
+                Verdict::Dropped,
+                format!(
+                    "{} says that it is too long: {mtu_bytes} bytes would fit",
+                    speaker(*source)
+                ),
+            ),
+            (Some((Heard::Error(Error::ReassemblyTimeout), source)), _) => (
+                Verdict::Dropped,
+                format!("{} says that not all pieces of it came in time", speaker(*source)),
+            ),
             (None, Some((error, dst))) => not_sent(*error, *dst),
             (None, None) | (Some((Heard::Error(Error::Redirect { .. }), _)), _) => {
                 self.silence(world)
@@ -272,10 +284,9 @@ fn not_sent(error: SendError, dst: Ipv4Addr) -> (Verdict, String) {
             (Verdict::Dropped, format!("the sender has no route to {dst} (ENETUNREACH)"))
         }
         SendError::Access => (Verdict::Dropped, format!("{dst} is a broadcast address (EACCES)")),
-        SendError::MessageSize { mtu_bytes } => (
-            Verdict::Unmodelled,
-            format!("it is longer than the MTU of {mtu_bytes}, and fragmentation is not modelled"),
-        ),
+        SendError::MessageSize => {
+            (Verdict::Dropped, "it is longer than any IPv4 packet (EMSGSIZE)".into())
+        }
         SendError::HostUnreachable => (
             Verdict::Dropped,
             format!("the sender's route says that {dst} cannot be reached (EHOSTUNREACH)"),

@@ -13,10 +13,34 @@ use crate::world::World;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message<'a> {
     Arp(Arp),
-    Udp { src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16), payload_len: usize },
-    Icmp { src: Ipv4Addr, dst: Ipv4Addr, message: Icmp<'a> },
-    Tcp { src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16), flags: tcp::Flags, payload_len: usize },
-    OtherIp { src: Ipv4Addr, dst: Ipv4Addr, protocol: u8 },
+    Udp {
+        src: (Ipv4Addr, u16),
+        dst: (Ipv4Addr, u16),
+        payload_len: usize,
+    },
+    Icmp {
+        src: Ipv4Addr,
+        dst: Ipv4Addr,
+        message: Icmp<'a>,
+    },
+    Tcp {
+        src: (Ipv4Addr, u16),
+        dst: (Ipv4Addr, u16),
+        flags: tcp::Flags,
+        payload_len: usize,
+    },
+    /// A piece of a packet, as far as that can be told.
+    Fragment {
+        src: Ipv4Addr,
+        dst: Ipv4Addr,
+        protocol: ipv4::Protocol,
+        offset: u16,
+    },
+    OtherIp {
+        src: Ipv4Addr,
+        dst: Ipv4Addr,
+        protocol: u8,
+    },
     Other(EtherType),
     Unreadable,
 }
@@ -38,6 +62,10 @@ fn ip_message(packet: &[u8]) -> Option<Message<'_>> {
     let header = ipv4::Header::parse(packet).ok()?;
     let (src, dst) = (header.src, header.dst);
     let segment = packet.get(header.header_len..header.total_len)?;
+    if header.is_fragment() {
+        let (protocol, offset) = (header.protocol, header.fragment_offset);
+        return Some(Message::Fragment { src, dst, protocol, offset });
+    }
     Some(match header.protocol {
         ipv4::Protocol::Udp => {
             let (src_port, dst_port) = udp::ports(segment).ok()?;
@@ -78,6 +106,12 @@ impl Message<'_> {
             Self::Icmp { message: Icmp::Other { kind, code }, .. } => {
                 format!("ICMP type {kind} code {code}")
             }
+            Self::Fragment { protocol, .. } => match protocol {
+                ipv4::Protocol::Udp => "UDP fragment".into(),
+                ipv4::Protocol::Icmp => "ICMP fragment".into(),
+                ipv4::Protocol::Tcp => "TCP fragment".into(),
+                ipv4::Protocol::Unknown(other) => format!("fragment of IP protocol {other}"),
+            },
             Self::OtherIp { protocol: 6, .. } => "TCP segment".into(),
             Self::OtherIp { protocol, .. } => format!("packet of IP protocol {protocol}"),
             Self::Other(EtherType::Ipv6) => "IPv6 packet".into(),
@@ -100,6 +134,9 @@ impl Message<'_> {
                 format!("{} {}:{} → {}:{}", self.kind(), src.0, src.1, dst.0, dst.1)
             }
             Self::Icmp { src, dst, .. } => format!("{} {src} → {dst}", self.kind()),
+            Self::Fragment { src, dst, offset, .. } => {
+                format!("{} from byte {offset} {src} → {dst}", self.kind())
+            }
             Self::OtherIp { src, dst, .. } => format!("{} {src} → {dst}", self.kind()),
             Self::Other(_) | Self::Unreadable => self.kind(),
         }
@@ -122,7 +159,9 @@ impl Message<'_> {
             Self::Tcp { payload_len, .. } => format!("{payload_len} bytes"),
             Self::Icmp { message: Icmp::Error { error, .. }, .. } => error.words().into(),
             Self::Icmp { dst, .. } => format!("{} → {dst}", self.kind()),
-            Self::OtherIp { .. } | Self::Other(_) | Self::Unreadable => self.kind(),
+            Self::Fragment { .. } | Self::OtherIp { .. } | Self::Other(_) | Self::Unreadable => {
+                self.kind()
+            }
         }
     }
 }

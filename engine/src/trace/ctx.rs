@@ -64,7 +64,8 @@ impl<T: Tracer> Ctx<'_, T> {
             dst: skb.dst,
             bridge: skb.bridge,
             socket: skb.socket,
-            frag_max_bytes: skb.frag_max_bytes,
+            reassembled: skb.reassembled.clone(),
+            ignore_df: skb.ignore_df,
             nf_trace: skb.nf_trace,
         }
     }

@@ -105,6 +105,17 @@ pub enum DropReason {
     ArpMalformed,
     /// The device is down.
     DevReady,
+    /// This piece of a packet came before (`ip_frag_queue`).
+    DupFrag,
+    /// Pieces that cannot be of one packet: they overlap, disagree about its length or about congestion
+    /// (`ip_frag_queue`, `ip_frag_reasm`).
+    FragCorrupt,
+    /// Too many other fragments of its sender came before the rest (`ip_frag_too_far`).
+    FragTooFar,
+    /// Too much waits to become whole (`inet_frag_find`).
+    FragMemory,
+    /// The rest of the packet did not come in time (`ip_expire`).
+    FragReasmTimeout,
     /// Longer than the device may carry (`is_skb_forwardable`).
     PktTooBig,
     /// This engine cannot go on; the event before says what is not modelled.
@@ -166,6 +177,11 @@ impl DropReason {
             Self::NeighQueueFull => "SKB_DROP_REASON_NEIGH_QUEUEFULL",
             Self::ArpMalformed => "SKB_DROP_REASON_NOT_SPECIFIED (arp_process)",
             Self::DevReady => "SKB_DROP_REASON_DEV_READY",
+            Self::DupFrag => "SKB_DROP_REASON_DUP_FRAG",
+            Self::FragCorrupt => "SKB_DROP_REASON_NOT_SPECIFIED (ip_frag_queue)",
+            Self::FragTooFar => "SKB_DROP_REASON_FRAG_TOO_FAR",
+            Self::FragMemory => "SKB_DROP_REASON_NOT_SPECIFIED (ip_defrag)",
+            Self::FragReasmTimeout => "SKB_DROP_REASON_FRAG_REASM_TIMEOUT",
             Self::PktTooBig => "SKB_DROP_REASON_PKT_TOO_BIG",
             Self::NotModelled => "not modelled",
         }
@@ -225,6 +241,11 @@ impl DropReason {
             Self::NeighQueueFull => "too much already waits for this neighbour",
             Self::ArpMalformed => "it is no ARP packet for IPv4 over Ethernet",
             Self::DevReady => "the device is down",
+            Self::DupFrag => "the same piece came before",
+            Self::FragCorrupt => "the pieces cannot be of one packet",
+            Self::FragTooFar => "too many other fragments came before the rest of it",
+            Self::FragMemory => "too much waits to become whole",
+            Self::FragReasmTimeout => "the rest of the packet did not come in time",
             Self::PktTooBig => "it is longer than the device may carry",
             Self::NotModelled => "what Linux does next is not modelled",
         }

@@ -91,6 +91,8 @@ pub enum Birth {
     Reset,
     /// A connection's segment, or the reset that refuses one; the parent is the segment that called for it, if one did.
     Tcp { segment: TcpSegment, again: bool, by: Role },
+    /// Its parent was too long for the way; this is a further piece of it.
+    Fragment,
     /// A bridge sends its parent through one more port, or also up its own stack; a tunnel sends it to one more remote.
     Clone,
 }
@@ -157,6 +159,19 @@ pub enum TunnelLearnt {
     StaysStatic,
     /// The table is as full as it may get.
     Full,
+}
+
+/// For what fragments are put together (`enum ip_defrag_users`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Gathers {
+    /// They are for this host.
+    LocalDeliver,
+    /// Connection tracking looks at what arrives.
+    ConntrackIn,
+    /// Connection tracking looks at what this host sends.
+    ConntrackOut,
+    /// Connection tracking looks at what a bridge passes on.
+    BridgeIn,
 }
 
 /// Why a bridge does not send a frame through a port.
@@ -363,8 +378,8 @@ pub enum SendError {
     Invalid,
     /// `EACCES`: a broadcast address without `SO_BROADCAST`.
     Access,
-    /// `EMSGSIZE`: longer than the MTU; fragmentation is not modelled.
-    MessageSize { mtu_bytes: u32 },
+    /// `EMSGSIZE`: longer than any IPv4 packet.
+    MessageSize,
     /// `EADDRNOTAVAIL`: a connection between the same ends exists.
     AddrNotAvailable,
     /// `ENETDOWN`: the device of a raw frame is down.
@@ -433,6 +448,9 @@ pub enum Event {
     Encapsulate { dev: DevId, out: DevId, remote: Remote },
     /// The remote is this host itself: the frame is handed over without a datagram (`encap_bypass_if_local`).
     EncapsulateBypass { dev: DevId, to: DevId },
+    /// The frame is longer than the tunnel's way carries: in place of it, its sender gets an error that says so
+    /// (`skb_tunnel_check_pmtu`).
+    EncapsulateTooBig { dev: DevId, mtu_bytes: u32 },
     /// The frame is taken out of its datagram, which came by `from`, for a tunnel device (`vxlan_rcv`).
     Decapsulate { from: DevId, dev: DevId, vni: Vni },
     /// A tunnel device looks at the source address (`vxlan_snoop`).
@@ -456,6 +474,15 @@ pub enum Event {
     SourceChosen { ns: NsId, src: Ipv4Addr, route: RouteId },
     /// The packet goes through this host: TTL is taken down (`ip_forward`).
     Forward { ns: NsId, from: DevId, to: DevId, ttl_hops: u8 },
+    /// The packet is longer than fits, and leaves in pieces (`ip_do_fragment`); 68 bytes fit any way.
+    Fragmented { dev: DevId, mtu_bytes: u32, pieces: u16 },
+    /// A piece of a packet waits for the others; so many are there (`ip_frag_queue`).
+    FragmentHeld { ns: NsId, by: Gathers, pieces: u16 },
+    /// The packet is whole again (`ip_frag_reasm`).
+    Reassembled { ns: NsId, by: Gathers, pieces: u16 },
+    /// A router's word that a packet was too long is believed (`__ip_rt_update_pmtu`). `locked`: it named less than is
+    /// believable, so packets are fragmented to fit this.
+    PathMtu { ns: NsId, dst: Ipv4Addr, mtu_bytes: u32, locked: bool },
     /// The next hop's hardware address is known (`ip_finish_output2`).
     NeighHit { dev: DevId, next_hop: Ipv4Addr, mac: Mac, state: Nud },
     /// The packet waits for the next hop's hardware address (`__neigh_event_send`). `frame` has no destination yet.
@@ -516,12 +543,6 @@ pub enum Event {
 /// What Linux does and this engine does not: the trace says so where it would matter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NotModelled {
-    /// The word that a packet was too long for a link on its way (`ip_rt_update_pmtu`).
-    PathMtu,
-    /// A packet longer than the outgoing device's MTU.
-    Fragmentation,
-    /// Pieces of a packet that must be put together (`ip_defrag`).
-    Reassembly,
     /// A protocol without an endpoint here, for example SCTP.
     Protocol(u8),
     /// A protocol with a connection tracker of its own: SCTP, GRE, UDP-Lite.
@@ -540,9 +561,6 @@ impl NotModelled {
     /// What Linux would do: `IPv6`.
     pub fn words(self) -> String {
         match self {
-            Self::PathMtu => "Linux would remember the smaller MTU of this path".into(),
-            Self::Fragmentation => "the packet is longer than the MTU of the next link".into(),
-            Self::Reassembly => "a fragment must be put together with its other pieces".into(),
             Self::Protocol(other) => format!("an endpoint for IP protocol {other}"),
             Self::Tracking(protocol) => {
                 format!("connections of IP protocol {protocol}, which Linux tracks in its own way")
@@ -588,6 +606,8 @@ pub enum Next {
     TcpTimer { at: Nanos, ns: NsId, socket: SocketId, timer: TcpTimer, generation: u32 },
     /// A connection's program has something to do.
     Wake { ns: NsId, socket: SocketId },
+    /// The time for a packet's pieces to come is over then.
+    FragmentTimer { at: Nanos, ns: NsId, by: Gathers, number: u32 },
     /// A program answers a datagram.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

@@ -14,6 +14,10 @@ pub enum Error {
     HostUnreachable,
     ProtocolUnreachable,
     PortUnreachable,
+    /// The packet forbids fragments and is longer than this, which would fit.
+    FragmentationNeeded {
+        mtu_bytes: u16,
+    },
     NetProhibited,
     HostProhibited,
     AdminProhibited,
@@ -22,6 +26,7 @@ pub enum Error {
         gateway: Ipv4Addr,
     },
     TtlExceeded,
+    ReassemblyTimeout,
 }
 
 impl Error {
@@ -32,11 +37,13 @@ impl Error {
             Self::HostUnreachable => (3, 1),
             Self::ProtocolUnreachable => (3, 2),
             Self::PortUnreachable => (3, 3),
+            Self::FragmentationNeeded { .. } => (3, 4),
             Self::NetProhibited => (3, 9),
             Self::HostProhibited => (3, 10),
             Self::AdminProhibited => (3, 13),
             Self::Redirect { .. } => (5, 1),
             Self::TtlExceeded => (11, 0),
+            Self::ReassemblyTimeout => (11, 1),
         }
     }
 
@@ -44,6 +51,10 @@ impl Error {
     const fn rest(self) -> [u8; 4] {
         match self {
             Self::Redirect { gateway } => gateway.octets(),
+            Self::FragmentationNeeded { mtu_bytes } => {
+                let [high, low] = mtu_bytes.to_be_bytes();
+                [0, 0, high, low]
+            }
             _ => [0; 4],
         }
     }
@@ -55,11 +66,13 @@ impl Error {
             Self::HostUnreachable => "ICMP_DEST_UNREACH/ICMP_HOST_UNREACH",
             Self::ProtocolUnreachable => "ICMP_DEST_UNREACH/ICMP_PROT_UNREACH",
             Self::PortUnreachable => "ICMP_DEST_UNREACH/ICMP_PORT_UNREACH",
+            Self::FragmentationNeeded { .. } => "ICMP_DEST_UNREACH/ICMP_FRAG_NEEDED",
             Self::NetProhibited => "ICMP_DEST_UNREACH/ICMP_NET_ANO",
             Self::HostProhibited => "ICMP_DEST_UNREACH/ICMP_HOST_ANO",
             Self::AdminProhibited => "ICMP_DEST_UNREACH/ICMP_PKT_FILTERED",
             Self::Redirect { .. } => "ICMP_REDIRECT/ICMP_REDIR_HOST",
             Self::TtlExceeded => "ICMP_TIME_EXCEEDED/ICMP_EXC_TTL",
+            Self::ReassemblyTimeout => "ICMP_TIME_EXCEEDED/ICMP_EXC_FRAGTIME",
         }
     }
 
@@ -70,11 +83,13 @@ impl Error {
             Self::HostUnreachable => "host unreachable",
             Self::ProtocolUnreachable => "protocol unreachable",
             Self::PortUnreachable => "port unreachable",
+            Self::FragmentationNeeded { .. } => "fragmentation needed",
             Self::NetProhibited => "network prohibited",
             Self::HostProhibited => "host prohibited",
             Self::AdminProhibited => "communication prohibited",
             Self::Redirect { .. } => "redirect",
             Self::TtlExceeded => "time exceeded",
+            Self::ReassemblyTimeout => "fragment reassembly time exceeded",
         }
     }
 }
@@ -145,6 +160,10 @@ impl<'a> Message<'a> {
             (3, 1) => Self::error(Error::HostUnreachable, payload)?,
             (3, 2) => Self::error(Error::ProtocolUnreachable, payload)?,
             (3, 3) => Self::error(Error::PortUnreachable, payload)?,
+            (3, 4) => {
+                let mtu_bytes = u16::from_be_bytes([bytes[6], bytes[7]]);
+                Self::error(Error::FragmentationNeeded { mtu_bytes }, payload)?
+            }
             (3, 9) => Self::error(Error::NetProhibited, payload)?,
             (3, 10) => Self::error(Error::HostProhibited, payload)?,
             (3, 13) => Self::error(Error::AdminProhibited, payload)?,
@@ -153,6 +172,7 @@ impl<'a> Message<'a> {
                 Self::error(Error::Redirect { gateway }, payload)?
             }
             (11, 0) => Self::error(Error::TtlExceeded, payload)?,
+            (11, 1) => Self::error(Error::ReassemblyTimeout, payload)?,
             (kind, code) => Self::Other { kind, code },
         })
     }
@@ -217,16 +237,16 @@ pub fn emit_timestamp_reply(
 /// Bytes of the reply to a timestamp request.
 pub const TIMESTAMP_LEN: usize = LEN + 12;
 
-/// Appends an error that quotes `packet` (from its IPv4 header on), cut so that the whole stays within 576 bytes
-/// (`icmp_send`, RFC 1812 section 4.3.2.3).
+/// Appends an error that quotes `packet`, which is cut as [`quoted_len`] says and begins with its IPv4 header.
 pub fn emit_error(frame: &mut Vec<u8>, error: Error, packet: &[u8]) {
     let (kind, code) = error.type_and_code();
-    emit(frame, kind, code, error.rest(), &packet[..quoted_len(packet.len())]);
+    emit(frame, kind, code, error.rest(), packet);
 }
 
-/// Bytes of a packet of `len` bytes that an error quotes.
-pub fn quoted_len(len: usize) -> usize {
-    len.min(576 - ipv4::LEN - LEN)
+/// Bytes of a packet of `len` bytes that an error quotes: so many that the whole stays within 576 bytes, and within the
+/// MTU of its way (`icmp_send`, RFC 1812 section 4.3.2.3).
+pub fn quoted_len(len: usize, mtu_bytes: u32) -> usize {
+    len.min((mtu_bytes as usize).min(576).saturating_sub(ipv4::LEN + LEN))
 }
 
 fn emit(frame: &mut Vec<u8>, kind: u8, code: u8, rest: [u8; 4], payload: &[u8]) {
@@ -259,7 +279,8 @@ mod tests {
 
     #[test]
     fn an_error_quotes_no_more_than_fits_into_576_bytes() {
-        assert_eq!((quoted_len(36), quoted_len(1500)), (36, 548));
+        assert_eq!((quoted_len(36, 1500), quoted_len(1500, 1500)), (36, 548));
+        assert_eq!(quoted_len(1500, 100), 72);
     }
 
     #[test]

@@ -141,6 +141,77 @@ pub fn decrease_ttl(packet: &mut [u8]) {
         .copy_from_slice(&u16::try_from(folded & 0xffff).expect("masked to 16 bits").to_be_bytes());
 }
 
+/// `IP_DF` and `IP_MF`, in the byte that begins the fragment offset.
+const DONT_FRAGMENT: u8 = 0x40;
+const MORE_FRAGMENTS: u8 = 0x20;
+/// The bits of a type of service that tell of congestion (`INET_ECN_CE`).
+const CONGESTION: u8 = 3;
+
+/// Writes what a reassembled packet's header says otherwise than its first fragment's, checksum included.
+pub fn set_reassembled(packet: &mut [u8], total_len: u16, dont_fragment: bool, congested: bool) {
+    packet[2..4].copy_from_slice(&total_len.to_be_bytes());
+    packet[6..8].copy_from_slice(&[if dont_fragment { DONT_FRAGMENT } else { 0 }, 0]);
+    if congested {
+        packet[1] |= CONGESTION;
+    }
+    fill_checksum(packet);
+}
+
+/// What a fragment's header says.
+#[derive(Clone, Copy, Debug)]
+pub struct Fragment {
+    /// Of its payload in the whole packet's, in bytes.
+    pub offset: u16,
+    pub more: bool,
+    pub dont_fragment: bool,
+    /// Bytes of its payload.
+    pub len: usize,
+}
+
+impl Fragment {
+    /// Writes the fields into a copy of the whole packet's header, checksum included.
+    pub fn write(self, packet: &mut [u8]) {
+        let header_len = usize::from(packet[0] & 0x0f) * 4;
+        let total = u16::try_from(header_len + self.len).expect("shorter than the whole packet");
+        let [high, low] = (self.offset / 8).to_be_bytes();
+        let more = if self.more { MORE_FRAGMENTS } else { 0 };
+        let df = if self.dont_fragment { DONT_FRAGMENT } else { 0 };
+        packet[2..4].copy_from_slice(&total.to_be_bytes());
+        packet[6..8].copy_from_slice(&[high | more | df, low]);
+        fill_checksum(packet);
+    }
+}
+
+/// `ip_options_fragment`: options that only the first fragment carries become padding in the others.
+pub fn blank_options(packet: &mut [u8]) {
+    const END: u8 = 0;
+    const NO_OPERATION: u8 = 1;
+    const COPIED: u8 = 0x80;
+    let header_len = usize::from(packet[0] & 0x0f) * 4;
+    let mut at = LEN;
+    while at < header_len {
+        let len = match packet[at] {
+            END => return,
+            NO_OPERATION => 1,
+            _ => usize::from(*packet.get(at + 1).unwrap_or(&0)),
+        };
+        if len == 0 || at + len > header_len {
+            return;
+        }
+        if packet[at] & COPIED == 0 {
+            packet[at..at + len].fill(NO_OPERATION);
+        }
+        at += len;
+    }
+}
+
+fn fill_checksum(packet: &mut [u8]) {
+    let header_len = usize::from(packet[0] & 0x0f) * 4;
+    packet[10..12].fill(0);
+    let sum = checksum::of(&packet[..header_len]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
 /// Writes the type of service of a packet that has a whole header and mends the checksum.
 pub fn set_tos(packet: &mut [u8], tos: u8) {
     let old = u16::from_be_bytes([packet[0], packet[1]]);

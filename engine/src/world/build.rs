@@ -12,6 +12,7 @@ use crate::link::bridge::FdbEntry;
 use crate::link::{
     Bridge, Conf, Devconf, Device, DeviceKind, IfAddr, Port, PortFlags, Scope, Vxlan,
 };
+use crate::netfilter::defrag::Reassembly;
 use crate::stack::fib::{Fib, Flow, Nexthop, Nexthops, Route, RouteKind, TableId};
 use crate::stack::icmp::GlobalRate;
 use crate::stack::neigh::NeighTable;
@@ -161,6 +162,7 @@ impl World {
             neigh: NeighTable::default(),
             sockets: Sockets::default(),
             netfilter: None,
+            fragments: Reassembly::default(),
             peers: Peers::default(),
             icmp_rate: GlobalRate::default(),
             sysctl,

@@ -14,7 +14,7 @@ use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
-use crate::stack::{self, Netns, arp, br_netfilter, neigh, tcp, udp, vxlan};
+use crate::stack::{self, Netns, arp, br_netfilter, frag, neigh, tcp, udp, vxlan};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
 use queue::{Due, Queue};
 
@@ -252,6 +252,9 @@ impl World {
                 let ns = devices[dev].ns;
                 arp::redo(&mut ctx, &mut netns[ns], devices, dev, skb);
             }
+            Due::FragmentTimer { ns, by, number } => {
+                frag::expire(&mut ctx, &mut netns[ns], devices, (by, number));
+            }
             Due::NeighTimer { dev, ip, generation } => {
                 let ns = devices[dev].ns;
                 neigh::timer(&mut ctx, &mut netns[ns], devices, (dev, ip), generation);
@@ -297,6 +300,9 @@ impl World {
                 Next::Decapsulate { dev, outer, skb } => {
                     let (mut ctx, _, devices) = self.split(trace);
                     link::vxlan::receive(&mut ctx, devices, dev, outer, skb);
+                }
+                Next::FragmentTimer { at, ns, by, number } => {
+                    self.queue.push(at, Due::FragmentTimer { ns, by, number });
                 }
                 Next::NeighTimer { at, dev, ip, generation } => {
                     self.queue.push(at, Due::NeighTimer { dev, ip, generation });

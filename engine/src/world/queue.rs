@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 
 use crate::base::{DevId, Nanos, NsId, SocketId};
 use crate::skb::Skb;
-use crate::trace::TcpTimer;
+use crate::trace::{Gathers, TcpTimer};
 
 /// How long a tick is at most; a kernel has 100, 250 or 1000 in a second.
 const TICK: Nanos = Nanos::from_millis(1);
@@ -26,6 +26,8 @@ pub(super) enum Due {
     Backlog { dev: DevId, skb: Skb },
     /// A put off answer for somebody behind a host.
     ProxyArp { dev: DevId, skb: Skb },
+    /// The time for a packet's pieces to come is over.
+    FragmentTimer { ns: NsId, by: Gathers, number: u32 },
     /// A neighbour entry's timer.
     NeighTimer { dev: DevId, ip: Ipv4Addr, generation: u32 },
     /// A connection's timer. One that is due soon keeps the network from being quiet.

@@ -9,7 +9,7 @@ use crate::base::Mac;
 use crate::link::PortFlags;
 use crate::stack::socket::{Bound, Socket};
 use crate::trace::{Direction, Recorder};
-use crate::wire::{arp::Arp, eth, eth::EtherType, ipv4};
+use crate::wire::{arp::Arp, eth, eth::EtherType, ipv4, udp};
 
 /// Two namespaces on one bridge, as on a Kubernetes node.
 pub(crate) fn two_pods() -> (World, [NsId; 2]) {
@@ -147,4 +147,67 @@ fn the_same_seed_gives_the_same_trace() {
         trace
     };
     assert_eq!(run(), run());
+}
+
+/// A frame for the first pod with the part `bytes` of a datagram from the second one to port 53, as packet `id`.
+fn piece(id: u16, datagram: &[u8], bytes: std::ops::Range<usize>) -> Vec<u8> {
+    let [a, b] = [2, 3].map(|host| Ipv4Addr::new(10, 244, 1, host));
+    let mut frame = Vec::new();
+    eth::emit(&mut frame, Mac::from_ipv4(a), Mac::from_ipv4(b), EtherType::Ipv4);
+    ipv4::Emit {
+        tos: 0,
+        identification: id,
+        dont_fragment: false,
+        ttl_hops: 64,
+        protocol: ipv4::Protocol::Udp,
+        src: b,
+        dst: a,
+    }
+    .emit(&mut frame, bytes.len());
+    frame.extend_from_slice(&datagram[bytes.clone()]);
+    ipv4::Fragment {
+        offset: u16::try_from(bytes.start).expect("short"),
+        more: bytes.end < datagram.len(),
+        dont_fragment: false,
+        len: bytes.len(),
+    }
+    .write(&mut frame[eth::LEN..]);
+    frame
+}
+
+#[test]
+fn a_datagrams_pieces_make_it_whole_in_any_order_and_whatever_comes_twice() {
+    let (mut world, [a, b]) = two_pods();
+    let socket = Socket {
+        bound: Bound::Udp { port: 53 },
+        addr: None,
+        program: Program::Reads,
+        owner: "dns".into(),
+        broadcast: false,
+        heard: 0,
+    };
+    let socket = world.bind(a, socket).expect("nothing is bound yet");
+    let dev = world.find_device(b, "eth0").expect("it was made");
+    let (src, dst) = (Ipv4Addr::new(10, 244, 1, 3), Ipv4Addr::new(10, 244, 1, 2));
+    let mut datagram = Vec::new();
+    udp::emit(&mut datagram, (src, 1000), (dst, 53), &[7; 101]);
+    let parts = [0..16, 16..24, 24..104, 104..datagram.len()];
+    let mut trace = Recorder::default();
+    let mut n_sent = 0;
+    for order in 0..256_usize {
+        let order = [order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6];
+        if (0..4).any(|part| !order.contains(&part)) {
+            continue;
+        }
+        n_sent += 1;
+        for (n, &part) in order.iter().enumerate() {
+            // The last one completes the packet, and then a second one would begin another.
+            for _ in 0..if n == 3 { 1 } else { 2 } {
+                let frame = piece(n_sent, &datagram, parts[part].clone());
+                world.send_frame(&mut trace, dev, &frame).expect("the device is up");
+            }
+        }
+    }
+    assert_eq!(world.run_until_quiet(&mut trace, Nanos::from_secs(40)), Stopped::Quiet);
+    assert_eq!((n_sent, world.netns[a].sockets.get(socket).heard), (24, 24));
 }

@@ -184,7 +184,7 @@ fn mark(outcome: Outcome) -> Option<Mark> {
     match outcome {
         Outcome::Delivered => Some(Mark::Delivered),
         Outcome::Ignored => Some(Mark::Ignored),
-        Outcome::Waiting => Some(Mark::Waiting),
+        Outcome::Waiting | Outcome::Held => Some(Mark::Waiting),
         Outcome::Dropped(reason) => Some(Mark::Dropped(reason.words().to_owned())),
         Outcome::LeftModel => Some(Mark::Left),
         // There is no packet to mark.

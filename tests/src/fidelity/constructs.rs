@@ -9,7 +9,7 @@ use everyhop_engine::netfilter::conntrack::{Conntrack, Settings};
 use everyhop_engine::stack::fib::{Route, RouteKind};
 use everyhop_engine::stack::multipath::Policy;
 use everyhop_engine::stack::rule::{Action as RuleAction, OnDev, Rule};
-use everyhop_engine::stack::{Netns, Sysctl};
+use everyhop_engine::stack::{Netns, PmtuDiscovery, Sysctl};
 use everyhop_engine::trace::Nud;
 
 use super::Evidence;
@@ -200,6 +200,8 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
     }),
     of(IP, "wrong header checksum", |it| has(it, "IP checksum", "wrong")),
     of(IP, "fragments", |it| has_field(it, "fragment")),
+    of(IP, "`ip_no_pmtu_disc`", |it| sysctl(it, |all| all.pmtu.discovery != PmtuDiscovery::On)),
+    of(IP, "`ip_forward_use_pmtu`", |it| sysctl(it, |all| all.forward_use_pmtu)),
     of(IP, "IP options", |it| has_field(it, "IP options")),
     of(ICMP, "echo request and reply", |it| has(it, "ICMP type", "echo reply")),
     of(ICMP, "`icmp_echo_ignore_all`", |it| sysctl(it, |all| all.icmp_echo_ignore_all)),
@@ -211,6 +213,9 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
     of(ICMP, "protocol unreachable", |it| unreachable(it, "2")),
     of(ICMP, "port unreachable", |it| unreachable(it, "3")),
     of(ICMP, "fragmentation needed", |it| unreachable(it, "4")),
+    of(ICMP, "fragment reassembly time exceeded", |it| {
+        frame(it, |it| is(it, "ICMP type", "time exceeded") && is(it, "ICMP code", "1"))
+    }),
     of(ICMP, "administratively prohibited", |it| {
         unreachable(it, "9") || unreachable(it, "10") || unreachable(it, "13")
     }),
