@@ -9,7 +9,7 @@ use crate::problem::Outcome;
 use crate::replay;
 
 /// Labs that lie beside the checkout and that the engine models. It must refuse the others there, naming file and line.
-pub const COVERED_BESIDE: &[&str] = &["cross-node", "egress", "pod-to-pod", "vxlan"];
+pub const COVERED_BESIDE: &[&str] = &["clusterip", "cross-node", "egress", "nodeport", "pod-to-pod", "vxlan"];
 
 /// Answer of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
