@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::capture::Capture;
-use crate::compare::Comparison;
-use crate::lab::{Lab, Recording};
+use crate::compare::{Comparison, Findings};
+use crate::lab::{Files, Lab, Recording};
 use crate::problem::Outcome;
 use crate::replay;
+use crate::state;
 
 /// Labs that lie beside the checkout and that the engine models. It must refuse the others there, naming file and line.
 pub const COVERED_BESIDE: &[&str] = &["clusterip", "cross-node", "egress", "nodeport", "pod-to-pod", "vxlan"];
@@ -61,7 +62,7 @@ pub fn engine(lab: &Lab, recording: &Recording, expected: Expected) -> Verdict {
 
 /// One recording of the kernel against another.
 pub fn kernel(lab: &Lab, before: &Recording, now: &Recording) -> Verdict {
-    captured(lab, "the earlier recording", &before.captures, &now.captures)
+    verdict(findings(lab, "the earlier recording", before, &now.captures, &now.after))
 }
 
 /// What is wrong with a check's outcome, one line each; nothing if all is as it should be.
@@ -75,8 +76,8 @@ pub fn complaints(verdict: Outcome<Verdict>) -> Vec<String> {
 
 fn replayed(lab: &Lab, recording: &Recording, expected: Expected) -> Verdict {
     match (expected, replay::replay(lab, &recording.files)) {
-        (Expected::Equal, Ok(captures)) => {
-            captured(lab, "the kernel", &recording.captures, &captures)
+        (Expected::Equal, Ok(played)) => {
+            verdict(findings(lab, "the kernel", recording, &played.captures, &played.after))
         }
         (Expected::Equal, Err(e)) => Verdict::Differs(vec![format!("the engine refused it: {e}")]),
         (Expected::Refused, Err(e)) => Verdict::Refused(e.to_string()),
@@ -87,11 +88,26 @@ fn replayed(lab: &Lab, recording: &Recording, expected: Expected) -> Verdict {
     }
 }
 
-fn captured(lab: &Lab, wanted: &str, want: &[Capture], got: &[Capture]) -> Verdict {
+/// What differs from `want` in captures and in the state after them.
+pub(crate) fn findings(
+    lab: &Lab,
+    wanted: &str,
+    want: &Recording,
+    captures: &[Capture],
+    after: &Files,
+) -> Findings {
     let fixed_ids = lab.fixed_ids();
-    let found =
-        Comparison { wanted, fixed_ids: &fixed_ids, has_connections: lab.has_connections() }
-            .run(want, got);
+    let comparison =
+        Comparison { wanted, fixed_ids: &fixed_ids, has_connections: lab.has_connections() };
+    let mut found = comparison.run(&want.captures, captures);
+    // Recordings that others made have captures alone.
+    if !want.after.is_empty() {
+        found.differences.extend(state::differences(wanted, &want.after, after));
+    }
+    found
+}
+
+fn verdict(found: Findings) -> Verdict {
     if found.differences.is_empty() {
         Verdict::Equal { n_streams: found.n_streams, n_frames: found.n_frames }
     } else {

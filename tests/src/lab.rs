@@ -92,11 +92,13 @@ pub struct Listener {
     pub reply: Vec<u8>,
 }
 
-/// What a recording holds: the state before the stimuli, and what every device saw.
+/// What a recording holds: the state before the stimuli, what every device saw, and the state after.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub files: Files,
     pub captures: Vec<Capture>,
+    /// What rules counted and which connections there were in the end, for [`crate::state`].
+    pub after: Files,
 }
 
 impl Lab {
@@ -148,39 +150,53 @@ impl Lab {
 }
 
 impl Recording {
-    /// Reads `snapshot/` and `captures.jsonl` in `dir`.
+    /// Reads `snapshot/`, `captures.jsonl` and, where it is there, `after/` in `dir`.
     pub fn load(dir: &Path) -> Outcome<Self> {
-        let mut files = Files::new();
-        let root = dir.join("snapshot");
-        for entry in entries(&root)? {
-            if entry.is_dir() {
-                for file in entries(&entry)? {
-                    insert_file(&mut files, &root, &file)?;
-                }
-            } else {
-                insert_file(&mut files, &root, &entry)?;
-            }
-        }
         let path = dir.join("captures.jsonl");
         let text = fs::read_to_string(&path).map_err(Problem::in_file(&path))?;
-        Ok(Self { files, captures: capture::parse(&path.to_string_lossy(), &text)? })
+        let after = dir.join("after");
+        Ok(Self {
+            files: files_in(&dir.join("snapshot"))?,
+            captures: capture::parse(&path.to_string_lossy(), &text)?,
+            after: if after.is_dir() { files_in(&after)? } else { Files::new() },
+        })
     }
 
-    /// Writes `snapshot/` and `captures.jsonl` to `dir`, in place of what was there.
+    /// Writes `snapshot/`, `captures.jsonl` and `after/` to `dir`, in place of what was there.
     pub fn save(&self, dir: &Path) -> Outcome<()> {
-        let root = dir.join("snapshot");
-        if root.exists() {
-            fs::remove_dir_all(&root).map_err(Problem::in_file(&root))?;
-        }
-        for (name, bytes) in &self.files {
-            let path = root.join(name);
-            let parent = path.parent().unwrap_or(&root);
-            fs::create_dir_all(parent).map_err(Problem::in_file(parent))?;
-            fs::write(&path, bytes).map_err(Problem::in_file(&path))?;
-        }
+        write_files(&dir.join("snapshot"), &self.files)?;
+        write_files(&dir.join("after"), &self.after)?;
         let path = dir.join("captures.jsonl");
         fs::write(&path, capture::render(&self.captures)).map_err(Problem::in_file(&path))
     }
+}
+
+/// The files in `root` and in the directories in it.
+fn files_in(root: &Path) -> Outcome<Files> {
+    let mut files = Files::new();
+    for entry in entries(root)? {
+        if entry.is_dir() {
+            for file in entries(&entry)? {
+                insert_file(&mut files, root, &file)?;
+            }
+        } else {
+            insert_file(&mut files, root, &entry)?;
+        }
+    }
+    Ok(files)
+}
+
+fn write_files(root: &Path, files: &Files) -> Outcome<()> {
+    if root.exists() {
+        fs::remove_dir_all(root).map_err(Problem::in_file(root))?;
+    }
+    for (name, bytes) in files {
+        let path = root.join(name);
+        let parent = path.parent().unwrap_or(root);
+        fs::create_dir_all(parent).map_err(Problem::in_file(parent))?;
+        fs::write(&path, bytes).map_err(Problem::in_file(&path))?;
+    }
+    Ok(())
 }
 
 /// Every lab in `root`, by name. A directory is one when it has a `lab.json`.

@@ -19,3 +19,4 @@ pub mod problem;
 pub mod random;
 pub mod replay;
 pub mod services;
+pub mod state;

@@ -163,6 +163,9 @@ pub fn script(world: &World) -> Result<String, Inexpressible> {
         of_ns.offloads(&mut out);
         of_ns.settings(&mut out);
     }
+    for (id, _) in world.netns.iter() {
+        OfNs { world, id }.netfilter(&mut out)?;
+    }
     // A port takes dynamic entries once it forwards, and for that the other end of its wire must be up.
     for (id, ns) in world.netns.iter() {
         let of_ns = OfNs { world, id };
@@ -323,7 +326,8 @@ fn links(out: &mut String, world: &World) {
         let kind = match &device.kind {
             DeviceKind::Loopback | DeviceKind::Vxlan(_) => continue,
             DeviceKind::Bridge(bridge) => {
-                let mut kind = "bridge".to_owned();
+                // Snooping would send reports at random times, and without anybody who asks it decides nothing.
+                let mut kind = "bridge mcast_snooping 0".to_owned();
                 if bridge.ageing != Bridge::AGEING {
                     let _ = write!(kind, " ageing_time {}", bridge.ageing.0 / 10_000_000);
                 }
@@ -609,21 +613,23 @@ impl OfNs<'_> {
                 !is_there.any(|(_, other)| same(it, other))
             })
         };
-        // A gateway must be on a link, which a route says.
-        for by_gateway in [false, true] {
-            for (id, it) in own() {
-                if it.nexthops.as_slice().iter().any(|hop| hop.via.is_some()) == by_gateway {
-                    let rival =
-                        ns.fib.iter().take_while(|(other, _)| *other != id).any(|(_, other)| {
-                            other.table == it.table
-                                && other.dst == it.dst
-                                && other.tos == it.tos
-                                && other.metric == it.metric
-                        });
-                    let verb = if rival { "append" } else { "add" };
-                    let _ = writeln!(out, "route {verb} {}", self.route(it));
-                }
-            }
+        let rivals = |a: &Route, b: &Route| {
+            (a.table, a.dst, a.tos, a.metric) == (b.table, b.dst, b.tos, b.metric)
+        };
+        // A gateway must be on a link, which a route says: what needs none comes first, unless an equal one is before it.
+        let (mut first, mut later): (Vec<&Route>, Vec<&Route>) = (Vec::new(), Vec::new());
+        for (_, it) in own() {
+            let needs_link = it.nexthops.as_slice().iter().any(|hop| hop.via.is_some());
+            let waits = needs_link || later.iter().any(|other| rivals(it, other));
+            if waits { &mut later } else { &mut first }.push(it);
+        }
+        let mut there: Vec<&Route> =
+            automatic.iter().map(|(_, it)| it).filter(|it| stands(it)).collect();
+        for it in first.into_iter().chain(later) {
+            let is_taken = there.iter().any(|other| rivals(it, other));
+            let verb = if is_taken { "append" } else { "add" };
+            let _ = writeln!(out, "route {verb} {}", self.route(it));
+            there.push(it);
         }
     }
 
@@ -788,6 +794,26 @@ impl OfNs<'_> {
             }
         }
         out
+    }
+
+    /// Sets before the rules that ask them. What rules remember (`limit`, `nth`, `recent`) has no command, and begins anew.
+    fn netfilter(&self, out: &mut String) -> Result<(), Inexpressible> {
+        let ns = &self.world.netns[self.id];
+        let Some(netfilter) = &ns.netfilter else { return Ok(()) };
+        if netfilter.conntrack.iter(self.world.now()).next().is_some() {
+            let what =
+                format!("{}: tracked connections are of a run, and not of a network", ns.name);
+            return Err(Inexpressible(what));
+        }
+        let mut restore = |command: &str, text: &str| {
+            if !text.is_empty() {
+                let name = &ns.name;
+                let _ = write!(out, "ip netns exec {name} {command} <<'END'\n{text}END\n");
+            }
+        };
+        restore("ipset restore", &netfilter.sets.save(self.world.now()));
+        restore("iptables-restore --counters", &netfilter.tables.save(true));
+        Ok(())
     }
 
     /// So that a capture shows the frames that an engine moves: whole, with their checksums.

@@ -68,7 +68,7 @@ fn a_script_makes_every_namespace_link_address_route_and_entry() {
 namespace node net.ipv4.ip_forward=1
 namespace pod
 ip -batch - <<'END'
-link add name vbr0 netns node index 2 address 02:00:00:00:00:01 type bridge
+link add name vbr0 netns node index 2 address 02:00:00:00:00:01 type bridge mcast_snooping 0
 link add name eth0 netns pod index 2 address 02:00:00:00:00:02 type veth peer name veth0 netns node index 3 address 02:00:00:00:00:03
 END
 ip -n node -batch - <<'END'

@@ -93,7 +93,8 @@ pub fn record_inside(dir: &Path, out: &Path, pace: Pace) -> Outcome<()> {
     let mut sniffer = sniff::Sniffer::open(links)?;
     let files = snapshot::take(&names)?;
     let captures = play::play(&lab.stimuli, &listeners, &mut sniffer, pace)?;
-    Recording { files, captures }.save(out)
+    let after = snapshot::after(&files)?;
+    Recording { files, captures, after }.save(out)
 }
 
 fn record_in_child(lab: &Lab, scratch: &Path, pace: Pace) -> Outcome<()> {

@@ -72,6 +72,25 @@ pub(super) fn take(names: &[String]) -> Outcome<Files> {
     Ok(files)
 }
 
+/// What rules counted and which connections there are now, of the namespaces that had rules in the snapshot.
+pub(super) fn after(before: &Files) -> Outcome<Files> {
+    let mut files = Files::new();
+    for name in before.keys().filter_map(|it| it.strip_suffix("/iptables.txt")) {
+        let (rules, connections) = netns::within(name, || {
+            Ok((run(Command::new("iptables-save").arg("-c"))?, connections()?))
+        })?;
+        files.insert(format!("{name}/iptables.txt"), rules);
+        if !connections.is_empty() {
+            files.insert(format!("{name}/conntrack.txt"), connections);
+        }
+    }
+    Ok(files)
+}
+
+fn connections() -> Outcome<Vec<u8>> {
+    run(Command::new("conntrack").args(["-L", "-o", "extended"]))
+}
+
 fn listings(fresh: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
     let mut out = Vec::new();
     for (file, line) in LISTINGS {

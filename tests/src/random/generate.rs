@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::dice::Dice;
 use super::packet::{self, Ip};
 use super::plan::{End, Item, Plan, Setting, Via};
+use super::rules::{self, Scene};
 use crate::capture::hex;
 
 const LISTENING: [u16; 3] = [53, 80, 8080];
@@ -93,6 +94,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     it.confs();
     it.policy_rules();
     it.neighbours();
+    it.netfilter();
     it.stimuli();
     // The order in which links are made decides their indices, and so what a namespace looks at first.
     it.dice.shuffle(&mut it.links);
@@ -578,6 +580,47 @@ impl Maker {
                     self.rest.push(Item::Fdb { netns: netns.clone(), port, mac, is_static });
                 }
             }
+        }
+    }
+
+    fn netfilter(&mut self) {
+        if !self.dice.chance(45) {
+            return;
+        }
+        let addrs: Vec<Ipv4Addr> = (0..self.hosts.len()).flat_map(|it| self.owned(it)).collect();
+        let mut all: Vec<String> = self.hosts.clone();
+        let owner = |it: &Item| match it {
+            Item::Bridge { end, .. } => Some(end.netns.clone()),
+            _ => None,
+        };
+        all.extend(self.links.iter().filter_map(owner));
+        self.dice.shuffle(&mut all);
+        all.truncate(self.dice.within(1..=2));
+        for netns in all {
+            let ports: Vec<String> = self
+                .segments
+                .iter()
+                .flat_map(|it| &it.seats)
+                .filter_map(|it| it.port.clone())
+                .filter(|it| it.0 == netns)
+                .map(|it| it.1)
+                .collect();
+            let host = self.hosts.iter().position(|it| *it == netns);
+            let seats = self.segments.iter().flat_map(|it| &it.seats);
+            let mut devices: Vec<String> =
+                seats.filter(|it| Some(it.host) == host).map(|it| it.dev.clone()).collect();
+            devices.extend(ports.iter().cloned());
+            devices.push("lo".into());
+            let scene = Scene {
+                netns: &netns,
+                devices: &devices,
+                ports: &ports,
+                addrs: &addrs,
+                listening: &LISTENING,
+                sending: &SENDING,
+            };
+            let made = rules::make(&scene, &mut self.dice);
+            self.rest.extend(made);
         }
     }
 

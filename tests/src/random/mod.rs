@@ -7,6 +7,7 @@ mod dice;
 mod generate;
 mod packet;
 mod plan;
+mod rules;
 mod shrink;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -16,14 +17,13 @@ use std::{env, fs, process};
 use everyhop_engine::snapshot;
 use serde_json::Value;
 
-use crate::capture::Capture;
-use crate::compare::Comparison;
+use crate::check;
 use crate::fidelity::Evidence;
 use crate::frame::{self, Known};
 use crate::kernel::{self, Pace};
-use crate::lab::{self, Action, Files, Lab, Recording};
+use crate::lab::{self, Action, Lab, Recording};
 use crate::problem::{Outcome, Problem};
-use crate::replay;
+use crate::replay::{self, Played};
 use plan::Plan;
 
 /// How a random lab came out.
@@ -79,7 +79,7 @@ pub(crate) fn evidence(seed: u64) -> Option<Evidence> {
     let list = |it: &[Value]| serde_json::to_vec(it).expect("it was JSON before");
     let actions: Vec<Action> =
         stimuli.iter().filter_map(|it| Some(lab::stimulus(it).ok()?.action)).collect();
-    let world = plan.world(seed);
+    let world = plan.world(seed).ok()?;
     let captures =
         snapshot::replay_in(&mut world.clone(), &list(&stimuli), &list(&sockets)).ok()?;
     let frames = captures.iter().map(|it| frame::decode(&it.frame, Known::default())).collect();
@@ -99,15 +99,17 @@ fn scratch(seed: u64) -> PathBuf {
 fn check_plan(plan: &Plan, seed: u64) -> Outcome<Verdict> {
     let dir = scratch(seed);
     let verdict = check_in(plan, seed, &dir);
-    fs::remove_dir_all(&dir).map_err(Problem::in_file(&dir))?;
+    if dir.exists() {
+        fs::remove_dir_all(&dir).map_err(Problem::in_file(&dir))?;
+    }
     verdict
 }
 
 fn check_in(plan: &Plan, seed: u64, dir: &Path) -> Outcome<Verdict> {
     plan.write(dir, seed, &plan::about("A random lab", "made from a seed"))?;
     let lab = Lab::load(dir)?;
-    let built = match built(plan, seed, &lab) {
-        Ok(captures) => captures,
+    let built = match unless_panic(|| replay::play(&lab, plan.world(seed)?)) {
+        Ok(played) => played,
         Err(Refusal::NotModelled(why)) => return Ok(Verdict::NotComparable(why)),
         Err(Refusal::Panic(what)) => return Ok(Verdict::Differs(vec![what])),
     };
@@ -120,9 +122,8 @@ fn check_in(plan: &Plan, seed: u64, dir: &Path) -> Outcome<Verdict> {
     // A busy machine delays frames, and then the kernel may do other things in between.
     let (second, third) =
         (kernel::record(&lab, &out, Pace::CALM)?, kernel::record(&lab, &out, Pace::CALM)?);
-    let unstable = compared(&lab, "the kernel's second try", &second.captures, &third.captures);
-    if !unstable.is_empty() {
-        return Ok(Verdict::Undecided(unstable));
+    if let check::Verdict::Differs(lines) = check::kernel(&lab, &second, &third) {
+        return Ok(Verdict::Undecided(lines));
     }
     let lines = differences(&lab, &second, &built);
     if lines.is_empty() {
@@ -131,26 +132,22 @@ fn check_in(plan: &Plan, seed: u64, dir: &Path) -> Outcome<Verdict> {
     Ok(Verdict::Differs(lines))
 }
 
-/// What differs from `kernel` in the engine's captures of the world that was built, or else of the one that was loaded.
-fn differences(lab: &Lab, kernel: &Recording, built: &[Capture]) -> Vec<String> {
-    let lines = compared(lab, "the kernel", &kernel.captures, built);
+/// What differs from `kernel` in what the engine did with the world that was built, or else with the one that was loaded.
+fn differences(lab: &Lab, kernel: &Recording, built: &Played) -> Vec<String> {
+    let found = |it: &Played| {
+        check::findings(lab, "the kernel", kernel, &it.captures, &it.after).differences
+    };
+    let lines = found(built);
     if !lines.is_empty() {
         return lines;
     }
-    match loaded(lab, &kernel.files) {
-        Ok(captures) => compared(lab, "the kernel", &kernel.captures, &captures)
-            .into_iter()
-            .map(|it| format!("from the snapshot: {it}"))
-            .collect(),
+    match unless_panic(|| replay::replay(lab, &kernel.files)) {
+        Ok(loaded) => {
+            found(&loaded).into_iter().map(|it| format!("from the snapshot: {it}")).collect()
+        }
         Err(Refusal::NotModelled(why)) => vec![format!("the snapshot is refused: {why}")],
         Err(Refusal::Panic(what)) => vec![format!("from the snapshot: {what}")],
     }
-}
-
-fn compared(lab: &Lab, wanted: &str, want: &[Capture], got: &[Capture]) -> Vec<String> {
-    let fixed_ids = lab.fixed_ids();
-    let has_connections = lab.has_connections();
-    Comparison { wanted, fixed_ids: &fixed_ids, has_connections }.run(want, got).differences
 }
 
 enum Refusal {
@@ -158,21 +155,9 @@ enum Refusal {
     Panic(String),
 }
 
-fn built(plan: &Plan, seed: u64, lab: &Lab) -> Result<Vec<Capture>, Refusal> {
-    unless_panic(|| {
-        let mut world = plan.world(seed);
-        let played = snapshot::replay_in(&mut world, &lab.stimuli_json, &lab.sockets_json);
-        Ok(replay::captures(played.map_err(|e| Problem::new(e.to_string()))?))
-    })
-}
-
-fn loaded(lab: &Lab, files: &Files) -> Result<Vec<Capture>, Refusal> {
-    unless_panic(|| replay::replay(lab, files))
-}
-
-fn unless_panic(act: impl FnOnce() -> Outcome<Vec<Capture>>) -> Result<Vec<Capture>, Refusal> {
+fn unless_panic(act: impl FnOnce() -> Outcome<Played>) -> Result<Played, Refusal> {
     match panic::catch_unwind(AssertUnwindSafe(act)) {
-        Ok(Ok(captures)) => Ok(captures),
+        Ok(Ok(played)) => Ok(played),
         Ok(Err(e)) => Err(Refusal::NotModelled(e.to_string())),
         Err(_) => Err(Refusal::Panic("the engine panicked".to_owned())),
     }

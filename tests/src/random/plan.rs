@@ -1,5 +1,6 @@
 //! A lab as a list of items that can be left out one by one: what stands on an item that is gone goes with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::{fs, io};
@@ -8,6 +9,9 @@ use everyhop_engine::base::{DevId, Mac, Nanos, NsId};
 use everyhop_engine::export;
 use everyhop_engine::link::bridge::FdbEntry;
 use everyhop_engine::link::{Conf, Device, DeviceKind, PortFlags};
+use everyhop_engine::netfilter::RuleError;
+use everyhop_engine::netfilter::ipset::Sets;
+use everyhop_engine::netfilter::table::Tables;
 use everyhop_engine::stack::fib::{RouteKind, TableId};
 use everyhop_engine::stack::multipath::Policy;
 use everyhop_engine::stack::rule::{OnDev, Rule};
@@ -88,6 +92,35 @@ pub(super) enum Item {
         netns: String,
         setting: Setting,
     },
+    /// A user's chain of iptables.
+    Chain {
+        netns: String,
+        table: &'static str,
+        name: String,
+    },
+    /// A built-in chain that drops what no rule has accepted.
+    Policy {
+        netns: String,
+        table: &'static str,
+        chain: String,
+    },
+    Rule {
+        netns: String,
+        rule: IptablesRule,
+    },
+    /// An `ipset create` line.
+    Set {
+        netns: String,
+        name: String,
+        text: String,
+    },
+    Element {
+        netns: String,
+        set: String,
+        element: String,
+        /// Another set that it names.
+        needs: Option<String>,
+    },
     /// A row of `sockets.json`.
     Listener {
         netns: String,
@@ -109,6 +142,40 @@ pub(super) struct End {
     pub(super) dev: String,
     pub(super) mac: Mac,
 }
+
+/// A rule of iptables, as `iptables-restore` takes it behind `-A CHAIN`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct IptablesRule {
+    pub(super) table: &'static str,
+    pub(super) chain: String,
+    pub(super) text: String,
+    pub(super) needs_chain: Option<String>,
+    pub(super) needs_set: Option<String>,
+}
+
+/// The text of a namespace's rules and sets, as it grows.
+#[derive(Clone, Default, Debug)]
+struct Texts {
+    sets: String,
+    set_names: BTreeSet<String>,
+    tables: BTreeMap<&'static str, TableText>,
+}
+
+#[derive(Clone, Default, Debug)]
+struct TableText {
+    chains: BTreeSet<String>,
+    dropping: BTreeSet<String>,
+    rules: String,
+}
+
+/// Built-in chains by table.
+pub(super) const BUILT_IN: [(&str, &[&str]); 5] = [
+    ("raw", &["PREROUTING", "OUTPUT"]),
+    ("mangle", &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
+    ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
+    ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
+    ("security", &["INPUT", "FORWARD", "OUTPUT"]),
+];
 
 /// Where a route leads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -134,30 +201,33 @@ pub(super) struct Plan {
     pub(super) items: Vec<Item>,
 }
 
+/// What is built from items: all but the text of rules at once.
+struct Building {
+    world: World,
+    texts: BTreeMap<String, Texts>,
+}
+
 impl Plan {
     /// The same without the items that cannot be had, because what they name is not there.
     pub(super) fn valid(&self, seed: u64) -> Self {
-        let mut world = World::new(seed);
+        let mut it = Building::new(seed);
         Self {
-            items: self.items.iter().filter(|it| it.apply(&mut world).is_some()).cloned().collect(),
+            items: self
+                .items
+                .iter()
+                .filter(|item| item.apply(&mut it).is_some())
+                .cloned()
+                .collect(),
         }
     }
 
-    /// The world before anything happens. What cannot be had is not there.
-    pub(super) fn world(&self, seed: u64) -> World {
-        let mut world = World::new(seed);
-        for it in &self.items {
-            it.apply(&mut world);
+    /// The world before anything happens. What cannot be had is not there. Refused are rules that the engine does not know.
+    pub(super) fn world(&self, seed: u64) -> Outcome<World> {
+        let mut it = Building::new(seed);
+        for item in &self.items {
+            item.apply(&mut it);
         }
-        // A bridge has a carrier by its ports.
-        let is_bare =
-            |it: &Device| matches!(&it.kind, DeviceKind::Bridge(it) if it.ports.is_empty());
-        let bare: Vec<DevId> =
-            world.devices.iter().filter(|(_, it)| is_bare(it)).map(|(id, _)| id).collect();
-        for dev in bare {
-            world.devices[dev].up = false;
-        }
-        world
+        it.finish()
     }
 
     /// `stimuli.json` and `sockets.json`.
@@ -175,7 +245,7 @@ impl Plan {
 
     /// Writes the lab's inputs to `dir`, as somebody could have written them by hand.
     pub(super) fn write(&self, dir: &Path, seed: u64, about: &Value) -> Outcome<()> {
-        let script = export::script(&self.world(seed)).map_err(|e| Problem::at("export", e))?;
+        let script = export::script(&self.world(seed)?).map_err(|e| Problem::at("export", e))?;
         let (stimuli, sockets) = self.played();
         let write =
             |name: &str, text: String| -> io::Result<()> { fs::write(dir.join(name), text) };
@@ -221,10 +291,65 @@ impl End {
     }
 }
 
+impl Building {
+    fn new(seed: u64) -> Self {
+        Self { world: World::new(seed), texts: BTreeMap::new() }
+    }
+
+    fn texts(&mut self, name: &str) -> Option<&mut Texts> {
+        netns(&self.world, name)?;
+        Some(self.texts.entry(name.to_owned()).or_default())
+    }
+
+    fn finish(mut self) -> Outcome<World> {
+        for (name, texts) in &self.texts {
+            let ns = netns(&self.world, name).expect("texts are of namespaces that are there");
+            let rules = texts.rules();
+            let refused = |e: RuleError| Problem::at(name, format!("{}: {}", e.word, e.message));
+            let own = self.world.netns[ns].netfilter_mut();
+            own.sets = Sets::parse(&texts.sets, Nanos::ZERO).map_err(refused)?;
+            let tables = Tables::parse(&rules, &own.sets, &mut own.recents).map_err(refused)?;
+            own.set_tables(tables);
+        }
+        // A bridge has a carrier by its ports.
+        let is_bare =
+            |it: &Device| matches!(&it.kind, DeviceKind::Bridge(it) if it.ports.is_empty());
+        let world = &mut self.world;
+        let bare: Vec<DevId> =
+            world.devices.iter().filter(|(_, it)| is_bare(it)).map(|(id, _)| id).collect();
+        for dev in bare {
+            world.devices[dev].up = false;
+        }
+        Ok(self.world)
+    }
+}
+
+impl Texts {
+    /// As `iptables-restore` takes them.
+    fn rules(&self) -> String {
+        let mut out = String::new();
+        for (table, text) in &self.tables {
+            out += &format!("*{table}\n");
+            let built_in = BUILT_IN.iter().find(|it| it.0 == *table).map_or(&[][..], |it| it.1);
+            for chain in built_in {
+                let policy = if text.dropping.contains(*chain) { "DROP" } else { "ACCEPT" };
+                out += &format!(":{chain} {policy} [0:0]\n");
+            }
+            for chain in &text.chains {
+                out += &format!(":{chain} - [0:0]\n");
+            }
+            out += &text.rules;
+            out += "COMMIT\n";
+        }
+        out
+    }
+}
+
 impl Item {
     /// Puts the item into the world. None: it cannot be had there.
-    fn apply(&self, world: &mut World) -> Option<()> {
+    fn apply(&self, building: &mut Building) -> Option<()> {
         let done = |it: Result<(), ConfigError>| it.ok();
+        let world = &mut building.world;
         match self {
             Self::Netns { name } => done(world.add_netns(name).map(|_| ())),
             Self::Veth { ends: [a, b] } => {
@@ -322,6 +447,49 @@ impl Item {
                     Setting::BridgeCallsIptables(on) => world.set_bridge_calls_iptables(ns, on),
                     Setting::MultipathPolicy(policy) => own.multipath.policy = policy,
                 }
+                Some(())
+            }
+            Self::Chain { netns, table, name } => {
+                let chains = &mut building.texts(netns)?.tables.entry(table).or_default().chains;
+                chains.insert(name.clone()).then_some(())
+            }
+            Self::Policy { netns, table, chain } => {
+                let dropping =
+                    &mut building.texts(netns)?.tables.entry(table).or_default().dropping;
+                dropping.insert(chain.clone()).then_some(())
+            }
+            Self::Rule { netns, rule } => {
+                let texts = building.texts(netns)?;
+                if rule.needs_set.as_ref().is_some_and(|it| !texts.set_names.contains(it)) {
+                    return None;
+                }
+                let table = texts.tables.entry(rule.table).or_default();
+                let is_built_in = BUILT_IN
+                    .iter()
+                    .any(|(name, chains)| *name == rule.table && chains.contains(&&*rule.chain));
+                let needs = rule.needs_chain.iter().chain((!is_built_in).then_some(&rule.chain));
+                if needs.into_iter().any(|it| !table.chains.contains(it)) {
+                    return None;
+                }
+                table.rules += &format!("-A {} {}\n", rule.chain, rule.text);
+                Some(())
+            }
+            Self::Set { netns, name, text } => {
+                let texts = building.texts(netns)?;
+                texts.sets += &format!("{text}\n");
+                texts.set_names.insert(name.clone()).then_some(())
+            }
+            Self::Element { netns, set, element, needs } => {
+                let texts = building.texts(netns)?;
+                let line = format!("add {set} {element}\n");
+                let is_there = |it: &String| texts.set_names.contains(it);
+                if !is_there(set)
+                    || needs.iter().any(|it| !is_there(it))
+                    || texts.sets.contains(&line)
+                {
+                    return None;
+                }
+                texts.sets += &line;
                 Some(())
             }
             Self::Listener { netns: ns, .. } => netns(world, ns).map(|_| ()),

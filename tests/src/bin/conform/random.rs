@@ -50,7 +50,7 @@ mod linux {
     /// Labs at a time. They spend half of their time waiting for the network to be quiet.
     const N_WORKERS: usize = 4;
     /// Labs made small at most: each takes a minute, and many have the same cause.
-    const MAX_SHRUNK: usize = 5;
+    const MAX_SHRUNK: usize = 3;
     const MAX_LINES: usize = 6;
 
     #[derive(Default)]
