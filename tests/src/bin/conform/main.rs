@@ -5,9 +5,9 @@
 //!                             it, with the kernel afresh
 //! conform --record [LAB...]   record the snapshots and captures of our own labs anew, each twice
 //! conform --show LAB...       print recordings in words
-//! conform --random N [--seed S] [--keep]
-//!                             make N labs from the seeds S, S+1, ..., and compare; those that differ are made small, and with
-//!                             --keep recorded among our own
+//! conform --random N [--seed S] [--keep | --whole]
+//!                             make N labs from the seeds S, S+1, ..., and compare; those that differ are made small, which
+//!                             --whole leaves out, and with --keep recorded among our own
 //! conform --fidelity          write docs/fidelity.md anew
 //! ```
 //!
@@ -29,8 +29,7 @@ use everyhop_tests::frame::{self, Connections, Known};
 use everyhop_tests::lab::{self, Lab, Recording};
 use everyhop_tests::problem::{Outcome, Problem};
 
-const USAGE: &str =
-    "usage: conform [--record | --show] [LAB...] | conform --random N [--seed S] [--keep]";
+const USAGE: &str = "usage: conform [--record | --show] [LAB...] | conform --random N [--seed S] [--keep | --whole]";
 /// Labs at a time. They spend their time waiting for the kernel's timers.
 const N_WORKERS: usize = 6;
 /// Lines shown of one lab.

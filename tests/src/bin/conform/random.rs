@@ -10,17 +10,19 @@ pub(crate) struct Asked {
     n_labs: u64,
     seed: u64,
     keeps: bool,
+    shrinks: bool,
 }
 
-/// `N [--seed S] [--keep]`.
+/// `N [--seed S] [--keep] [--whole]`.
 pub(crate) fn parse(words: &[&str]) -> Option<Asked> {
     let (n_labs, mut words) = words.split_first()?;
-    let mut it = Asked { n_labs: n_labs.parse().ok()?, seed: 1, keeps: false };
+    let mut it = Asked { n_labs: n_labs.parse().ok()?, seed: 1, keeps: false, shrinks: true };
     loop {
         match words {
             [] => return Some(it),
             ["--seed", seed, rest @ ..] => (it.seed, words) = (seed.parse().ok()?, rest),
             ["--keep", rest @ ..] => (it.keeps, words) = (true, rest),
+            ["--whole", rest @ ..] => (it.shrinks, words) = (false, rest),
             _ => return None,
         }
     }
@@ -103,7 +105,8 @@ mod linux {
             random::write(seed, &dir)?;
             println!("seed {seed} is in {}", dir.display());
         }
-        for &seed in tally.different.iter().take(MAX_SHRUNK) {
+        let n_shrunk = if asked.shrinks { MAX_SHRUNK } else { 0 };
+        for &seed in tally.different.iter().take(n_shrunk) {
             shrink(seed, asked.keeps);
         }
         Ok(tally.different.is_empty() && tally.broken.is_empty())
