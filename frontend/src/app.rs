@@ -3,9 +3,13 @@
 use yew::prelude::*;
 
 use crate::hooks::{
-    Dispatch, use_address, use_kept_texts, use_keys, use_narrow, use_player, use_theme,
+    click, use_address, use_dispatch, use_kept_texts, use_keys, use_narrow, use_player, use_theme,
 };
-use crate::panels::{Caption, Composer, Drawer, Lessons, StageFrame, Timeline, Top};
+use crate::panels::caption::caption;
+use crate::panels::drawer::drawer;
+use crate::panels::timeline::timeline;
+use crate::panels::top::top;
+use crate::panels::{Composer, Lessons, StageFrame, composer, lessons, stage};
 use crate::platform;
 use crate::state::route::Route;
 use crate::state::{Action, Page, Session};
@@ -26,6 +30,7 @@ fn opened() -> Session {
 #[component]
 pub fn App() -> Html {
     let session = use_reducer(opened);
+    let dispatch = use_dispatch(&session);
     use_player(&session);
     use_keys(&session);
     use_address(&session);
@@ -40,10 +45,7 @@ pub fn App() -> Html {
         platform::set_ready();
     });
 
-    let close = {
-        let dispatch = session.dispatcher();
-        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::CloseNotice))
-    };
+    let close = click(&dispatch, Action::CloseNotice);
     let notice = session.notice.as_ref().map(|notice| {
         html! {
             <div class="notice" role="status">
@@ -54,45 +56,44 @@ pub fn App() -> Html {
     });
     let edited = session.shown.as_ref().is_some_and(|shown| shown.is_edited());
     html! {
-        <ContextProvider<Dispatch> context={session.dispatcher()}>
-            <div class={classes!("page", narrow.then_some("narrow"))}>
-                <Top {title} {edited} {theme} />
-                <Lessons
-                    page={session.page.clone()}
-                    shown={session.shown.clone()}
-                    step_idx={session.step_idx}
-                    {narrow}
-                />
-                <main class="middle" id="stage">
-                    { for notice }
-                    if let Page::Unknown(name) = &session.page {
-                        { unknown(name) }
-                    }
-                    if let Some(shown) = &session.shown {
-                        <Composer shown={shown.clone()} />
-                        <StageFrame
-                            shown={shown.clone()}
-                            step_idx={session.step_idx}
-                            playing={session.playing}
-                            speed={session.speed}
-                            device={session.device}
-                            netns={session.netns}
-                            {narrow}
-                        />
-                    }
-                </main>
-                if let Some(shown) = &session.shown {
-                    <Caption shown={shown.clone()} step_idx={session.step_idx} />
-                    <Timeline
-                        shown={shown.clone()}
-                        step_idx={session.step_idx}
-                        playing={session.playing}
-                        speed={session.speed}
-                    />
-                    <Drawer session={(*session).clone()} {text_fits} />
+        <div class={classes!("page", narrow.then_some("narrow"))}>
+            { top(title, edited, theme, &dispatch) }
+            <Lessons
+                ..lessons::Props {
+                    page: session.page.clone(),
+                    shown: session.shown.clone(),
+                    step_idx: session.step_idx,
+                    narrow,
+                    dispatch: dispatch.clone(),
                 }
-            </div>
-        </ContextProvider<Dispatch>>
+            />
+            <main class="middle" id="stage">
+                { for notice }
+                if let Page::Unknown(name) = &session.page {
+                    { unknown(name) }
+                }
+                if let Some(shown) = &session.shown {
+                    <Composer ..composer::Props { shown: shown.clone(), dispatch: dispatch.clone() } />
+                    <StageFrame
+                        ..stage::Props {
+                            shown: shown.clone(),
+                            step_idx: session.step_idx,
+                            playing: session.playing,
+                            speed: session.speed,
+                            device: session.device,
+                            netns: session.netns,
+                            narrow,
+                            dispatch: dispatch.clone(),
+                        }
+                    />
+                }
+            </main>
+            if let Some(shown) = &session.shown {
+                { caption(shown, session.step_idx) }
+                { timeline(&session, shown, &dispatch) }
+                { drawer(&session, shown, text_fits, &dispatch) }
+            }
+        </div>
     }
 }
 

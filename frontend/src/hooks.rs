@@ -11,22 +11,24 @@ use crate::state::route::Route;
 use crate::state::{Action, Session, Theme};
 
 /// Hands actions to the session; never changes, so that components with it render only when their data changes.
-pub type Dispatch = UseReducerDispatcher<Session>;
+pub type Dispatch = Callback<Action>;
 
-/// The dispatcher that the page provides.
+/// The session's dispatcher for all panels.
 #[hook]
-pub fn use_dispatch() -> Callback<Action> {
-    let dispatch = use_context::<Dispatch>();
-    use_callback(dispatch, |action, dispatch| {
-        if let Some(dispatch) = dispatch {
-            dispatch.dispatch(action);
-        }
-    })
+pub fn use_dispatch(session: &UseReducerHandle<Session>) -> Dispatch {
+    let dispatcher = session.dispatcher();
+    use_callback((), move |action, ()| dispatcher.dispatch(action))
+}
+
+/// Does this at a click.
+pub fn click(dispatch: &Dispatch, action: Action) -> Callback<MouseEvent> {
+    let dispatch = dispatch.clone();
+    Callback::from(move |_| dispatch.emit(action.clone()))
 }
 
 /// Turns an event into an action, where it is one.
 pub fn maybe<E>(
-    dispatch: &Callback<Action>,
+    dispatch: &Dispatch,
     action: impl Fn(E) -> Option<Action> + 'static,
 ) -> Callback<E> {
     let dispatch = dispatch.clone();
@@ -37,45 +39,51 @@ pub fn maybe<E>(
     })
 }
 
+/// Begins something that the browser calls back for, and ends it when `while_same` changes or the page goes. One
+/// function for all of it: a hook's code is made anew for every type it is given.
+#[hook]
+fn use_guard(while_same: (u32, usize), begin: Box<dyn FnOnce() -> Option<Guard>>) {
+    use_effect_with(while_same, move |_| {
+        let guard = begin();
+        move || drop(guard)
+    });
+}
+
 /// Moves the playhead while the session plays.
 #[hook]
 pub fn use_player(session: &UseReducerHandle<Session>) {
     let dispatch = session.dispatcher();
-    let ms = session.playing.then(|| session.speed.step_ms());
-    use_effect_with((ms, session.step_idx), move |&(ms, _)| {
-        let timer = ms.map(|ms| platform::after(ms, move || dispatch.dispatch(Action::Tick)));
-        move || drop(timer)
-    });
+    let ms = if session.playing { session.speed.step_ms() } else { 0 };
+    use_guard(
+        (ms, session.step_idx),
+        Box::new(move || {
+            (ms > 0).then(|| platform::after(ms, move || dispatch.dispatch(Action::Tick)))
+        }),
+    );
 }
 
 /// Space, arrows, Home and End drive the playhead.
 #[hook]
 pub fn use_keys(session: &UseReducerHandle<Session>) {
     let dispatch = session.dispatcher();
-    use_effect_with((), move |()| {
-        let guard = platform::on_key(move |key| {
-            dispatch.dispatch(match key {
-                Key::Space => Action::TogglePlay,
-                Key::Left => Action::StepBack,
-                Key::Right => Action::StepForward,
-                Key::Home => Action::Restart,
-                Key::End => Action::End,
-            });
+    let on_key = move |key| {
+        dispatch.dispatch(match key {
+            Key::Space => Action::TogglePlay,
+            Key::Left => Action::StepBack,
+            Key::Right => Action::StepForward,
+            Key::Home => Action::Restart,
+            Key::End => Action::End,
         });
-        move || drop(guard)
-    });
+    };
+    use_guard((0, 0), Box::new(move || platform::on_key(on_key)));
 }
 
 /// The address follows the playhead, and the playhead follows links and what is typed there.
 #[hook]
 pub fn use_address(session: &UseReducerHandle<Session>) {
     let dispatch = session.dispatcher();
-    use_effect_with((), move |()| {
-        let guard: Option<Guard> = platform::on_address(move |hash| {
-            dispatch.dispatch(Action::Open(Route::parse(&hash)));
-        });
-        move || drop(guard)
-    });
+    let on_address = move |hash: String| dispatch.dispatch(Action::Open(Route::parse(&hash)));
+    use_guard((0, 0), Box::new(move || platform::on_address(on_address)));
     use_effect_with(session.route().map(|route| route.to_string()), |hash| {
         if let Some(hash) = hash {
             platform::replace_hash(hash);
@@ -115,9 +123,6 @@ pub fn use_theme(chosen: Option<Theme>) -> Theme {
 pub fn use_narrow() -> bool {
     let narrow = use_state_eq(platform::is_narrow);
     let setter = narrow.setter();
-    use_effect_with((), move |()| {
-        let guard = platform::on_resize(move |is| setter.set(is));
-        move || drop(guard)
-    });
+    use_guard((0, 0), Box::new(move || platform::on_resize(move |is| setter.set(is))));
     *narrow
 }

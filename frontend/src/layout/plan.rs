@@ -151,7 +151,7 @@ impl<'a> Roles<'a> {
 
     fn into_plan(mut self, world: &World, cluster: &ClusterView) -> Plan {
         if cluster.nodes.is_empty() {
-            sort_by_number(&mut self.hubs, number);
+            sort_by_number(&mut self.hubs, |ns| ns.index() as u64);
         }
         let groups = self.hubs.iter().map(|&hub| self.group(world, hub)).collect();
         let network = self.network.and_then(|ns| network(world, ns));
@@ -163,7 +163,7 @@ impl<'a> Roles<'a> {
         let machine = part.machine;
         let mut leaves = part.leaves.clone();
         if machine.is_none() {
-            sort_by_number(&mut leaves, number);
+            sort_by_number(&mut leaves, |ns| ns.index() as u64);
         }
         let leaves: Vec<Leaf> = leaves.into_iter().map(|ns| self.leaf(world, ns)).collect();
         let pods = machine.map_or_else(
@@ -190,11 +190,6 @@ impl<'a> Roles<'a> {
             wires,
         }
     }
-}
-
-/// The order in which the world was built.
-fn number(ns: &NsId) -> u64 {
-    ns.index() as u64
 }
 
 fn host_pod(pod: &PodView) -> HostPod {

@@ -8,15 +8,8 @@ use crate::state::run::Shown;
 use everyhop_engine::base::Mac;
 use everyhop_engine::story::Because;
 
-#[derive(PartialEq, Properties)]
-pub struct Props {
-    pub shown: Shown,
-    pub step_idx: usize,
-}
-
-#[component]
-pub fn Caption(props: &Props) -> Html {
-    let (shown, step_idx) = (&props.shown, props.step_idx);
+/// The caption of a step.
+pub fn caption(shown: &Shown, step_idx: usize) -> Html {
     let n_steps = shown.n_steps();
     let run = &shown.run;
     let (Some(step), Some(told)) = (run.story.steps.get(step_idx), run.captions.get(step_idx))

@@ -4,7 +4,7 @@ use everyhop_engine::base::DevId;
 use everyhop_engine::trace::Direction;
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::{Dispatch, click};
 use crate::platform;
 use crate::state::Action;
 use crate::state::captures::{Row, rows};
@@ -16,11 +16,11 @@ pub struct Props {
     pub step_idx: usize,
     /// None: all devices.
     pub device: Option<DevId>,
+    pub dispatch: Dispatch,
 }
 
 #[component]
 pub fn Captures(props: &Props) -> Html {
-    let dispatch = use_dispatch();
     let world = &props.shown.run.start;
     let all = use_memo((props.shown.clone(), props.device), |(shown, device)| rows(shown, *device));
     use_effect_with((props.step_idx, all.clone()), |(step_idx, all)| {
@@ -40,7 +40,7 @@ pub fn Captures(props: &Props) -> Html {
     };
     let choose = {
         let devices = devices.clone();
-        dispatch.reform(move |event: Event| {
+        props.dispatch.reform(move |event: Event| {
             let name = platform::choice_of(&event);
             let found = devices.iter().find(|(other, _)| *other == name);
             Action::SelectDevice(found.map(|(_, id)| *id))
@@ -64,7 +64,7 @@ pub fn Captures(props: &Props) -> Html {
                 <p class="hint">{ "No frame passes this device." }</p>
             } else {
                 <ol class="mono" data-scrolls="true">
-                    { for all.iter().enumerate().map(|(n, row)| line(props, n, row, &dispatch)) }
+                    { for all.iter().enumerate().map(|(n, row)| line(props, n, row)) }
                 </ol>
             }
         </div>
@@ -75,7 +75,7 @@ fn row_id(n: usize) -> String {
     format!("capture-{n}")
 }
 
-fn line(props: &Props, n: usize, row: &Row, dispatch: &Callback<Action>) -> Html {
+fn line(props: &Props, n: usize, row: &Row) -> Html {
     let dir = match row.dir {
         Direction::In => "In",
         Direction::Out => "Out",
@@ -99,7 +99,7 @@ fn line(props: &Props, n: usize, row: &Row, dispatch: &Callback<Action>) -> Html
                 <button
                     {class}
                     title={format!("Go to step {}", step_idx + 1)}
-                    onclick={dispatch.reform(move |_: MouseEvent| Action::Seek(step_idx))}
+                    onclick={click(&props.dispatch, Action::Seek(step_idx))}
                 >
                     { cells }
                 </button>

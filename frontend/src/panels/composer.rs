@@ -4,7 +4,7 @@ use everyhop_engine::kube::Protocol;
 use everyhop_engine::lesson::Lab;
 use yew::prelude::*;
 
-use crate::hooks::{maybe, use_dispatch};
+use crate::hooks::{Dispatch, maybe};
 use crate::platform;
 use crate::state::Action;
 use crate::state::lessons::OWN;
@@ -13,6 +13,7 @@ use crate::state::run::{Exchange, Sending, Shown};
 #[derive(PartialEq, Properties)]
 pub struct Props {
     pub shown: Shown,
+    pub dispatch: Dispatch,
 }
 
 /// What stands in the form, not yet sent.
@@ -60,7 +61,6 @@ impl Form {
 /// Shown where the text leaves open who talks to whom.
 #[component]
 pub fn Composer(props: &Props) -> Html {
-    let dispatch = use_dispatch();
     let lab = &props.shown.lab;
     let typed = use_state_eq(|| None::<(Shown, Form)>);
     let open = props.shown.lesson == OWN.id || props.shown.is_edited() || lab.actions.is_empty();
@@ -93,7 +93,7 @@ pub fn Composer(props: &Props) -> Html {
     };
     let to_send = form.exchange();
     let wrong_port = to_send.is_none();
-    let send = maybe(&dispatch, move |event: SubmitEvent| {
+    let send = maybe(&props.dispatch, move |event: SubmitEvent| {
         event.prevent_default();
         to_send.clone().map(Action::Send)
     });

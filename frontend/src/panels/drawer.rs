@@ -2,31 +2,22 @@
 
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::{Dispatch, click};
 use crate::platform;
+use crate::state::run::Shown;
 use crate::state::{Action, Session, Tab};
 
-use super::captures::Captures;
-use super::editor::Editor;
-use super::packet::Packet;
-use super::tables::Tables;
-
-#[derive(PartialEq, Properties)]
-pub struct Props {
-    pub session: Session,
-    /// Whether the browser had room to keep the editor's text.
-    pub text_fits: bool,
-}
+use super::captures::{self, Captures};
+use super::editor::{self, Editor};
+use super::packet::{self, Packet};
+use super::tables::{self, Tables};
 
 fn tab_id(tab: Tab) -> String {
     format!("tab-{}", tab.name().to_ascii_lowercase())
 }
 
-#[component]
-pub fn Drawer(props: &Props) -> Html {
-    let dispatch = use_dispatch();
-    let session = &props.session;
-    let Some(shown) = session.shown.clone() else { return Html::default() };
+/// The tabs, and the one that is open. `text_fits`: whether the browser had room to keep the editor's text.
+pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Dispatch) -> Html {
     let move_focus = {
         let (dispatch, tab) = (dispatch.clone(), session.tab);
         Callback::from(move |event: KeyboardEvent| {
@@ -55,13 +46,13 @@ pub fn Drawer(props: &Props) -> Html {
                 aria-selected={on.to_string()}
                 aria-controls="panel"
                 tabindex={if on { "0" } else { "-1" }}
-                onclick={dispatch.reform(move |_: MouseEvent| Action::SelectTab(tab))}
+                onclick={click(dispatch, Action::SelectTab(tab))}
             >
                 { tab.name() }
             </button>
         }
     });
-    let step_idx = session.step_idx;
+    let (shown, step_idx, dispatch) = (shown.clone(), session.step_idx, dispatch.clone());
     html! {
         <section
             class={classes!("drawer", (session.tab == Tab::Yaml).then_some("tall"))}
@@ -73,17 +64,32 @@ pub fn Drawer(props: &Props) -> Html {
             <div class="panel" id="panel" role="tabpanel" aria-labelledby={tab_id(session.tab)}>
                 { match session.tab {
                     Tab::Packet => html! {
-                        <Packet {shown} {step_idx} move_idx={session.move_idx} field={session.field} />
+                        <Packet
+                            ..packet::Props {
+                                shown,
+                                step_idx,
+                                move_idx: session.move_idx,
+                                field: session.field,
+                                dispatch,
+                            }
+                        />
                     },
-                    Tab::Tables => html! { <Tables {shown} {step_idx} netns={session.netns} /> },
-                    Tab::Captures => html! { <Captures {shown} {step_idx} device={session.device} /> },
+                    Tab::Tables => html! {
+                        <Tables ..tables::Props { shown, step_idx, netns: session.netns, dispatch } />
+                    },
+                    Tab::Captures => html! {
+                        <Captures ..captures::Props { shown, step_idx, device: session.device, dispatch } />
+                    },
                     Tab::Yaml => html! {
                         <Editor
-                            {shown}
-                            lesson={session.lesson()}
-                            texts={session.texts.clone()}
-                            problems={session.problems.clone()}
-                            text_fits={props.text_fits}
+                            ..editor::Props {
+                                shown,
+                                lesson: session.lesson(),
+                                texts: session.texts.clone(),
+                                problems: session.problems.clone(),
+                                text_fits,
+                                dispatch,
+                            }
                         />
                     },
                 } }

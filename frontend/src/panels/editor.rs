@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use crate::hooks::{maybe, use_dispatch};
+use crate::hooks::{Dispatch, click, maybe};
 use crate::platform;
 use crate::state::lessons::{LessonId, OWN};
 use crate::state::run::{EDITOR_BYTES, Shown};
@@ -18,22 +18,23 @@ pub struct Props {
     pub texts: Texts,
     pub problems: Rc<[Problem]>,
     pub text_fits: bool,
+    pub dispatch: Dispatch,
 }
 
 #[component]
 pub fn Editor(props: &Props) -> Html {
-    let dispatch = use_dispatch();
+    let dispatch = &props.dispatch;
     let area = use_node_ref();
     let Some(lesson) = props.lesson else { return Html::default() };
     let text = props.texts.draft(lesson);
     let edit = dispatch.reform(|event: InputEvent| Action::Edit(platform::value_of(&event).into()));
     // Before the browser lays it out, which may take it minutes.
-    let paste = maybe(&dispatch, |event: Event| {
+    let paste = maybe(dispatch, |event: Event| {
         let text = platform::pasted(&event).filter(|text| text.len() > EDITOR_BYTES)?;
         event.prevent_default();
         Some(Action::TooLong(text.into()))
     });
-    let run = dispatch.reform(|_: MouseEvent| Action::RunText);
+    let run = click(dispatch, Action::RunText);
     let run_by_key = {
         let dispatch = dispatch.clone();
         Callback::from(move |event: KeyboardEvent| {
@@ -63,12 +64,12 @@ pub fn Editor(props: &Props) -> Html {
                 <button class="btn primary" onclick={run}>{ "Run" }</button>
                 <span class="hint">{ "Ctrl+Enter" }</span>
                 if !is_own_text {
-                    <button class="btn" onclick={dispatch.reform(|_: MouseEvent| Action::RestoreText)}>
+                    <button class="btn" onclick={click(dispatch, Action::RestoreText)}>
                         { restore }
                     </button>
                 }
                 if props.texts.put_aside.contains_key(lesson) && is_own_text {
-                    <button class="btn" onclick={dispatch.reform(|_: MouseEvent| Action::TakeBack)}>
+                    <button class="btn" onclick={click(dispatch, Action::TakeBack)}>
                         { "Bring my text back" }
                     </button>
                 }

@@ -2,13 +2,12 @@
 
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::{Dispatch, click};
 use crate::platform;
 use crate::state::lessons::{ARTICLE, Lesson, OWN};
 use crate::state::run::Shown;
 use crate::state::{Action, Page};
-
-use super::leg_class;
+use crate::svg::leg_class;
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -17,6 +16,7 @@ pub struct Props {
     pub step_idx: usize,
     /// On a phone the list starts folded.
     pub narrow: bool,
+    pub dispatch: Dispatch,
 }
 
 #[component]
@@ -36,7 +36,7 @@ pub fn Lessons(props: &Props) -> Html {
                 { link(&props.page, &OWN, "+") }
             </nav>
             if let Some(shown) = props.shown.as_ref().filter(|shown| shown.n_steps() > 0) {
-                <Steps shown={shown.clone()} step_idx={props.step_idx} />
+                { steps(shown, props.step_idx, &props.dispatch) }
             }
         </details>
     }
@@ -60,16 +60,8 @@ fn step_id(step_idx: usize) -> String {
     format!("step-{}", step_idx + 1)
 }
 
-#[derive(PartialEq, Properties)]
-struct StepsProps {
-    shown: Shown,
-    step_idx: usize,
-}
-
-#[component]
-fn Steps(props: &StepsProps) -> Html {
-    let dispatch = use_dispatch();
-    let (story, captions) = (&props.shown.run.story, &props.shown.run.captions);
+fn steps(shown: &Shown, playhead: usize, dispatch: &Dispatch) -> Html {
+    let (story, captions) = (&shown.run.story, &shown.run.captions);
     // A leg that is left and taken up again, as a packet that waits for ARP, has a group for each part.
     let groups = story.steps.chunk_by(|a, b| a.leg == b.leg);
     let mut first = 0;
@@ -79,8 +71,8 @@ fn Steps(props: &StepsProps) -> Html {
         let leg = &story.legs[steps[0].leg];
         let rows = captions[start..first].iter().enumerate().map(|(n, caption)| {
             let step_idx = start + n;
-            let here = step_idx == props.step_idx;
-            let go = dispatch.reform(move |_: MouseEvent| Action::Seek(step_idx));
+            let here = step_idx == playhead;
+            let go = click(dispatch, Action::Seek(step_idx));
             html! {
                 <li key={step_idx}>
                     <button

@@ -3,7 +3,7 @@
 use everyhop_engine::wire::dissect::Layer;
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::{Dispatch, click};
 use crate::platform;
 use crate::state::Action;
 use crate::state::headers::{FieldAt, Headers};
@@ -15,11 +15,12 @@ pub struct Props {
     pub step_idx: usize,
     pub move_idx: usize,
     pub field: Option<FieldAt>,
+    pub dispatch: Dispatch,
 }
 
 #[component]
 pub fn Packet(props: &Props) -> Html {
-    let dispatch = use_dispatch();
+    let focused = use_state_eq(|| 0_usize);
     let headers = use_memo(
         (props.shown.clone(), props.step_idx, props.move_idx),
         |(shown, step_idx, move_idx)| Headers::at(shown, *step_idx, *move_idx),
@@ -29,19 +30,19 @@ pub fn Packet(props: &Props) -> Html {
     };
     html! {
         <div class="packet">
-            { moves(props, &dispatch) }
+            { moves(props) }
             <div class="layers">
                 { for headers.layers.iter().enumerate().map(|(n, layer)| {
-                    fields(headers, n, layer, props.field, &dispatch)
+                    fields(headers, n, layer, props)
                 }) }
             </div>
-            <Bytes headers={headers.clone()} field={props.field} />
+            { bytes(headers, props, &focused) }
         </div>
     }
 }
 
 /// A choice of frames, where a bridge floods or the step moves several at once.
-fn moves(props: &Props, dispatch: &Callback<Action>) -> Html {
+fn moves(props: &Props) -> Html {
     let Some(step) = props.shown.run.story.steps.get(props.step_idx) else {
         return Html::default();
     };
@@ -56,7 +57,7 @@ fn moves(props: &Props, dispatch: &Callback<Action>) -> Html {
                     key={n}
                     class="chip"
                     aria-pressed={(n == props.move_idx).to_string()}
-                    onclick={dispatch.reform(move |_: MouseEvent| Action::SelectMove(n))}
+                    onclick={click(&props.dispatch, Action::SelectMove(n))}
                 >
                     { format!("to {}", world.device_name(moved.to)) }
                 </button>
@@ -65,20 +66,12 @@ fn moves(props: &Props, dispatch: &Callback<Action>) -> Html {
     }
 }
 
-fn fields(
-    headers: &Headers,
-    layer_idx: usize,
-    layer: &Layer,
-    selected: Option<FieldAt>,
-    dispatch: &Callback<Action>,
-) -> Html {
+fn fields(headers: &Headers, layer_idx: usize, layer: &Layer, props: &Props) -> Html {
     let rows = layer.fields.iter().enumerate().map(|(field_idx, field)| {
         let at = FieldAt { layer: layer_idx, field: field_idx };
         let before = headers.before(at);
-        let on = selected == Some(at);
-        let select = dispatch.reform(move |_: MouseEvent| {
-            Action::SelectField(if on { None } else { Some(at) })
-        });
+        let on = props.field == Some(at);
+        let select = click(&props.dispatch, Action::SelectField(Some(at).filter(|_| !on)));
         html! {
             <li key={field_idx}>
                 <button
@@ -115,12 +108,6 @@ fn tint(layer_idx: usize) -> &'static str {
     ["tint-0", "tint-1", "tint-2", "tint-3"][layer_idx % 4]
 }
 
-#[derive(PartialEq, Properties)]
-struct BytesProps {
-    headers: Headers,
-    field: Option<FieldAt>,
-}
-
 const ROW: usize = 16;
 
 fn byte_id(at: usize) -> String {
@@ -128,18 +115,15 @@ fn byte_id(at: usize) -> String {
 }
 
 /// The frame in hexadecimal. One stop for the Tab key; arrows go from byte to byte.
-#[component]
-fn Bytes(props: &BytesProps) -> Html {
-    let dispatch = use_dispatch();
-    let headers = &props.headers;
-    let focused = use_state_eq(|| 0_usize);
+fn bytes(headers: &Headers, props: &Props, focused: &UseStateHandle<usize>) -> Html {
+    let dispatch = &props.dispatch;
     let lit = props
         .field
         .and_then(|at| Some(headers.layers.get(at.layer)?.fields.get(at.field)?.bytes.clone()));
     let n_bytes = headers.bytes.len();
     let stop = lit
         .as_ref()
-        .map_or(*focused, |bytes| if bytes.contains(&*focused) { *focused } else { bytes.start });
+        .map_or(**focused, |bytes| if bytes.contains(focused) { **focused } else { bytes.start });
     let stop = stop.min(n_bytes.saturating_sub(1));
     let onkeydown = {
         let (headers, dispatch, focused) = (headers.clone(), dispatch.clone(), focused.clone());

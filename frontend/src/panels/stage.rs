@@ -1,17 +1,15 @@
 //! The section around the drawing: says which step it shows, and hands clicks on it to the session.
 
-use std::rc::Rc;
-
 use everyhop_engine::base::{DevId, NsId};
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::Dispatch;
 use crate::layout::{ClusterView, lay_out};
 use crate::platform;
 use crate::scene::scene;
 use crate::state::run::Shown;
-use crate::state::{Action, Speed};
-use crate::svg::{Selection, Stage};
+use crate::state::{Action, Shared, Speed};
+use crate::svg::{Selection, Stage, use_glide};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -22,6 +20,7 @@ pub struct Props {
     pub device: Option<DevId>,
     pub netns: Option<NsId>,
     pub narrow: bool,
+    pub dispatch: Dispatch,
 }
 
 /// How long a packet glides into a step that the learner asked for.
@@ -29,16 +28,16 @@ const GLIDE_MS: u32 = 500;
 
 #[component]
 pub fn StageFrame(props: &Props) -> Html {
-    let dispatch = use_dispatch();
     let layout = use_memo((props.shown.clone(), props.narrow), |(shown, narrow)| {
         let view = ClusterView::from(&shown.lab.cluster);
-        Rc::new(lay_out(&shown.run.start, &view, *narrow))
+        lay_out(&shown.run.start, &view, *narrow)
     });
+    let layout = Shared::from(layout);
     let scene = use_memo(
         (props.shown.clone(), layout.clone(), props.step_idx),
-        |(shown, layout, step_idx)| Rc::new(scene(&shown.run.story, layout, *step_idx)),
+        |(shown, layout, step_idx)| scene(&shown.run.story, layout, *step_idx),
     );
-    let on_select = use_callback(dispatch, |selection, dispatch| {
+    let on_select = use_callback(props.dispatch.clone(), |selection, dispatch| {
         dispatch.emit(match selection {
             Selection::Device(device) => Action::SelectDevice(Some(device)),
             Selection::Netns(netns) => Action::SelectNetns(Some(netns)),
@@ -54,6 +53,7 @@ pub fn StageFrame(props: &Props) -> Html {
     } else {
         GLIDE_MS
     };
+    let glide_ms = use_glide(props.step_idx, glide_ms);
     // On a phone a stage of several nodes is longer than the screen: playing follows the packet, stepping by hand does
     // not take the reader away from the text.
     let follows = props.narrow && props.playing;
@@ -64,6 +64,14 @@ pub fn StageFrame(props: &Props) -> Html {
     });
     let n_steps = props.shown.n_steps();
     let step = if n_steps == 0 { 0 } else { props.step_idx + 1 };
+    let stage = Stage {
+        layout: &layout,
+        scene: &scene,
+        step_idx: props.step_idx,
+        glide_ms,
+        selected,
+        on_select: &on_select,
+    };
     html! {
         <section
             class="stage"
@@ -71,14 +79,7 @@ pub fn StageFrame(props: &Props) -> Html {
             data-step={step.to_string()}
             data-steps={n_steps.to_string()}
         >
-            <Stage
-                layout={(*layout).clone()}
-                scene={(*scene).clone()}
-                step_idx={props.step_idx}
-                {glide_ms}
-                {selected}
-                {on_select}
-            />
+            { stage.view() }
         </section>
     }
 }

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use crate::hooks::use_dispatch;
+use crate::hooks::Dispatch;
 use crate::platform;
 use crate::state::Action;
 use crate::state::run::Shown;
@@ -15,11 +15,11 @@ pub struct Props {
     pub step_idx: usize,
     /// None: the namespace that the packet is in.
     pub netns: Option<NsId>,
+    pub dispatch: Dispatch,
 }
 
 #[component]
 pub fn Tables(props: &Props) -> Html {
-    let dispatch = use_dispatch();
     let run = &props.shown.run;
     let world = &run.start;
     let here = run.story.steps.get(props.step_idx).and_then(|step| step.moves.first());
@@ -34,7 +34,7 @@ pub fn Tables(props: &Props) -> Html {
     let choose = {
         let names: Vec<_> =
             world.netns.iter().map(|(id, netns)| (netns.name.to_string(), id)).collect();
-        dispatch.reform(move |event: Event| {
+        props.dispatch.reform(move |event: Event| {
             let name = platform::choice_of(&event);
             let found = names.iter().find(|(other, _)| *other == name);
             Action::SelectNetns(found.map(|(_, id)| *id))

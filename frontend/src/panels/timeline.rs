@@ -2,55 +2,45 @@
 
 use yew::prelude::*;
 
-use crate::hooks::{maybe, use_dispatch};
+use crate::hooks::{Dispatch, click, maybe};
 use crate::platform;
 use crate::state::run::Shown;
-use crate::state::{Action, Speed};
+use crate::state::{Action, Session, Speed};
+use crate::svg::leg_class;
 
-use super::leg_class;
-
-#[derive(PartialEq, Properties)]
-pub struct Props {
-    pub shown: Shown,
-    pub step_idx: usize,
-    pub playing: bool,
-    pub speed: Speed,
-}
-
-#[component]
-pub fn Timeline(props: &Props) -> Html {
-    let dispatch = use_dispatch();
-    let n_steps = props.shown.n_steps();
-    let (none, last) = (n_steps == 0, n_steps.saturating_sub(1));
-    let on = |action: Action| dispatch.reform(move |_: MouseEvent| action.clone());
-    let (play, sign) = if props.playing { ("Pause", PAUSE) } else { ("Play", PLAY) };
-    let step = props.shown.run.story.steps.get(props.step_idx);
+/// The transport of what is shown.
+pub fn timeline(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
+    let (step_idx, n_steps) = (session.step_idx, shown.n_steps());
+    let (empty, last) = (n_steps == 0, n_steps.saturating_sub(1));
+    let on = |action| click(dispatch, action);
+    let (play, sign) = if session.playing { ("Pause", PAUSE) } else { ("Play", PLAY) };
+    let step = shown.run.story.steps.get(step_idx);
     let at = step.map(|step| step.at.to_string()).unwrap_or_default();
-    let caption = props.shown.run.captions.get(props.step_idx);
-    let says = caption.map(|it| format!("Step {} of {n_steps}: {}", props.step_idx + 1, it.title));
-    let seek = maybe(&dispatch, |event: InputEvent| {
+    let caption = shown.run.captions.get(step_idx);
+    let says = caption.map(|it| format!("Step {} of {n_steps}: {}", step_idx + 1, it.title));
+    let seek = maybe(dispatch, |event: InputEvent| {
         let number: usize = platform::value_of(&event).parse().ok()?;
         Some(Action::Seek(number.saturating_sub(1)))
     });
-    let set_speed = maybe(&dispatch, |event: Event| {
+    let set_speed = maybe(dispatch, |event: Event| {
         let chosen = platform::choice_of(&event);
         Speed::ALL.into_iter().find(|speed| speed.label() == chosen).map(Action::SetSpeed)
     });
     html! {
         <section class="transport" aria-label="Playback">
-            { button("Restart", RESTART, "round", none || props.step_idx == 0, on(Action::Restart)) }
-            { button("Previous step", BACK, "round", props.step_idx == 0, on(Action::StepBack)) }
+            { button("Restart", RESTART, "round", empty || step_idx == 0, on(Action::Restart)) }
+            { button("Previous step", BACK, "round", step_idx == 0, on(Action::StepBack)) }
             { button(play, sign, "round play", n_steps < 2, on(Action::TogglePlay)) }
-            { button("Next step", NEXT, "round", props.step_idx >= last, on(Action::StepForward)) }
+            { button("Next step", NEXT, "round", step_idx >= last, on(Action::StepForward)) }
             <div class="scrub">
-                <Track shown={props.shown.clone()} />
-                <Ahead {n_steps} step_idx={props.step_idx} />
+                { track(shown) }
+                { ahead(step_idx, n_steps) }
                 <input
                     type="range"
                     min="1"
                     max={n_steps.max(1).to_string()}
                     step="1"
-                    value={(props.step_idx + 1).to_string()}
+                    value={(step_idx + 1).to_string()}
                     aria-label="Step"
                     aria-valuetext={says}
                     disabled={n_steps < 2}
@@ -60,7 +50,7 @@ pub fn Timeline(props: &Props) -> Html {
             <span class="clock mono" title="Virtual time since the packet was sent">{ at }</span>
             <select class="btn" aria-label="Speed" onchange={set_speed}>
                 { for Speed::ALL.into_iter().map(|speed| html! {
-                    <option key={speed.label()} value={speed.label()} selected={speed == props.speed}>
+                    <option key={speed.label()} value={speed.label()} selected={speed == session.speed}>
                         { speed.label() }
                     </option>
                 }) }
@@ -105,15 +95,9 @@ fn per_cent(per_mille: usize) -> String {
     format!("{}.{}%", per_mille / 10, per_mille % 10)
 }
 
-#[derive(PartialEq, Properties)]
-struct TrackProps {
-    shown: Shown,
-}
-
-/// The legs as segments, with their names. Drawn once a run.
-#[component]
-fn Track(props: &TrackProps) -> Html {
-    let story = &props.shown.run.story;
+/// The legs as segments, with their names.
+fn track(shown: &Shown) -> Html {
+    let story = &shown.run.story;
     let n_steps = story.steps.len();
     let mut first = 0;
     let segments = story.steps.chunk_by(|a, b| a.leg == b.leg).map(|steps| {
@@ -131,7 +115,7 @@ fn Track(props: &TrackProps) -> Html {
             </g>
         }
     });
-    let marks = props.shown.run.captions.iter().enumerate().filter_map(|(step_idx, caption)| {
+    let marks = shown.run.captions.iter().enumerate().filter_map(|(step_idx, caption)| {
         let at = step_idx * 1000 / n_steps.saturating_sub(1).max(1);
         let number = caption.article?;
         Some(html! {
@@ -141,16 +125,9 @@ fn Track(props: &TrackProps) -> Html {
     html! { <svg class="track" aria-hidden="true">{ for segments }{ for marks }</svg> }
 }
 
-#[derive(PartialEq, Properties)]
-struct AheadProps {
-    n_steps: usize,
-    step_idx: usize,
-}
-
 /// Veils the part of the track that is ahead of the playhead.
-#[component]
-fn Ahead(props: &AheadProps) -> Html {
-    let done = props.step_idx * 1000 / props.n_steps.saturating_sub(1).max(1);
+fn ahead(step_idx: usize, n_steps: usize) -> Html {
+    let done = step_idx * 1000 / n_steps.saturating_sub(1).max(1);
     html! {
         <svg class="track ahead" aria-hidden="true">
             <rect x={per_cent(done)} y="10" width={per_cent(1000 - done)} height="10" />

@@ -6,6 +6,7 @@ pub mod headers;
 pub mod lessons;
 pub mod route;
 pub mod run;
+mod shared;
 pub mod tables;
 
 use std::rc::Rc;
@@ -18,6 +19,8 @@ use headers::FieldAt;
 use lessons::{ARTICLE, LessonId, OWN};
 use route::{Route, StepWanted};
 use run::{Exchange, Shown};
+
+pub use shared::Shared;
 
 /// The page at one moment.
 #[derive(Clone, PartialEq)]

@@ -1,11 +1,11 @@
 //! A lab's text, loaded and run: the one door between the page and the engine's lessons.
 
-use std::ops::Deref;
 use std::rc::Rc;
 
 use everyhop_engine::lesson::{Lab, Loaded, Protocol, Refused, Run};
 use everyhop_engine::yaml::Problem;
 
+use super::Shared;
 use super::lessons::LessonId;
 
 /// What a learner sends in a lab of their own.
@@ -64,22 +64,8 @@ pub struct Ran {
     pub notices: Vec<Problem>,
 }
 
-/// A lab that ran, shared; equal only to itself, since a run never changes.
-#[derive(Clone)]
-pub struct Shown(Rc<Ran>);
-
-impl PartialEq for Shown {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Deref for Shown {
-    type Target = Ran;
-    fn deref(&self) -> &Ran {
-        &self.0
-    }
-}
+/// A lab that ran; a run never changes.
+pub type Shown = Shared<Ran>;
 
 impl Ran {
     /// Number of steps.
@@ -103,7 +89,7 @@ pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
         Some((Err(_), _)) | None => (lab.run(), None),
     };
     let text = Rc::clone(text);
-    Ok(Shown(Rc::new(Ran { lesson, text, lab, run, sent, notices })))
+    Ok(Shown::new(Ran { lesson, text, lab, run, sent, notices }))
 }
 
 /// Bytes that can be pasted at once. Browsers need many seconds to lay out a text area with a megabyte.
@@ -125,12 +111,12 @@ pub fn too_long(text: &str) -> Vec<Problem> {
 /// Sends something else in the same lab.
 pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
     let run = exchange.run(&shown.lab)?;
-    Ok(Shown(Rc::new(Ran {
+    Ok(Shown::new(Ran {
         lesson: shown.lesson,
         text: Rc::clone(&shown.text),
         lab: shown.lab.clone(),
         run,
         sent: Some(exchange),
         notices: shown.notices.clone(),
-    })))
+    }))
 }

@@ -1,17 +1,17 @@
-//! Network devices as labelled chips.
-
-use std::rc::Rc;
+//! Network devices as labelled chips, and the IP stacks' boxes: what stands above the trail.
 
 use everyhop_engine::base::DevId;
 use yew::prelude::*;
 
-use super::ground::s;
+use super::cables::stacks;
+use super::shapes::{label, rect};
 use super::{Selection, selects};
 use crate::layout::{ChipKind, DeviceBox, Layout};
+use crate::state::Shared;
 
 #[derive(PartialEq, Properties)]
 pub(super) struct Props {
-    pub layout: Rc<Layout>,
+    pub layout: Shared<Layout>,
     pub selected: Option<DevId>,
     pub on_select: Callback<Selection>,
 }
@@ -25,15 +25,18 @@ pub(super) fn Devices(props: &Props) -> Html {
     };
     let view = |(dev, it): (DevId, &DeviceBox)| device(props, dev, it);
     html! {
-        <g class="devices">
-            { for drawn(true).map(view) }
-            { for drawn(false).map(view) }
-        </g>
+        <>
+            { stacks(&props.layout) }
+            <g class="devices">
+                { for drawn(true).map(view) }
+                { for drawn(false).map(view) }
+            </g>
+        </>
     }
 }
 
 fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
-    let (r, centre) = (it.rect, it.rect.centre());
+    let r = it.rect;
     let (onclick, onkeydown) = selects(&props.on_select, Selection::Device(dev));
     let selected = props.selected == Some(dev);
     let (class, rx) = match it.kind {
@@ -51,10 +54,8 @@ fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
             data-device={it.name.clone()} role="button" tabindex="0"
             aria-label={name} aria-pressed={selected.to_string()} {onclick} {onkeydown}>
             <title>{ &it.about }</title>
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(rx)} />
-            if !it.label.is_empty() {
-                <text x={s(centre.x)} y={s(centre.y + 4)}>{ &it.label }</text>
-            }
+            { rect(r, rx) }
+            if !it.label.is_empty() { { label(r, &it.label) } }
         </g>
     }
 }

@@ -1,16 +1,17 @@
-//! Boxes: machines, namespaces, pods and containers.
-
-use std::rc::Rc;
+//! Boxes: machines, namespaces, pods and containers, with the wires over them: what stands below the trail.
 
 use everyhop_engine::base::NsId;
 use yew::prelude::*;
 
+use super::cables::cables;
+use super::shapes::{label, rect, text};
 use super::{Selection, selects};
 use crate::layout::{ContainerBox, HostPodBox, Layout, Machine, NetnsBox, NetnsKind, text_width};
+use crate::state::Shared;
 
 #[derive(PartialEq, Properties)]
 pub(super) struct Props {
-    pub layout: Rc<Layout>,
+    pub layout: Shared<Layout>,
     pub selected: Option<NsId>,
     pub on_select: Callback<Selection>,
 }
@@ -19,12 +20,15 @@ pub(super) struct Props {
 pub(super) fn Ground(props: &Props) -> Html {
     let layout = &props.layout;
     html! {
-        <g class="ground">
-            { for layout.machines.iter().map(machine) }
-            { for layout.netns.iter().map(|it| netns(it, props.selected == Some(it.ns), &props.on_select)) }
-            { for layout.host_pods.iter().enumerate().map(host_pod) }
-            { for layout.containers.iter().enumerate().map(container) }
-        </g>
+        <>
+            <g class="ground">
+                { for layout.machines.iter().map(machine) }
+                { for layout.netns.iter().map(|it| netns(it, props.selected == Some(it.ns), &props.on_select)) }
+                { for layout.host_pods.iter().enumerate().map(host_pod) }
+                { for layout.containers.iter().enumerate().map(container) }
+            </g>
+            { cables(layout) }
+        </>
     }
 }
 
@@ -33,9 +37,9 @@ fn machine(it: &Machine) -> Html {
     let address_x = r.x + 26 + text_width(&it.title, 14);
     html! {
         <g key={format!("machine-{}", it.title)} class="machine">
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx="16" />
-            <text class="machine-name" x={s(r.x + 16)} y={s(r.y + 25)}>{ &it.title }</text>
-            <text class="machine-address" x={s(address_x)} y={s(r.y + 25)}>{ &it.address }</text>
+            { rect(r, 16) }
+            { text(Some("machine-name"), r.x + 16, r.y + 25, &it.title) }
+            { text(Some("machine-address"), address_x, r.y + 25, &it.address) }
         </g>
     }
 }
@@ -57,11 +61,9 @@ fn netns(it: &NetnsBox, selected: bool, on_select: &Callback<Selection>) -> Html
     html! {
         <g key={format!("netns-{}", it.name)} class={classes!(class, selected.then_some("selected"))} data-netns={it.name.clone()}
             role="button" tabindex="0" aria-label={label} aria-pressed={selected.to_string()} {onclick} {onkeydown}>
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(rx)} />
-            <text class="netns-name" x={s(it.title_at.x)} y={s(it.title_at.y)}>{ &it.title }</text>
-            { for it.word_at.map(|at| html! {
-                <text class="netns-word" x={s(at.x)} y={s(at.y)}>{ "netns" }</text>
-            }) }
+            { rect(r, rx) }
+            { text(Some("netns-name"), it.title_at.x, it.title_at.y, &it.title) }
+            { for it.word_at.map(|at| text(Some("netns-word"), at.x, at.y, "netns")) }
         </g>
     }
 }
@@ -70,24 +72,18 @@ fn host_pod((index, it): (usize, &HostPodBox)) -> Html {
     let r = it.rect;
     html! {
         <g key={format!("host-pod-{index}")} class="host-pod">
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx="8" />
-            <text x={s(r.x + 8)} y={s(r.y + 16)}>{ &it.title }</text>
+            { rect(r, 8) }
+            { text(None, r.x + 8, r.y + 16, &it.title) }
         </g>
     }
 }
 
 fn container((index, it): (usize, &ContainerBox)) -> Html {
-    let r = it.rect;
     html! {
         <g key={format!("container-{index}")} class="container">
             <title>{ &it.full }</title>
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx="8" />
-            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ &it.label }</text>
+            { rect(it.rect, 8) }
+            { label(it.rect, &it.label) }
         </g>
     }
-}
-
-/// A number as an attribute.
-pub(super) fn s(number: i32) -> AttrValue {
-    AttrValue::from(number.to_string())
 }

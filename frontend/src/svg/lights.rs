@@ -1,25 +1,16 @@
 //! The way of a leg so far, and rings around the devices that a frame reaches.
 
-use std::rc::Rc;
-
 use yew::prelude::*;
 
-use super::ground::s;
-use super::{leg_class, points_attr};
+use super::leg_class;
+use super::shapes::{points_attr, s};
 use crate::layout::Layout;
 use crate::scene::{Scene, Stroke};
 
-#[derive(PartialEq, Properties)]
-pub(super) struct TrailProps {
-    pub scene: Rc<Scene>,
-    pub step_idx: usize,
-}
-
-#[component]
-pub(super) fn Trail(props: &TrailProps) -> Html {
+pub(super) fn trail(scene: &Scene, step_idx: usize) -> Html {
     html! {
         <g class="trail" aria-hidden="true">
-            { for props.scene.trail.iter().enumerate().map(|it| stroke(props.step_idx, it)) }
+            { for scene.trail.iter().enumerate().map(|it| stroke(step_idx, it)) }
         </g>
     }
 }
@@ -36,16 +27,9 @@ fn stroke(step_idx: usize, (index, it): (usize, &Stroke)) -> Html {
     html! { <polyline {key} {class} pathLength="100" points={points_attr(&it.points)} /> }
 }
 
-#[derive(PartialEq, Properties)]
-pub(super) struct RingsProps {
-    pub layout: Rc<Layout>,
-    pub scene: Rc<Scene>,
-}
-
-#[component]
-pub(super) fn Rings(props: &RingsProps) -> Html {
-    let rings = props.scene.lit.iter().filter_map(|&(dev, kind)| {
-        let it = props.layout.devices.get(dev)?;
+pub(super) fn rings(layout: &Layout, scene: &Scene) -> Html {
+    let rings = scene.lit.iter().filter_map(|&(dev, kind)| {
+        let it = layout.devices.get(dev)?;
         let r = it.rect;
         Some(html! {
             <rect key={it.name.clone()} class={classes!("ring", leg_class(kind))} x={s(r.x - 3)} y={s(r.y - 3)}

@@ -1,26 +1,25 @@
-//! The stage as SVG. What stands (ground, cables, devices) renders once a layout; what moves (trail, packets) once a
-//! step. Colours come from stage.css; nothing here knows a world, a story or time.
+//! The stage as SVG. What stands (ground, cables, devices) is two components and renders once a layout; what moves
+//! (trail, packets) once a step. Colours come from stage.css; nothing here knows a world, a story or time.
 
 mod cables;
 mod devices;
 mod ground;
 mod lights;
 mod packets;
-
-use std::rc::Rc;
+mod shapes;
 
 use everyhop_engine::base::{DevId, NsId};
 use everyhop_engine::story::LegKind;
 use yew::prelude::*;
 
-use crate::layout::{Layout, NetnsKind, Point};
+use crate::layout::{Layout, NetnsKind};
 use crate::scene::Scene;
+use crate::state::Shared;
 
-use cables::{Cables, Stacks};
 use devices::Devices;
 use ground::Ground;
-use lights::{Rings, Trail};
-use packets::Packets;
+use lights::{rings, trail};
+use packets::packets;
 
 /// What a reader chose on the stage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,54 +30,49 @@ pub enum Selection {
     Packet,
 }
 
-/// What [`Stage`] shows.
-#[derive(PartialEq, Properties)]
-pub struct StageProps {
-    pub layout: Rc<Layout>,
-    pub scene: Rc<Scene>,
-    /// The playhead. A packet glides only on the way from one step to the next, else it jumps.
+/// The drawing of a world with the packets of one step.
+pub struct Stage<'a> {
+    pub layout: &'a Shared<Layout>,
+    pub scene: &'a Scene,
+    /// The playhead.
     pub step_idx: usize,
     /// How long a packet glides, in milliseconds; 0: it jumps.
-    #[prop_or_default]
     pub glide_ms: u32,
-    #[prop_or_default]
     pub selected: Option<Selection>,
     /// Keep the same callback from render to render (`use_callback`), or everything renders again.
-    #[prop_or_default]
-    pub on_select: Callback<Selection>,
+    pub on_select: &'a Callback<Selection>,
 }
 
-/// The drawing of a world with the packets of one step.
-#[component]
-pub fn Stage(props: &StageProps) -> Html {
-    let layout = &props.layout;
-    let glide_ms = use_glide(props.step_idx, props.glide_ms);
-    let selected_device = match props.selected {
-        Some(Selection::Device(dev)) => Some(dev),
-        Some(Selection::Netns(_) | Selection::Packet) | None => None,
-    };
-    let selected_netns = match props.selected {
-        Some(Selection::Netns(ns)) => Some(ns),
-        Some(Selection::Device(_) | Selection::Packet) | None => None,
-    };
-    let (w, h) = (layout.width, layout.height);
-    let style = format!("--w:{w};--h:{h};--glide:{glide_ms}ms");
-    html! {
-        <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} {style} role="group" aria-label={summary(layout)}>
-            <Ground layout={layout.clone()} selected={selected_netns} on_select={props.on_select.clone()} />
-            <Cables layout={layout.clone()} />
-            <Trail scene={props.scene.clone()} step_idx={props.step_idx} />
-            <Stacks layout={layout.clone()} />
-            <Devices layout={layout.clone()} selected={selected_device} on_select={props.on_select.clone()} />
-            <Rings layout={layout.clone()} scene={props.scene.clone()} />
-            <Packets scene={props.scene.clone()} step_idx={props.step_idx} on_select={props.on_select.clone()} />
-        </svg>
+impl Stage<'_> {
+    pub fn view(&self) -> Html {
+        let &Self { layout, scene, step_idx, glide_ms, selected, on_select } = self;
+        let device = match selected {
+            Some(Selection::Device(dev)) => Some(dev),
+            Some(Selection::Netns(_) | Selection::Packet) | None => None,
+        };
+        let netns = match selected {
+            Some(Selection::Netns(ns)) => Some(ns),
+            Some(Selection::Device(_) | Selection::Packet) | None => None,
+        };
+        let (w, h) = (layout.width, layout.height);
+        let style = format!("--w:{w};--h:{h};--glide:{glide_ms}ms");
+        let (below, above) = (layout.clone(), layout.clone());
+        html! {
+            <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} {style} role="group" aria-label={summary(layout)}>
+                <Ground ..ground::Props { layout: below, selected: netns, on_select: on_select.clone() } />
+                { trail(scene, step_idx) }
+                <Devices ..devices::Props { layout: above, selected: device, on_select: on_select.clone() } />
+                { rings(layout, scene) }
+                { packets(scene, step_idx, on_select) }
+            </svg>
+        }
     }
 }
 
-/// The time to glide into this step, fixed when the step begins: none unless the playhead came from the step before.
+/// The time to glide into this step, fixed when the step begins: none unless the playhead came from the step before, so
+/// that a packet jumps wherever else it goes.
 #[hook]
-fn use_glide(step_idx: usize, glide_ms: u32) -> u32 {
+pub fn use_glide(step_idx: usize, glide_ms: u32) -> u32 {
     let before = use_mut_ref(|| None::<usize>);
     *use_memo(step_idx, |&step_idx| {
         let follows = before.borrow_mut().replace(step_idx).is_some_and(|it| it + 1 == step_idx);
@@ -121,13 +115,8 @@ fn selects(
     (click, key)
 }
 
-/// `polyline`'s `points`.
-fn points_attr(points: &[Point]) -> String {
-    points.iter().map(|p| format!("{},{}", p.x, p.y)).collect::<Vec<_>>().join(" ")
-}
-
 /// The class that gives a leg its colour.
-const fn leg_class(kind: LegKind) -> &'static str {
+pub const fn leg_class(kind: LegKind) -> &'static str {
     match kind {
         LegKind::ArpRequest => "leg-arp-request",
         LegKind::ArpReply => "leg-arp-reply",

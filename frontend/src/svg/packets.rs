@@ -2,33 +2,24 @@
 //! rendered while they glide and the reader's wish for less motion holds.
 
 use std::fmt::Write as _;
-use std::rc::Rc;
 
 use everyhop_engine::base::Id as _;
 use yew::prelude::*;
 
-use super::ground::s;
+use super::shapes::{label, rect, s};
 use super::{Selection, leg_class, selects};
 use crate::layout::Rect;
 use crate::scene::{Glyph, Mark, Part, Scene};
 
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub scene: Rc<Scene>,
-    pub step_idx: usize,
-    pub on_select: Callback<Selection>,
-}
-
-#[component]
-pub(super) fn Packets(props: &Props) -> Html {
-    let (main, others): (Vec<_>, Vec<_>) =
-        props.scene.packets.iter().partition(|it| it.part == Part::Main);
+pub(super) fn packets(scene: &Scene, step_idx: usize, on_select: &Callback<Selection>) -> Html {
+    let drawn =
+        |leads: bool| scene.packets.iter().filter(move |it| (it.part == Part::Main) == leads);
     html! {
         <>
-        <style>{ keyframes(&props.scene.packets, props.step_idx) }</style>
+        <style>{ keyframes(&scene.packets, step_idx) }</style>
         <g class="packets">
-            { for others.iter().map(|it| other(it, props.step_idx)) }
-            { for main.iter().map(|it| leading(it, props)) }
+            { for drawn(false).map(|it| other(it, step_idx)) }
+            { for drawn(true).map(|it| leading(it, step_idx, on_select)) }
         </g>
         </>
     }
@@ -60,13 +51,13 @@ fn keyframes(packets: &[Glyph], step_idx: usize) -> String {
     css
 }
 
-fn leading(glyph: &Glyph, props: &Props) -> Html {
-    let (onclick, onkeydown) = selects(&props.on_select, Selection::Packet);
+fn leading(glyph: &Glyph, step_idx: usize, on_select: &Callback<Selection>) -> Html {
+    let (onclick, onkeydown) = selects(on_select, Selection::Packet);
     let aria_label =
         format!("Packet at {}: {}{}", glyph.at, glyph.label, spoken(glyph.mark.as_ref()));
     let class = classes!("glyph", "glides", leg_class(glyph.kind));
     html! {
-        <g key={format!("{}-{}", props.step_idx, glyph.id.index())} {class} style={motion(glyph, props.step_idx)}
+        <g key={format!("{step_idx}-{}", glyph.id.index())} {class} style={motion(glyph, step_idx)}
             data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
             role="button" tabindex="0" aria-label={aria_label} {onclick} {onkeydown}>
             { dot(8) }
@@ -107,8 +98,8 @@ fn dot(radius: i32) -> Html {
 fn capsule(class: &'static str, r: Rect, words: &str) -> Html {
     html! {
         <g {class}>
-            <rect x={s(r.x)} y={s(r.y)} width={s(r.w)} height={s(r.h)} rx={s(r.h / 2)} />
-            <text x={s(r.centre().x)} y={s(r.centre().y + 4)}>{ words }</text>
+            { rect(r, r.h / 2) }
+            { label(r, words) }
         </g>
     }
 }
