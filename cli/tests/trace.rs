@@ -95,7 +95,7 @@ fn verdicts_tell_how_it_ended() {
     assert_eq!(verdict("pod/pod-2:53", &["--proto", "udp"]), "refused");
     assert_eq!(verdict("10.244.1.77", &[]), "timeout");
     assert_eq!(verdict("198.51.100.1", &[]), "rejected");
-    assert_eq!(verdict("pod/pod-2:80", &["--proto", "tcp"]), "unmodelled");
+    assert_eq!(verdict("pod/pod-2:80", &["--proto", "tcp"]), "refused");
     assert_eq!(verdict("svc/web:80", &[]), "unmodelled");
 }
 

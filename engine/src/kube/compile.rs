@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 
 use super::{Cluster, Node, Pod, Protocol, Underlay};
 use crate::base::Mac;
-use crate::tool::{Configured, End, Op, Setting};
+use crate::tool::{Configured, End, Op, Setting, Transport};
 
 /// A node's bridge for its pods.
 const BRIDGE: &str = "vbr0";
@@ -119,13 +119,19 @@ fn host_routes(items: &mut Vec<Configured>, nodes: &[Node]) {
     }
 }
 
-/// A program behind each UDP port that a container declares. TCP endpoints are not modelled yet.
+/// A program behind each UDP and TCP port that a container declares.
 fn serve(items: &mut Vec<Configured>, pod: &Pod) {
     for container in &pod.containers {
-        for port in container.ports.iter().filter(|port| port.protocol == Protocol::Udp) {
+        for port in &container.ports {
+            let transport = match port.protocol {
+                Protocol::Udp => Transport::Udp,
+                Protocol::Tcp => Transport::Tcp,
+                Protocol::Sctp => continue,
+            };
             let serve = Op::Serve {
                 netns: pod.netns.clone(),
-                udp: port.number,
+                transport,
+                port: port.number,
                 answer: format!("hello from {}", pod.short_name()).into_bytes(),
                 owner: format!("container {}", container.name),
             };

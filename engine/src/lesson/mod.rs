@@ -66,7 +66,7 @@ pub enum Protocol {
     /// An echo request.
     Icmp,
     Udp,
-    /// TCP endpoints are not modelled yet: such an action ends with [`Verdict::Unmodelled`].
+    /// A connection: the payload goes first, and the other side closes.
     Tcp,
 }
 

@@ -87,7 +87,7 @@ impl Lab {
                 (Some(socket), Some(stopped)) => {
                     self.result(&world, &trace, (action, socket), (at, entries), stopped)
                 }
-                (_, _) => unsent(action, at, entries),
+                (_, _) => unsent(at, entries),
             });
         }
         let story = tell(&start, &trace);
@@ -104,12 +104,10 @@ impl Lab {
         })
     }
 
-    /// Opens the socket that an action is sent from: a free port or echo identifier, by the seed. None for TCP, or if
-    /// none is free.
+    /// Opens the socket that an action is sent from: a free port or echo identifier, by the seed. None if none is free.
     fn open(&self, world: &mut World, rng: &mut Rng, action: &Action) -> Option<(NsId, SocketId)> {
         let (first, count) = match action.protocol {
-            Protocol::Tcp => return None,
-            Protocol::Udp => EPHEMERAL,
+            Protocol::Tcp | Protocol::Udp => EPHEMERAL,
             Protocol::Icmp => (1, u16::MAX),
         };
         let ns = self.netns(world, action.from)?;
@@ -125,17 +123,16 @@ impl Lab {
             let number = first + offset;
             let bound = match action.protocol {
                 Protocol::Icmp => Bound::Ping { id: number },
-                Protocol::Udp | Protocol::Tcp => Bound::Udp { port: number },
+                Protocol::Udp => Bound::Udp { port: number },
+                Protocol::Tcp => Bound::Tcp { port: number },
             };
             let owner = owner.as_str().into();
-            let socket = Socket {
-                bound,
-                addr: None,
-                program: Program::Reads,
-                owner,
-                broadcast: false,
-                heard: 0,
+            let program = match action.protocol {
+                Protocol::Tcp => Program::Connects,
+                Protocol::Udp | Protocol::Icmp => Program::Reads,
             };
+            let (addr, broadcast) = (None, false);
+            let socket = Socket { bound, addr, program, owner, broadcast, heard: 0 };
             Some((ns, world.bind(ns, socket).ok()?))
         })
     }
@@ -170,17 +167,15 @@ impl Lab {
     }
 }
 
-fn unsent(action: &Action, at: Nanos, entries: Range<usize>) -> ActionResult {
-    let (verdict, because) = match action.protocol {
-        Protocol::Tcp => {
-            (Verdict::Unmodelled, "TCP endpoints are not modelled yet; use --proto udp or icmp")
-        }
-        Protocol::Icmp | Protocol::Udp => {
-            (Verdict::Dropped, "the sender has no free port (EADDRINUSE)")
-        }
-    };
-    let because = because.to_owned();
-    ActionResult { verdict, because, served_by: None, seen_source: None, at, entries }
+fn unsent(at: Nanos, entries: Range<usize>) -> ActionResult {
+    ActionResult {
+        verdict: Verdict::Dropped,
+        because: "the sender has no free port (EADDRINUSE)".to_owned(),
+        served_by: None,
+        seen_source: None,
+        at,
+        entries,
+    }
 }
 
 impl Send {
@@ -188,9 +183,14 @@ impl Send {
     fn begin(&self, world: &mut World, trace: &mut Recorder) -> bool {
         world.refill_event_budget();
         let Action { to, payload, .. } = &self.action;
-        let sent = match to.port {
-            Some(port) => world.send_udp(trace, self.socket, (to.ip, port), payload),
-            None => world.send_echo(trace, self.socket, (to.ip, 1, None), payload),
+        let sent = match (to.port, self.action.protocol) {
+            (Some(port), Protocol::Tcp) => {
+                world.connect(trace, self.socket, (to.ip, port), payload)
+            }
+            (Some(port), Protocol::Udp | Protocol::Icmp) => {
+                world.send_udp(trace, self.socket, (to.ip, port), payload)
+            }
+            (None, _) => world.send_echo(trace, self.socket, (to.ip, 1, None), payload),
         };
         sent.is_ok()
     }

@@ -146,8 +146,13 @@ fn every_exchange_ends_with_a_verdict_and_its_reason() {
         "rejected: 10.244.1.1 says network unreachable: it has no route"
     );
     assert_eq!(
-        said("pod/shop/b:80", None),
-        "unmodelled: TCP endpoints are not modelled yet; use --proto udp or icmp"
+        said("pod/shop/b:81", None),
+        "refused: 10.244.1.3 answers the SYN with a reset: nothing listens there"
+    );
+    assert_eq!(said("pod/shop/b:80", None), "delivered: 10.244.1.3 answered");
+    assert_eq!(
+        said("10.244.1.9:80", None),
+        "timeout: nobody answered ARP for the next hop, so 10.244.1.2 says host unreachable"
     );
     let (verdict, _) = outcome(&lab, "node/node-1", "pod/a", None);
     assert_eq!(verdict, Verdict::Delivered);

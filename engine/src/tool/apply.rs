@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Configured, End, Op, Setting};
+use super::{Configured, End, Op, Setting, Transport};
 use crate::base::{DevId, FxIndexMap, NsId, OriginId};
 use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
@@ -142,9 +142,13 @@ impl<'i> Applier<'_, 'i> {
                 let ns = self.netns(netns)?;
                 self.world.set_ip_forward(ns, *on);
             }
-            Op::Serve { netns, udp, answer, owner } => {
+            Op::Serve { netns, transport, port, answer, owner } => {
+                let port = *port;
                 let socket = Socket {
-                    bound: Bound::Udp { port: *udp },
+                    bound: match transport {
+                        Transport::Udp => Bound::Udp { port },
+                        Transport::Tcp => Bound::Tcp { port },
+                    },
                     addr: None,
                     program: Program::Answers(answer.clone()),
                     owner: owner.as_str().into(),

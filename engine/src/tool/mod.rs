@@ -78,13 +78,22 @@ pub enum Op {
         netns: String,
         setting: Setting,
     },
-    /// A program that answers every datagram to a UDP port, on all addresses, with the same bytes.
+    /// A program that listens on a port, on all addresses, and answers every datagram or connection with the same bytes.
     Serve {
         netns: String,
-        udp: u16,
+        transport: Transport,
+        port: u16,
         answer: Vec<u8>,
         owner: String,
     },
+}
+
+/// What a program listens by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    Udp,
+    /// Of each connection it reads once; after the answer it closes.
+    Tcp,
 }
 
 /// A device to make.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{End, Op, Setting};
+use super::{End, Op, Setting, Transport};
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,9 +59,15 @@ impl fmt::Display for Op {
                 let value = u8::from(*on);
                 write!(f, "ip netns exec {netns} sysctl -qw net.ipv4.ip_forward={value}")
             }
-            Self::Serve { netns, udp, answer, owner: _ } => {
-                write!(f, "ip netns exec {netns} socat UDP4-RECVFROM:{udp},fork")?;
-                write!(f, r#" "SYSTEM:printf \\'"#)?;
+            Self::Serve { netns, transport, port, answer, owner: _ } => {
+                let (listen, before) = match transport {
+                    Transport::Udp => ("UDP4-RECVFROM", ""),
+                    Transport::Tcp => {
+                        ("TCP4-LISTEN", "dd bs=64K count=1 status=none of=/dev/null; ")
+                    }
+                };
+                write!(f, "ip netns exec {netns} socat {listen}:{port},fork")?;
+                write!(f, r#" "SYSTEM:{before}printf \\'"#)?;
                 for &byte in answer {
                     match byte {
                         b' ' | b'-' | b'.' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {

@@ -40,7 +40,8 @@ fn pod() -> Vec<Configured> {
         op(Op::Sysctl { netns: "node-1".into(), setting: Setting::IpForward(true) }),
         op(Op::Serve {
             netns,
-            udp: 8080,
+            transport: Transport::Udp,
+            port: 8080,
             answer: b"hello, you".to_vec(),
             owner: "container web".into(),
         }),
