@@ -17,6 +17,8 @@ use crate::wire::{eth, icmp::Error};
 const BASE_REACHABLE: Nanos = Nanos::from_secs(30);
 /// `delay_first_probe_time`.
 const DELAY_FIRST_PROBE: Nanos = Nanos::from_secs(5);
+/// How late the kernel's timer for such a time is on average: it is kept in a wheel whose slots are a quarter second.
+const TIMER_LATE: Nanos = Nanos::from_millis(128);
 /// `retrans_time_ms`.
 const RETRANS: Nanos = Nanos::from_secs(1);
 /// `mcast_solicit` and `ucast_solicit`.
@@ -157,7 +159,7 @@ pub fn output<T: Tracer>(
     ns: &mut Netns,
     devices: &Devices,
     (dev, next_hop): (DevId, Ipv4Addr),
-    skb: Skb,
+    mut skb: Skb,
 ) {
     let now = ctx.now;
     let index = match ns.neigh.entries.get_index_of(&(dev, next_hop)) {
@@ -168,6 +170,9 @@ pub fn output<T: Tracer>(
         }
     };
     let entry = &mut ns.neigh.entries[index];
+    if std::mem::take(&mut skb.confirms_neigh) {
+        entry.confirmed = now; // sock_confirm_neigh
+    }
     if entry.is_connected() {
         entry.header_cached = true;
         return transmit(ctx, devices, dev, next_hop, (entry.mac, entry.state), skb);
@@ -345,7 +350,7 @@ pub fn timer<T: Tracer>(
         }
         Nud::Delay => {
             entry.updated = now;
-            if now < entry.confirmed + DELAY_FIRST_PROBE {
+            if now + TIMER_LATE <= entry.confirmed + DELAY_FIRST_PROBE {
                 change_by_timer(ctx, entry, key, Nud::Reachable);
                 let left = (entry.confirmed + reachable_time).since(now);
                 start_timer(ctx, entry, key, left);

@@ -66,6 +66,7 @@ impl<T: Tracer> Ctx<'_, T> {
             socket: skb.socket,
             reassembled: skb.reassembled.clone(),
             ignore_df: skb.ignore_df,
+            confirms_neigh: skb.confirms_neigh,
             nf_trace: skb.nf_trace,
         }
     }

@@ -156,6 +156,7 @@ impl Conn {
         if let Some(at) = self.syn_at {
             self.take_rtt(env.ctx.now.since(at));
         }
+        self.confirms_neigh = true;
         self.enter(env, Some(it.packet), TcpState::Established);
         self.begin_acks();
         self.send_ack(env, Some(it.packet));
@@ -330,6 +331,7 @@ impl Conn {
         }
         self.retransmit_lost(env, Some(it.packet));
         if advanced || newly > 0 {
+            self.confirms_neigh = true;
             self.set_transmit_timer(env);
         }
     }

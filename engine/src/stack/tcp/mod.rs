@@ -243,6 +243,8 @@ pub struct Conn {
     /// What brought the data that the program has not read.
     brought_by: Option<PacketId>,
     ack: Acks,
+    /// The other side acknowledged something since the last segment went there (`sk_dst_pending_confirm`).
+    confirms_neigh: bool,
     /// Answers to strange segments are at most two a second (`last_oow_ack_time`).
     strange_answered_at: Option<Nanos>,
 
@@ -497,6 +499,7 @@ struct Outgoing<'a> {
     payload: &'a [u8],
     packet: PacketId,
     socket: Option<SocketId>,
+    confirms_neigh: bool,
 }
 
 /// The one place where segments are handed to IP (`ip_queue_xmit`, `ip_send_unicast_reply`). Without a route there is no
@@ -532,6 +535,7 @@ fn transmit<T: Tracer>(
     let mut skb = Skb::new(out.packet, frame);
     skb.dst = Some(route.dst);
     skb.socket = out.socket;
+    skb.confirms_neigh = out.confirms_neigh;
     ip::local_out(ctx, ns, devices, skb);
 }
 
@@ -600,7 +604,16 @@ fn send_reset<T: Tracer>(
     let pair =
         Pair { local: (header.dst, segment.dst_port), remote: (header.src, segment.src_port) };
     let (tos, header) = (header.tos, &segment.reset());
-    let out = Outgoing { pair, tos, identification: 0, header, payload: &[], packet, socket: None };
+    let out = Outgoing {
+        pair,
+        tos,
+        identification: 0,
+        header,
+        payload: &[],
+        packet,
+        socket: None,
+        confirms_neigh: false,
+    };
     transmit(ctx, ns, devices, &out);
 }
 
@@ -664,6 +677,7 @@ impl Conn {
                 received_at: Nanos::ZERO,
                 rcv_mss: DEFAULT_MSS,
             },
+            confirms_neigh: false,
             strange_answered_at: None,
             clock: None,
             sack_ok: false,

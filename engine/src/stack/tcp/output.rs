@@ -172,9 +172,16 @@ impl Conn {
         payload: &[u8],
         packet: PacketId,
     ) {
-        let socket = Some(env.socket);
-        let out =
-            Outgoing { pair: self.pair, tos: 0, identification, header, payload, packet, socket };
+        let out = Outgoing {
+            pair: self.pair,
+            tos: 0,
+            identification,
+            header,
+            payload,
+            packet,
+            socket: Some(env.socket),
+            confirms_neigh: std::mem::take(&mut self.confirms_neigh),
+        };
         transmit(env.ctx, env.ns, env.devices, &out);
     }
 
