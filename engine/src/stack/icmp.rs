@@ -253,9 +253,7 @@ fn take_path_mtu<T: Tracer>(
         ..Flow::to(quote.dst, ns.lo).from(quote.src)
     };
     let route = (Routing { ns, devices, now: ctx.now }).output(&flow, None);
-    // A ping's socket is gone by now, as that of a program that sent and ended.
-    let is_ping = socket.is_some() && quote.protocol == Protocol::Icmp;
-    if let (Ok(route), false) = (route, is_ping) {
+    if let Ok(route) = route {
         pmtu::learn(ctx, ns, devices, skb.id, (&route.dst, &flow), mtu_bytes);
     }
     if let Some(socket) = socket {
