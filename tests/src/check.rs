@@ -10,7 +10,8 @@ use crate::replay;
 use crate::state;
 
 /// Labs that lie beside the checkout and that the engine models. It must refuse the others there, naming file and line.
-pub const COVERED_BESIDE: &[&str] = &["clusterip", "cross-node", "egress", "nodeport", "pod-to-pod", "vxlan"];
+pub const COVERED_BESIDE: &[&str] =
+    &["clusterip", "cross-node", "egress", "nodeport", "pod-to-pod", "vxlan"];
 
 /// Answer of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]

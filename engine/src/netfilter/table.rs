@@ -118,13 +118,13 @@ impl Tables {
         self.loaded.iter().all(Option::is_none)
     }
 
-    /// Whether a rule or a nat chain makes the kernel track connections (`nf_ct_netns_get`).
+    /// Whether a rule makes the kernel track connections (`nf_ct_netns_get`). A chain of the table nat alone does not.
     pub fn needs_conntrack(&self) -> bool {
         let asks = |rule: &Rule| {
             rule.target.needs_conntrack()
                 || rule.matches.iter().any(super::matches::Match::needs_conntrack)
         };
-        self.needs_nat() || self.loaded.iter().flatten().any(|it| it.rules.all.iter().any(asks))
+        self.loaded.iter().flatten().any(|it| it.rules.all.iter().any(asks))
     }
 
     /// Whether there are nat chains (`nf_nat_register_fn`).

@@ -46,7 +46,7 @@ fn ask_rules<T: Tracer>(
         Verdict::Stolen => None,
         Verdict::Drop { skb, reason, reject } => {
             if let Some(with) = reject {
-                reject::send(ctx, ns, devices, with, &skb);
+                reject::send(ctx, ns, devices, (with, hook), &skb);
             }
             ctx.drop(in_dev.or(out_dev).unwrap_or(ns.lo), skb, reason);
             None

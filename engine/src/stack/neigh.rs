@@ -34,7 +34,8 @@ pub struct Neighbour {
     pub state: Nud,
     /// Right in the states after [`Nud::Incomplete`] but [`Nud::Failed`].
     pub mac: Mac,
-    updated: Nanos,
+    /// None: long ago.
+    updated: Option<Nanos>,
     confirmed: Nanos,
     used: Nanos,
     probes: u8,
@@ -50,7 +51,7 @@ impl Neighbour {
         Self {
             state,
             mac,
-            updated: now,
+            updated: Some(now),
             confirmed: now,
             used: now,
             probes: 0,
@@ -90,7 +91,8 @@ pub struct NeighTable {
 }
 
 impl NeighTable {
-    /// Sets an entry as `ip neigh replace` does. Returns after what time its timer is due, in a state that has one.
+    /// Sets an entry as `ip neigh replace` does, and takes it to have been there for a while. Returns after what time its
+    /// timer is due, in a state that has one.
     pub(crate) fn set(
         &mut self,
         dev: DevId,
@@ -99,7 +101,7 @@ impl NeighTable {
         state: Nud,
         now: Nanos,
     ) -> Option<Nanos> {
-        let mut entry = Neighbour::new(state, mac, now);
+        let mut entry = Neighbour { updated: None, ..Neighbour::new(state, mac, now) };
         let due = match state {
             Nud::Reachable => Some(Nanos(BASE_REACHABLE.0 / 2)), // the shortest; the timer draws the real one
             Nud::Delay => Some(DELAY_FIRST_PROBE),
@@ -180,13 +182,13 @@ pub fn output<T: Tracer>(
     entry.used = now;
     match entry.state {
         Nud::Stale => {
-            entry.updated = now;
+            entry.updated = Some(now);
             change(ctx, entry, (dev, next_hop), &skb, Nud::Delay, NeighCause::UsedWhileStale);
             start_timer(ctx, entry, (dev, next_hop), DELAY_FIRST_PROBE);
         }
         Nud::None | Nud::Failed => {
             entry.probes = PROBES; // counted past the unicast ones, as in __neigh_event_send
-            entry.updated = now;
+            entry.updated = Some(now);
             change(ctx, entry, (dev, next_hop), &skb, Nud::Incomplete, NeighCause::Needed);
             start_timer(ctx, entry, (dev, next_hop), RETRANS);
             enqueue(ctx, entry, (dev, next_hop), skb);
@@ -214,7 +216,7 @@ pub(super) fn ask<T: Tracer>(
     let entry = ns.neigh.entries.entry(key).or_insert(new);
     if matches!(entry.state, Nud::None | Nud::Failed) {
         entry.probes = PROBES; // counted past the unicast ones, as in __neigh_event_send
-        (entry.used, entry.updated) = (now, now);
+        (entry.used, entry.updated) = (now, Some(now));
         change(ctx, entry, key, skb, Nud::Incomplete, NeighCause::Needed);
         start_timer(ctx, entry, key, RETRANS);
         probe(ctx, ns, devices, key);
@@ -293,12 +295,16 @@ pub fn update<T: Tracer>(
     if news.state == Nud::Reachable {
         entry.confirmed = now;
     }
-    if was_valid && !same_mac && !news.override_lock && now < entry.updated + LOCKTIME {
+    if was_valid
+        && !same_mac
+        && !news.override_lock
+        && entry.updated.is_some_and(|at| now < at + LOCKTIME)
+    {
         return ctx.event(skb.id, Event::NeighLocked { dev: key.0, ip: key.1 });
     }
     let state = if same_mac && news.state == Nud::Stale { entry.state } else { news.state };
     if state != entry.state || !same_mac {
-        entry.updated = now;
+        entry.updated = Some(now);
     }
     if !same_mac {
         entry.mac = news.mac;
@@ -340,16 +346,16 @@ pub fn timer<T: Tracer>(
                 let left = (entry.confirmed + reachable_time).since(now);
                 start_timer(ctx, entry, key, left);
             } else if now <= entry.used + DELAY_FIRST_PROBE {
-                entry.updated = now;
+                entry.updated = Some(now);
                 change_by_timer(ctx, entry, key, Nud::Delay);
                 start_timer(ctx, entry, key, DELAY_FIRST_PROBE);
             } else {
-                entry.updated = now;
+                entry.updated = Some(now);
                 change_by_timer(ctx, entry, key, Nud::Stale);
             }
         }
         Nud::Delay => {
-            entry.updated = now;
+            entry.updated = Some(now);
             if now + TIMER_LATE <= entry.confirmed + DELAY_FIRST_PROBE {
                 change_by_timer(ctx, entry, key, Nud::Reachable);
                 let left = (entry.confirmed + reachable_time).since(now);
@@ -385,7 +391,7 @@ fn fail<T: Tracer>(
     let Some(entry) = ns.neigh.entries.get_mut(&key) else { return };
     let from = entry.state;
     entry.state = Nud::Failed;
-    entry.updated = now;
+    entry.updated = Some(now);
     entry.generation += 1;
     let waiting = std::mem::take(&mut entry.queue);
     let (dev, ip) = key;

@@ -2,6 +2,7 @@
 
 use super::hooks::Surroundings;
 use super::{Netns, icmp, ip};
+use crate::base::Hook;
 use crate::link::Devices;
 use crate::netfilter::{Around, Reject};
 use crate::skb::{Ct, DstKind, Skb};
@@ -17,7 +18,7 @@ pub(super) fn send<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
     ns: &mut Netns,
     devices: &Devices,
-    with: Reject,
+    (with, hook): (Reject, Hook),
     skb: &Skb,
 ) {
     let error = match with {
@@ -30,7 +31,15 @@ pub(super) fn send<T: Tracer>(
         Reject::AdminProhibited => Error::AdminProhibited,
         Reject::TcpReset => return send_reset(ctx, ns, devices, skb),
     };
-    unreachable(ctx, ns, devices, error, skb);
+    // Whoever sends a reply or an error holds the lock that the next error would need (`icmp_xmit_lock`).
+    let is_locked = hook == Hook::LocalOut && skb.socket.is_none() && is_icmp(skb);
+    if !is_locked {
+        unreachable(ctx, ns, devices, error, skb);
+    }
+}
+
+fn is_icmp(skb: &Skb) -> bool {
+    Header::parse(skb.payload()).is_ok_and(|it| it.protocol == Protocol::Icmp)
 }
 
 /// `nf_send_unreach`: an ICMP error, unless the packet is damaged or a later piece of one.

@@ -49,8 +49,8 @@ mod linux {
 
     use super::{Asked, BTreeMap, Instant, Outcome};
 
-    /// Labs at a time. They spend half of their time waiting for the network to be quiet.
-    const N_WORKERS: usize = 4;
+    /// Labs at a time. They spend half of their time waiting.
+    const N_WORKERS: usize = 6;
     /// Labs made small at most: each takes a minute, and many have the same cause.
     const MAX_SHRUNK: usize = 3;
     const MAX_LINES: usize = 6;
