@@ -3,9 +3,42 @@
 use std::net::Ipv4Addr;
 
 use super::words::Names;
-use crate::base::{CtId, Side, Status, TcpState, Tuple};
+use crate::base::{CtId, Dir, FxIndexMap, Nanos, NsId, Side, Status, TcpState, Tuple};
 use crate::skb::CtInfo;
-use crate::trace::{CtNow, CtReport, Event};
+use crate::tool::conntrack;
+use crate::trace::{CtNow, CtReport, Event, Recorder};
+use crate::world::World;
+
+/// What `conntrack -E -o extended` would have printed in each namespace, in order; `start` is the world that the trace began
+/// in. Connections that were there before are named as they stood in it.
+pub fn conntrack_events(start: &World, trace: &Recorder) -> Vec<(Nanos, NsId, String)> {
+    let mut tuples: FxIndexMap<(NsId, CtId), [Tuple; 2]> = FxIndexMap::default();
+    let mut lines = Vec::new();
+    for it in &trace.entries {
+        match it.event {
+            Event::CtMade { ns, entry, original } => {
+                tuples.insert((ns, entry), [original; 2]);
+            }
+            Event::CtConfirmed { ns, entry, reply } => {
+                if let Some([_, back]) = tuples.get_mut(&(ns, entry)) {
+                    *back = reply;
+                }
+            }
+            Event::CtReport { ns, entry, report, now } => {
+                let before = || {
+                    let known = start.netns[ns].netfilter.as_ref()?.conntrack.get(entry)?;
+                    Some([known.tuple(Dir::Original), known.tuple(Dir::Reply)])
+                };
+                let both = tuples.get(&(ns, entry)).copied().or_else(before);
+                if let Some(both) = both {
+                    lines.push((it.at, ns, conntrack::event(report, both, &now)));
+                }
+            }
+            _ => {}
+        }
+    }
+    lines
+}
 
 /// The reason that an event of connection tracking gives, with the kernel's function; None for any other event.
 pub(super) fn reason(names: &Names<'_>, event: Event) -> Option<(String, &'static str)> {
@@ -174,5 +207,43 @@ fn tuple(it: &Tuple) -> String {
         6 => format!("tcp {src}:{} → {dst}:{}", it.src_port, it.dst_port),
         17 => format!("udp {src}:{} → {dst}:{}", it.src_port, it.dst_port),
         other => format!("protocol {other} {src} → {dst}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+    use crate::netfilter::table::Tables;
+    use crate::world::tests::{ping_socket, two_pods};
+
+    const RULES: &str =
+        "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n";
+
+    #[test]
+    fn a_ping_and_its_reply_are_reported_as_conntrack_reports_them() {
+        let (mut world, [client, _]) = two_pods();
+        let netfilter = world.netns[client].netfilter_mut();
+        let tables = Tables::parse(RULES, &netfilter.sets, &mut netfilter.recents);
+        netfilter.set_tables(tables.expect("a rule"));
+        let socket = ping_socket(&mut world, client);
+        let start = world.clone();
+        let mut trace = Recorder::default();
+        let server = Ipv4Addr::new(10, 244, 1, 3);
+        world
+            .send_echo(&mut trace, (client, socket), (server, 1, None), b"ping")
+            .expect("there is a route");
+        world.run_until_quiet(&mut trace, Nanos::ZERO);
+        let lines = conntrack_events(&start, &trace);
+        let texts: Vec<&str> = lines.iter().map(|(_, _, line)| &**line).collect();
+        assert_eq!(
+            texts,
+            [
+                "    [NEW] ipv4     2 icmp     1 30 src=10.244.1.2 dst=10.244.1.3 type=8 code=0 id=7 [UNREPLIED] src=10.244.1.3 dst=10.244.1.2 type=0 code=0 id=7",
+                " [UPDATE] ipv4     2 icmp     1 30 src=10.244.1.2 dst=10.244.1.3 type=8 code=0 id=7 src=10.244.1.3 dst=10.244.1.2 type=0 code=0 id=7",
+            ]
+        );
     }
 }

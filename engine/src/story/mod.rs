@@ -12,6 +12,7 @@ mod steps;
 mod verdict;
 pub mod words;
 
+pub use connection::conntrack_events;
 pub use line::{event_line, trace_text};
 pub use steps::tell;
 pub use verdict::{Told, Verdict, verdict_of};

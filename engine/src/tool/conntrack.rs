@@ -23,12 +23,12 @@ pub fn list(conntrack: &Conntrack, now: Nanos) -> Vec<String> {
 }
 
 /// A line of `conntrack -E -o extended`, from a report and what is known of the connection.
-pub fn event(report: CtReport, tuples: [Tuple; 2], zone: Zone, now: &CtNow) -> String {
+pub fn event(report: CtReport, tuples: [Tuple; 2], now: &CtNow) -> String {
     let timeout_s = (report != CtReport::Destroy || now.timeout_s > 0).then_some(now.timeout_s);
     let mark = (now.mark.0 != 0).then_some(now.mark);
     let shown = Shown {
         tuples,
-        zone,
+        zone: now.zone,
         status: now.status,
         tcp: now.tcp,
         timeout_s,
@@ -54,13 +54,12 @@ struct Shown {
 
 impl Shown {
     fn listed(entry: &Entry, now: Nanos) -> Self {
-        let left = entry.expires_in(now).0 / Nanos::from_secs(1).0;
         Self {
             tuples: [entry.tuple(Dir::Original), entry.tuple(Dir::Reply)],
             zone: entry.zone,
             status: entry.status(),
             tcp: entry.tcp_state(),
-            timeout_s: Some(u32::try_from(left).unwrap_or(u32::MAX)),
+            timeout_s: Some(entry.seconds_left(now)),
             mark: Some(entry.mark()),
             counters: entry.counters.as_deref().copied(),
             in_use: true,
@@ -356,15 +355,21 @@ mod tests {
     #[test]
     fn a_report_looks_like_one_of_conntrack() {
         let known = parse(LISTED[1]).expect("it is understood").expect("it is of IPv4");
-        let mut now = CtNow { status: known.status, tcp: known.tcp, timeout_s: 120, mark: Mark(0) };
+        let mut now = CtNow {
+            status: known.status,
+            zone: known.zone,
+            tcp: known.tcp,
+            timeout_s: 120,
+            mark: Mark(0),
+        };
         let tuples = [known.original, known.reply];
-        let line = event(CtReport::New, tuples, known.zone, &now);
+        let line = event(CtReport::New, tuples, &now);
         assert_eq!(
             line,
             "    [NEW] ipv4     2 tcp      6 120 SYN_SENT src=10.0.1.2 dst=10.0.2.2 sport=37215 dport=80 [UNREPLIED] src=10.0.2.2 dst=10.0.2.1 sport=80 dport=37215"
         );
         (now.timeout_s, now.mark) = (0, Mark(18));
-        let line = event(CtReport::Destroy, tuples, known.zone, &now);
+        let line = event(CtReport::Destroy, tuples, &now);
         assert!(line.starts_with("[DESTROY] ipv4     2 tcp      6 SYN_SENT src="), "{line}");
         assert!(line.ends_with("mark=18"), "{line}");
     }

@@ -1,6 +1,6 @@
 //! What connection tracking and translation report of a connection.
 
-use crate::base::{Status, TcpState};
+use crate::base::{Status, TcpState, Zone};
 use crate::skb::Mark;
 
 /// Why connection tracking makes nothing of a packet: `INVALID` to rules from then on.
@@ -78,7 +78,8 @@ impl CtReport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CtNow {
     pub status: Status,
-    /// None for another protocol than TCP.
+    pub zone: Zone,
+    /// None for another protocol than TCP, and where it has not changed.
     pub tcp: Option<TcpState>,
     /// Seconds until it times out; zero if it did.
     pub timeout_s: u32,

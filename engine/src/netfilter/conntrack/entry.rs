@@ -21,8 +21,10 @@ pub struct Entry {
     pub(in crate::netfilter) masquerade_dev: Option<DevId>,
     /// Packets and bytes of both directions, where `nf_conntrack_acct` is on.
     pub counters: Option<Box<[Counter; 2]>>,
-    /// What has changed since the last report (`nf_conntrack_event_cache`).
+    /// Whether something has changed since the last report (`nf_conntrack_event_cache`).
     pub(super) changed: bool,
+    /// Whether TCP's state has (`IPCT_PROTOINFO`); reports show it only then.
+    pub(super) changed_state: bool,
     /// Slots of the next younger and older connection from the same source, see
     /// [`BySource`](super::table::Table::of_source); [`NO_SLOT`](super::table::NO_SLOT) at the ends.
     pub(super) younger: u32,
@@ -80,6 +82,15 @@ impl Entry {
     /// What is left of its time (`nf_ct_expires`).
     pub fn expires_in(&self, now: Nanos) -> Nanos {
         if self.status.has(Status::CONFIRMED) { self.expires.since(now) } else { self.expires }
+    }
+
+    /// The same in whole seconds, as the kernel counts them: by its clock's ticks, 250 a second.
+    pub fn seconds_left(&self, now: Nanos) -> u32 {
+        const TICKS_A_SECOND: u64 = 250;
+        let ticks = |at: Nanos| at.0 / (Nanos::from_secs(1).0 / TICKS_A_SECOND);
+        let now = if self.status.has(Status::CONFIRMED) { ticks(now) } else { 0 };
+        let left = ticks(self.expires).saturating_sub(now) / TICKS_A_SECOND;
+        u32::try_from(left).unwrap_or(u32::MAX)
     }
 
     #[inline]

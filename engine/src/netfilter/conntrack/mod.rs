@@ -161,6 +161,7 @@ impl Conntrack {
             masquerade_dev: None,
             counters: counters.map(Box::new),
             changed: false,
+            changed_state: false,
             younger: NO_SLOT,
             older: NO_SLOT,
         };
@@ -321,6 +322,7 @@ impl Conntrack {
             masquerade_dev: None,
             counters: self.settings.acct.then(Box::default),
             changed: false,
+            changed_state: false,
             younger: NO_SLOT,
             older: NO_SLOT,
         };
@@ -393,8 +395,10 @@ impl Conntrack {
         let Ct::Tracked { entry: id, .. } = skb.ct else { return Ok(()) };
         let Some(entry) = self.table.get_mut(id) else { return Ok(()) };
         let hidden = entry.status.has(Status::DYING) || entry.status.has(Status::NAT_CLASH);
-        if std::mem::take(&mut entry.changed) && !hidden {
-            let now = now_of(entry, ctx.now);
+        let changed_state = std::mem::take(&mut entry.changed_state);
+        if (std::mem::take(&mut entry.changed) || changed_state) && !hidden {
+            let mut now = now_of(entry, ctx.now);
+            now.tcp = now.tcp.filter(|_| changed_state);
             ctx.event(skb.id, Event::CtReport { ns: at.ns, entry: id, report, now });
         }
         Ok(())
@@ -532,11 +536,11 @@ impl Conntrack {
 }
 
 fn now_of(entry: &Entry, now: Nanos) -> CtNow {
-    let left = entry.expires_in(now).0 / Nanos::from_secs(1).0;
     CtNow {
         status: entry.status,
+        zone: entry.zone,
         tcp: entry.tcp_state(),
-        timeout_s: u32::try_from(left).unwrap_or(u32::MAX),
+        timeout_s: entry.seconds_left(now),
         mark: entry.mark,
     }
 }

@@ -659,7 +659,7 @@ pub(super) fn packet(
         tcp.seen[dir as usize].flags.0 |= Flags::CLOSE_INIT;
     }
     let mut timeout_s = tcp.timeout_s(kind, settings);
-    entry.changed |= old != new;
+    entry.changed_state |= old != new;
     if !status.has(Status::SEEN_REPLY) {
         if segment.has(RST) {
             entry.count(dir, packet_len);
@@ -710,6 +710,6 @@ pub(super) fn set_closing(entry: &mut Entry, settings: &Settings, now: Nanos) {
     let old = std::mem::replace(&mut tcp.state, TcpState::Close);
     if old != TcpState::Close && !entry.status.has(Status::FIXED_TIMEOUT) {
         entry.expires = now + Nanos::from_secs(u64::from(settings.tcp(TcpState::Close)));
-        entry.changed = true;
+        entry.changed_state = true;
     }
 }
