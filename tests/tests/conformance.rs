@@ -1,5 +1,6 @@
 //! The engine does what the kernel did in every recorded lab. Needs neither root nor Linux: it reads recordings.
 
+use everyhop_tests::capture::Capture;
 use everyhop_tests::check::{self, Expected, Verdict};
 use everyhop_tests::fidelity;
 use everyhop_tests::lab::{self, Lab};
@@ -39,12 +40,23 @@ fn labs_beside_the_checkout_are_equal_or_refused_aloud() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// A comparison that cannot fail is worth nothing: one wrong bit in any frame of any recording must be seen.
+/// A comparison that cannot fail is worth nothing: one wrong bit in any frame of any recording must be seen. In a long
+/// recording only the frame's own stream is compared, which is where it is seen.
 #[test]
 fn a_wrong_bit_in_any_frame_is_a_difference() {
     for lab in own_labs() {
-        let recording = lab.recording().expect("the recording is readable");
+        let mut recording = lab.recording().expect("the recording is readable");
+        recording.files.clear(); // not compared
+        let is_long = recording.captures.len() > 100;
         for idx in 0..recording.captures.len() {
+            let (mut recording, mut idx) = (recording.clone(), idx);
+            if is_long {
+                let it = recording.captures[idx].clone();
+                let is_same =
+                    |at: &Capture| (&at.netns, &at.dev, at.dir) == (&it.netns, &it.dev, it.dir);
+                idx = recording.captures[..idx].iter().filter(|at| is_same(at)).count();
+                recording.captures.retain(is_same);
+            }
             let mut wrong = recording.clone();
             let frame = &mut wrong.captures[idx].frame;
             // The last byte: of the payload, of an address in ARP, of padding.
