@@ -805,6 +805,13 @@ impl OfNs<'_> {
                 format!("{}: tracked connections are of a run, and not of a network", ns.name);
             return Err(Inexpressible(what));
         }
+        for (name, value) in netfilter.conntrack.settings.changed() {
+            let _ = writeln!(
+                out,
+                "ip netns exec {} sysctl -qw net.netfilter.nf_conntrack_{name}={value}",
+                ns.name
+            );
+        }
         let mut restore = |command: &str, text: &str| {
             if !text.is_empty() {
                 let name = &ns.name;

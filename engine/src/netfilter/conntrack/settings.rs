@@ -58,6 +58,35 @@ impl Settings {
         self.tcp_s[state as usize]
     }
 
+    /// Those that differ from the kernel's defaults, by the part of their names behind `net.netfilter.nf_conntrack_`.
+    pub fn changed(&self) -> Vec<(String, u32)> {
+        let mut all: Vec<(String, u32)> = TcpState::ALL[1..9]
+            .iter()
+            .map(|&it| (format!("tcp_timeout_{}", it.name().to_ascii_lowercase()), self.tcp(it)))
+            .collect();
+        let others = [
+            ("tcp_timeout_max_retrans", self.tcp_max_retrans_s),
+            ("tcp_timeout_unacknowledged", self.tcp_unacknowledged_s),
+            ("udp_timeout", self.udp_s),
+            ("udp_timeout_stream", self.udp_stream_s),
+            ("icmp_timeout", self.icmp_s),
+            ("generic_timeout", self.generic_s),
+            ("tcp_max_retrans", u32::from(self.tcp_max_retrans)),
+            ("tcp_loose", u32::from(self.tcp_loose)),
+            ("tcp_be_liberal", u32::from(self.tcp_be_liberal)),
+            ("tcp_ignore_invalid_rst", u32::from(self.tcp_ignore_invalid_rst)),
+            ("checksum", u32::from(self.checksum)),
+            ("acct", u32::from(self.acct)),
+            ("max", self.max),
+        ];
+        all.extend(others.map(|(name, value)| (name.to_owned(), value)));
+        all.retain(|(name, value)| {
+            let mut with = Self::default();
+            with.set(name, *value) && with != Self::default()
+        });
+        all
+    }
+
     /// Sets one by the part of its name behind `net.netfilter.nf_conntrack_`; false for a name that is none of these.
     pub fn set(&mut self, name: &str, value: u32) -> bool {
         let on = value != 0;

@@ -224,6 +224,22 @@ fn a_segment_from_the_middle_begins_a_connection_unless_the_setting_is_strict() 
 }
 
 #[test]
+fn settings_that_differ_are_told_by_the_names_that_set_them() {
+    let mut settings = Settings::default();
+    assert!(settings.changed().is_empty());
+    for (name, value) in [("tcp_timeout_close_wait", 7), ("tcp_loose", 0), ("acct", 1)] {
+        assert!(settings.set(name, value), "{name}");
+    }
+    let changed = settings.changed();
+    let mut again = Settings::default();
+    for (name, value) in &changed {
+        assert!(again.set(name, *value), "{name}");
+    }
+    assert_eq!((changed.len(), again), (3, settings));
+    assert!(!settings.set("buckets", 1), "nothing here depends on it");
+}
+
+#[test]
 fn a_full_table_refuses_new_connections_and_timed_out_ones_make_room() {
     let mut bench = Bench::new();
     bench.ct.settings.max = 1;
