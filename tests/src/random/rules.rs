@@ -117,7 +117,7 @@ impl Maker<'_, '_> {
         }
         let mut chains = Vec::new();
         for n in 0..self.dice.below(3) {
-            let name = format!("{}-{n}", hook.to_lowercase());
+            let name = format!("{}-{n}", hook.to_ascii_lowercase());
             self.items.push(Item::Chain { netns: self.netns(), table, name: name.clone() });
             chains.push(name);
         }
@@ -404,7 +404,7 @@ impl Maker<'_, '_> {
     }
 
     fn mark(&mut self) -> &'static str {
-        *self.dice.pick(&["0x1", "0x2", "0x4000/0x4000", "0x0", "0x3/0x1"])
+        self.dice.pick(&["0x1", "0x2", "0x4000/0x4000", "0x0", "0x3/0x1"])
     }
 
     fn target(&mut self, at: Place<'_>) -> String {
