@@ -404,7 +404,7 @@ impl Maker<'_, '_> {
     }
 
     fn mark(&mut self) -> &'static str {
-        self.dice.pick(&["0x1", "0x2", "0x4000/0x4000", "0x0", "0x3/0x1"])
+        self.dice.pick::<&str>(&["0x1", "0x2", "0x4000/0x4000", "0x0", "0x3/0x1"])
     }
 
     fn target(&mut self, at: Place<'_>) -> String {
