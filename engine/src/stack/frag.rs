@@ -31,9 +31,9 @@ pub(super) fn longest(skb: &Skb) -> u32 {
     skb.reassembled.as_ref().map_or(0, |it| u32::from(it.longest_bytes))
 }
 
-/// Whether a reassembled packet must go on in pieces even if it fits: its longest fragment forbade fragments, so the
-/// sender looks for a longer way by them (`IPSKB_FRAG_PMTU`).
-pub(super) fn probes_path(skb: &Skb) -> bool {
+/// Whether the longest fragment of a reassembled packet forbade fragments, so that new ones do as well
+/// (`IPSKB_FRAG_PMTU`).
+fn probes_path(skb: &Skb) -> bool {
     skb.reassembled.is_some() && skb.payload()[6] & 0x40 != 0
 }
 

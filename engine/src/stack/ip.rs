@@ -297,7 +297,8 @@ pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &
     let daddr = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
     let routing = Routing { ns, devices, now: ctx.now };
     let mtu_bytes = routing.mtu(&dst, daddr, skb.iif.is_some());
-    if packet.len() > mtu_bytes as usize || frag::probes_path(&skb) {
+    // What came in pieces goes on in pieces, even if it fits.
+    if packet.len() > mtu_bytes as usize || skb.reassembled.is_some() {
         return frag::output(ctx, ns, devices, (dst.dev, mtu_bytes), skb);
     }
     finish_output(ctx, ns, devices, skb);
