@@ -170,7 +170,8 @@ pub struct Skb {
     pub reassembled: Option<Box<Reassembled>>,
     /// It may be fragmented here although its header forbids that (`skb->ignore_df`).
     pub ignore_df: bool,
-    /// Its connection had word from the other side, so the next hop is there (`skb->dst_pending_confirm`).
+    /// Its connection had word from the other side, so the next hop is there (`skb->dst_pending_confirm`). Nothing clears it on
+    /// the way through veth pairs, so it confirms the neighbours of every router too.
     pub confirms_neigh: bool,
     /// A rule asked to see every step of it (`skb->nf_trace`, the TRACE target).
     pub nf_trace: bool,

@@ -161,7 +161,7 @@ pub fn output<T: Tracer>(
     ns: &mut Netns,
     devices: &Devices,
     (dev, next_hop): (DevId, Ipv4Addr),
-    mut skb: Skb,
+    skb: Skb,
 ) {
     let now = ctx.now;
     let index = match ns.neigh.entries.get_index_of(&(dev, next_hop)) {
@@ -172,7 +172,7 @@ pub fn output<T: Tracer>(
         }
     };
     let entry = &mut ns.neigh.entries[index];
-    if std::mem::take(&mut skb.confirms_neigh) {
+    if skb.confirms_neigh {
         entry.confirmed = now; // sock_confirm_neigh
     }
     if entry.is_connected() {
