@@ -127,6 +127,24 @@ impl Ct {
     }
 }
 
+/// Where a received packet's IPv4 options are, as bytes from the start of its header, 0 for none, and what they still want of
+/// this host (`struct ip_options`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct IpOptions {
+    pub record_route: u8,
+    pub timestamp: u8,
+    /// The record of the route was given this host's address (`rr_needaddr`).
+    pub needs_addr: bool,
+    /// The timestamp was given this host's address (`ts_needaddr`).
+    pub needs_stamp_addr: bool,
+    /// The timestamp was given this host's time (`ts_needtime`).
+    pub needs_time: bool,
+    /// They were changed since they came (`is_changed`), and the header's checksum was this before. The kernel mends it no
+    /// sooner than it sends the packet on; an error that quotes the packet shows the old one.
+    pub changed: bool,
+    pub checksum_was: u16,
+}
+
 /// What `br_netfilter` keeps beside a bridged packet (`struct nf_bridge_info`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BridgeInfo {
@@ -173,6 +191,8 @@ pub struct Skb {
     /// Its connection had word from the other side, so the next hop is there (`skb->dst_pending_confirm`). Nothing clears it on
     /// the way through veth pairs, so it confirms the neighbours of every router too.
     pub confirms_neigh: bool,
+    /// Its options, once this host has read them; None where it has none.
+    pub options: Option<IpOptions>,
     /// A rule asked to see every step of it (`skb->nf_trace`, the TRACE target).
     pub nf_trace: bool,
 }
@@ -194,6 +214,7 @@ impl Skb {
             reassembled: None,
             ignore_df: false,
             confirms_neigh: false,
+            options: None,
             nf_trace: false,
         }
     }
@@ -221,6 +242,7 @@ impl Skb {
         self.iif = None;
         self.reassembled = None;
         self.ignore_df = false;
+        self.options = None;
         if other_namespace {
             self.mark = Mark(0);
             self.socket = None;

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use super::fib::{Exception, Flow, Unroutable};
 use super::ip::{self, Delivered};
 use super::neigh::{self, Neighbour};
+use super::options;
 use super::route::{About, Output, Refusal, Routing};
 use super::{Netns, PmtuDiscovery, pmtu, socket::Bound, tcp, vxlan};
 use crate::base::{DevId, Nanos, PacketId, SocketId};
@@ -294,7 +295,6 @@ fn reply<T: Tracer>(
     answer: Answer<'_>,
     skb: &Skb,
 ) {
-    const DAY_MS: u64 = 86_400_000;
     let (kind, code, len) = match answer {
         Answer::Echo { code, payload, .. } => (0, code, icmp::LEN + payload.len()),
         Answer::Timestamp { .. } => (14, 0, icmp::TIMESTAMP_LEN),
@@ -305,7 +305,12 @@ fn reply<T: Tracer>(
         return ctx.event(reply, Event::RateLimited { ns: ns_id, dst: header.src });
     };
     let mark = if ns.sysctl.fwmark_reflect { skb.mark } else { Mark(0) };
-    let src = Routing { ns, devices, now: ctx.now }.spec_dst(dev, header, skb);
+    let src = Routing { ns, devices, now: ctx.now }.spec_dst(
+        dev,
+        header,
+        skb.dst.map(|dst| dst.to),
+        skb.mark,
+    );
     let flow = Flow {
         mark,
         tos: header.tos,
@@ -316,6 +321,7 @@ fn reply<T: Tracer>(
     if !allowed_for_one(ctx, ns, counts, (header.src, route.dst.dev)) {
         return ctx.event(reply, Event::RateLimited { ns: ns_id, dst: header.src });
     }
+    let Some(options) = options::echo(skb, route.src, ctx.now) else { return };
     let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos: header.tos,
@@ -326,14 +332,14 @@ fn reply<T: Tracer>(
         src: route.src,
         dst: header.src,
     }
-    .emit(&mut frame, len);
+    .emit_with_options(&mut frame, &options, len);
     match answer {
         Answer::Echo { code, id, seq, payload } => {
             icmp::emit_echo(&mut frame, icmp::Echo::Reply { code }, (id, seq), payload);
         }
         Answer::Timestamp { id, seq, originate } => {
-            let ms = u32::try_from(ctx.now.0 / 1_000_000 % DAY_MS).expect("less than a day");
-            icmp::emit_timestamp_reply(&mut frame, (id, seq), originate, ms);
+            let time = options::time_of_day(ctx.now);
+            icmp::emit_timestamp_reply(&mut frame, (id, seq), originate, time);
         }
     }
     let mut skb = Skb::new(reply, frame);
@@ -402,8 +408,13 @@ pub(super) fn send_error<T: Tracer>(
         return ctx.event(id, limited);
     }
     let src = if route.src.is_unspecified() { DUMMY } else { route.src };
-    let mtu_bytes = Routing { ns, devices, now: ctx.now }.mtu(&route.dst, header.src, false);
-    let quoted_len = icmp::quoted_len(header.total_len, mtu_bytes);
+    let Some(options) = options::echo(skb, src, ctx.now) else { return };
+    let mtu_bytes = (Routing { ns, devices, now: ctx.now }).mtu(&route.dst, header.src, false);
+    let Some(room) = icmp::room_for_quote(mtu_bytes as usize, options.len()) else { return };
+    let mut quote = packet[..header.total_len.min(room)].to_vec();
+    if let Some(options) = skb.options.filter(|it| it.changed) {
+        quote[10..12].copy_from_slice(&options.checksum_was.to_be_bytes());
+    }
     let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos,
@@ -414,8 +425,8 @@ pub(super) fn send_error<T: Tracer>(
         src,
         dst: header.src,
     }
-    .emit(&mut frame, icmp::LEN + quoted_len);
-    icmp::emit_error(&mut frame, error, &packet[..quoted_len]);
+    .emit_with_options(&mut frame, &options, icmp::LEN + quote.len());
+    icmp::emit_error(&mut frame, error, &quote);
     let mut error_skb = Skb::new(id, frame);
     error_skb.dst = Some(route.dst);
     error_skb.mark = mark;

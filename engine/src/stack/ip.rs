@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::options::{self, Refused};
 use super::route::{ALL_HOSTS, Arrived, Refusal, Routing};
 use super::{Netns, frag, hooks, icmp, neigh, tcp, udp};
 use crate::base::{DevId, Hook, Mac};
@@ -28,12 +29,10 @@ pub(super) fn receive<T: Tracer>(
         Ok(header) => header,
         Err(malformed) => return ctx.drop(dev, skb, header_drop_reason(malformed)),
     };
-    if header.header_len > ipv4::LEN {
-        return not_modelled(ctx, devices, dev, skb, NotModelled::IpOptions);
-    }
     skb.frame.truncate(eth::LEN + header.total_len); // padding of short frames, as pskb_trim_rcsum does
 
     skb.iif = Some(dev);
+    skb.options = None;
     skb.socket = None; // skb_orphan: what arrives is nobody's yet
     // ip_sabotage_in: br_netfilter was here already. Rules may ask for its port all the same.
     let passed_by_bridge =
@@ -72,11 +71,17 @@ fn receive_finish<T: Tracer>(
             Ok(dst) => dst,
             Err(Refusal::Martian(reason)) => return ctx.drop(dev, skb, reason),
             Err(Refusal::Unroutable(error)) => {
+                let Some(skb) = read_options(ctx, ns, devices, (dev, None), header, skb) else {
+                    return;
+                };
                 return icmp::unroutable(ctx, ns, devices, dev, error, skb);
             }
         },
     };
     skb.dst = Some(dst);
+    let Some(skb) = read_options(ctx, ns, devices, (dev, Some(dst.to)), header, skb) else {
+        return;
+    };
     let frame_to_all = matches!(skb.pkt_type, PacketType::Broadcast | PacketType::Multicast);
     if frame_to_all && dst.to != DstKind::Broadcast {
         let routing = Routing { ns, devices, now: ctx.now };
@@ -88,6 +93,34 @@ fn receive_finish<T: Tracer>(
         DstKind::Local | DstKind::Broadcast => deliver(ctx, ns, devices, dev, header, skb),
         DstKind::Unicast { .. } => forward(ctx, ns, devices, dev, dst, header, skb),
     }
+}
+
+/// `ip_rcv_options`: None if they end the packet's way.
+#[inline]
+fn read_options<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    (dev, to): (DevId, Option<DstKind>),
+    header: &Header,
+    mut skb: Skb,
+) -> Option<Skb> {
+    if header.header_len == ipv4::LEN {
+        return Some(skb);
+    }
+    let routing = Routing { ns, devices, now: ctx.now };
+    match options::receive(routing, dev, to, header, &mut skb) {
+        Ok(()) => return Some(skb),
+        Err(Refused::At(pointer)) => {
+            icmp::send_error(ctx, ns, devices, Error::ParameterProblem { pointer }, &skb);
+            ctx.drop(dev, skb, DropReason::IpOptions);
+        }
+        Err(Refused::SourceRoute) => ctx.drop(dev, skb, DropReason::SourceRoute),
+        Err(Refused::NotModelled) => {
+            not_modelled(ctx, devices, dev, skb, NotModelled::IpOptions);
+        }
+    }
+    None
 }
 
 /// `ip_route_input`: where a packet that arrived goes, or why it goes nowhere.
@@ -237,7 +270,11 @@ fn forward<T: Tracer>(
         icmp::send_error(ctx, ns, devices, Error::Redirect { gateway }, &skb);
     }
     let at = (Hook::Forward, Some(from), Some(to));
-    let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
+    let Some(mut skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
+    if header.header_len > ipv4::LEN {
+        let routing = Routing { ns, devices, now: ctx.now };
+        options::forward(routing, header, &mut skb);
+    }
     output(ctx, ns, devices, skb);
 }
 

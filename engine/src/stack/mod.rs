@@ -11,6 +11,7 @@ pub mod icmp;
 pub mod ip;
 pub mod multipath;
 pub mod neigh;
+mod options;
 pub mod peer;
 mod pmtu;
 mod reject;

@@ -590,12 +590,18 @@ impl<'a> Routing<'a> {
 
     /// The address that answers for this host (`fib_compute_spec_dst`): the one that the packet was for, or toward its
     /// sender if it was for everybody.
-    pub(super) fn spec_dst(&self, dev: DevId, header: &Header, skb: &Skb) -> Ipv4Addr {
-        if skb.dst.is_none_or(|dst| dst.to != DstKind::Broadcast) {
+    pub(super) fn spec_dst(
+        &self,
+        dev: DevId,
+        header: &Header,
+        to: Option<DstKind>,
+        mark: Mark,
+    ) -> Ipv4Addr {
+        if to == Some(DstKind::Local) {
             return header.dst;
         }
         let scope = if is_zeronet(header.src) { Scope::Link } else { Scope::Universe };
-        let mark = if self.or_conf(dev, Conf::SrcValidMark) { skb.mark } else { Mark(0) };
+        let mark = if self.or_conf(dev, Conf::SrcValidMark) { mark } else { Mark(0) };
         let flow = Flow { mark, tos: header.tos, ..Flow::to(header.src, self.ns.lo) };
         let found = self.ns.fib.lookup(&flow).ok().filter(|_| scope == Scope::Universe);
         let chosen = match found {
@@ -604,6 +610,30 @@ impl<'a> Routing<'a> {
                 self.hop_source(route, &route.nexthops.as_slice()[found.nexthop])
             }
             None => self.select_addr(dev, header.src, scope),
+        };
+        chosen.unwrap_or(Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// The address that this host has on the way that a forwarded packet takes (`ip_rt_get_source`).
+    pub(super) fn source_of(&self, dst: &Dst, header: &Header, skb: &Skb) -> Ipv4Addr {
+        let flow = Flow {
+            oif: Some(dst.dev),
+            mark: skb.mark,
+            tos: header.tos,
+            ..Flow::to(header.dst, skb.iif.unwrap_or(self.ns.lo)).from(header.src)
+        };
+        let chosen = match self.ns.fib.lookup(&flow) {
+            Ok(found) => {
+                let route = self.ns.fib.route(found.route);
+                self.hop_source(route, &route.nexthops.as_slice()[found.nexthop])
+            }
+            Err(_) => {
+                let toward = match dst.to {
+                    DstKind::Unicast { next_hop } => next_hop,
+                    DstKind::Local | DstKind::Broadcast => header.dst,
+                };
+                self.select_addr(dst.dev, toward, Scope::Universe)
+            }
         };
         chosen.unwrap_or(Ipv4Addr::UNSPECIFIED)
     }

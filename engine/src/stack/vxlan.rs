@@ -153,7 +153,7 @@ fn answer_too_big(room: u32, skb: &mut Skb) -> bool {
     {
         return false;
     }
-    let quoted = icmp::quoted_len(skb.payload().len(), LEAST);
+    let quoted = skb.payload().len().min(LEAST as usize - ipv4::LEN - icmp::LEN);
     let mut frame = Vec::with_capacity(eth::LEN + ipv4::LEN + icmp::LEN + quoted);
     eth::emit(&mut frame, eth::src(&skb.frame), eth::dst(&skb.frame), EtherType::Ipv4);
     ipv4::Emit {

@@ -228,6 +228,10 @@ impl Exchange<'_> {
                     error.words()
                 ),
             ),
+            (Some((Heard::Error(Error::ParameterProblem { pointer }), source)), _) => (
+                Verdict::Dropped,
+                format!("{} says that byte {pointer} of its header is wrong", speaker(*source)),
+            ),
             (Some((Heard::Error(error @ Error::TtlExceeded), source)), _) => (
                 Verdict::Dropped,
                 format!("its time to live ran out at {} ({})", speaker(*source), error.words()),

@@ -67,6 +67,7 @@ impl<T: Tracer> Ctx<'_, T> {
             reassembled: skb.reassembled.clone(),
             ignore_df: skb.ignore_df,
             confirms_neigh: skb.confirms_neigh,
+            options: skb.options,
             nf_trace: skb.nf_trace,
         }
     }

@@ -39,6 +39,10 @@ pub enum DropReason {
     ArpPvlanDisable,
     /// A packet for one host came in a frame for many, and `drop_unicast_in_l2_multicast` is on (`ip_rcv_finish_core`).
     UnicastInL2Multicast,
+    /// An option is impossible (`ip_options_compile`).
+    IpOptions,
+    /// It names the way it wants to go, and `accept_source_route` is off (`ip_rcv_options`).
+    SourceRoute,
     /// This host does not forward (`ip_error`).
     IpInAddrErrors,
     /// No route to the destination (`ip_error`).
@@ -144,6 +148,8 @@ impl DropReason {
             Self::RouteBlackhole => "SKB_DROP_REASON_NOT_SPECIFIED (ip_error, EINVAL)",
             Self::ArpPvlanDisable => "SKB_DROP_REASON_ARP_PVLAN_DISABLE",
             Self::UnicastInL2Multicast => "SKB_DROP_REASON_UNICAST_IN_L2_MULTICAST",
+            Self::IpOptions => "SKB_DROP_REASON_NOT_SPECIFIED (ip_options_compile)",
+            Self::SourceRoute => "SKB_DROP_REASON_NOT_SPECIFIED (ip_rcv_options)",
             Self::IpInAddrErrors => "SKB_DROP_REASON_IP_INADDRERRORS",
             Self::IpInNoRoutes => "SKB_DROP_REASON_IP_INNOROUTES",
             Self::IpTtlExceeded => "SKB_DROP_REASON_IP_INHDR (TTL)",
@@ -208,6 +214,8 @@ impl DropReason {
             Self::RouteBlackhole => "the route is a black hole",
             Self::ArpPvlanDisable => "the answer would lie on the asker's own link",
             Self::UnicastInL2Multicast => "it is for one host, in a frame for many",
+            Self::IpOptions => "its options are impossible",
+            Self::SourceRoute => "it names the way it wants to go (accept_source_route)",
             Self::IpInAddrErrors => "this host does not forward packets (ip_forward is 0)",
             Self::IpInNoRoutes => "this host has no route to the destination",
             Self::IpTtlExceeded => "its time to live ran out",

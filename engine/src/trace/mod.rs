@@ -549,7 +549,7 @@ pub enum NotModelled {
     Tracking(u8),
     /// IPv6.
     Ipv6,
-    /// IPv4 options.
+    /// IPv4 options that this engine does not follow: source routes, security labels.
     IpOptions,
     /// A connection that both sides open at once (`tcp_rcv_synsent_state_process`).
     TcpSimultaneousOpen,
@@ -566,7 +566,7 @@ impl NotModelled {
                 format!("connections of IP protocol {protocol}, which Linux tracks in its own way")
             }
             Self::Ipv6 => "IPv6".into(),
-            Self::IpOptions => "IPv4 options".into(),
+            Self::IpOptions => "IPv4 options for a source route or a security label".into(),
             Self::TcpSimultaneousOpen => "a connection that both sides open at once".into(),
             Self::TcpEcn => "explicit congestion notification".into(),
         }

@@ -21,6 +21,10 @@ pub enum Error {
     NetProhibited,
     HostProhibited,
     AdminProhibited,
+    /// The header is wrong at this byte.
+    ParameterProblem {
+        pointer: u8,
+    },
     /// `gateway` is nearer to the destination.
     Redirect {
         gateway: Ipv4Addr,
@@ -42,6 +46,7 @@ impl Error {
             Self::HostProhibited => (3, 10),
             Self::AdminProhibited => (3, 13),
             Self::Redirect { .. } => (5, 1),
+            Self::ParameterProblem { .. } => (12, 0),
             Self::TtlExceeded => (11, 0),
             Self::ReassemblyTimeout => (11, 1),
         }
@@ -55,6 +60,7 @@ impl Error {
                 let [high, low] = mtu_bytes.to_be_bytes();
                 [0, 0, high, low]
             }
+            Self::ParameterProblem { pointer } => [pointer, 0, 0, 0],
             _ => [0; 4],
         }
     }
@@ -71,6 +77,7 @@ impl Error {
             Self::HostProhibited => "ICMP_DEST_UNREACH/ICMP_HOST_ANO",
             Self::AdminProhibited => "ICMP_DEST_UNREACH/ICMP_PKT_FILTERED",
             Self::Redirect { .. } => "ICMP_REDIRECT/ICMP_REDIR_HOST",
+            Self::ParameterProblem { .. } => "ICMP_PARAMETERPROB",
             Self::TtlExceeded => "ICMP_TIME_EXCEEDED/ICMP_EXC_TTL",
             Self::ReassemblyTimeout => "ICMP_TIME_EXCEEDED/ICMP_EXC_FRAGTIME",
         }
@@ -88,6 +95,7 @@ impl Error {
             Self::HostProhibited => "host prohibited",
             Self::AdminProhibited => "communication prohibited",
             Self::Redirect { .. } => "redirect",
+            Self::ParameterProblem { .. } => "parameter problem",
             Self::TtlExceeded => "time exceeded",
             Self::ReassemblyTimeout => "fragment reassembly time exceeded",
         }
@@ -171,6 +179,7 @@ impl<'a> Message<'a> {
                 let gateway = Ipv4Addr::new(bytes[4], bytes[5], bytes[6], bytes[7]);
                 Self::error(Error::Redirect { gateway }, payload)?
             }
+            (12, 0) => Self::error(Error::ParameterProblem { pointer: bytes[4] }, payload)?,
             (11, 0) => Self::error(Error::TtlExceeded, payload)?,
             (11, 1) => Self::error(Error::ReassemblyTimeout, payload)?,
             (kind, code) => Self::Other { kind, code },
@@ -221,32 +230,33 @@ pub fn emit_echo(frame: &mut Vec<u8>, kind: Echo, (id, seq): (u16, u16), payload
     emit(frame, kind, code, [a, b, c, d], payload);
 }
 
-/// Appends the reply to a timestamp request: `ms` since midnight, as the time of receiving and of sending.
+/// Appends the reply to a timestamp request: `time`, milliseconds since midnight, as that of receiving and of sending.
 pub fn emit_timestamp_reply(
     frame: &mut Vec<u8>,
     (id, seq): (u16, u16),
     originate: [u8; 4],
-    ms: u32,
+    time: [u8; 4],
 ) {
     let [a, b] = id.to_be_bytes();
     let [c, d] = seq.to_be_bytes();
-    let times = [originate, ms.to_be_bytes(), ms.to_be_bytes()].concat();
+    let times = [originate, time, time].concat();
     emit(frame, 14, 0, [a, b, c, d], &times);
 }
 
 /// Bytes of the reply to a timestamp request.
 pub const TIMESTAMP_LEN: usize = LEN + 12;
 
-/// Appends an error that quotes `packet`, which is cut as [`quoted_len`] says and begins with its IPv4 header.
-pub fn emit_error(frame: &mut Vec<u8>, error: Error, packet: &[u8]) {
+/// Appends an error that quotes as much of a packet as `quote` holds, from its IPv4 header on.
+pub fn emit_error(frame: &mut Vec<u8>, error: Error, quote: &[u8]) {
     let (kind, code) = error.type_and_code();
-    emit(frame, kind, code, error.rest(), packet);
+    emit(frame, kind, code, error.rest(), quote);
 }
 
-/// Bytes of a packet of `len` bytes that an error quotes: so many that the whole stays within 576 bytes, and within the
-/// MTU of its way (`icmp_send`, RFC 1812 section 4.3.2.3).
-pub fn quoted_len(len: usize, mtu_bytes: u32) -> usize {
-    len.min((mtu_bytes as usize).min(576).saturating_sub(ipv4::LEN + LEN))
+/// Bytes of a packet that an error quotes at most, so that the whole stays within 576 bytes and the MTU (`icmp_send`,
+/// RFC 1812 section 4.3.2.3). None: not even a header would fit.
+pub fn room_for_quote(mtu_bytes: usize, options_len: usize) -> Option<usize> {
+    let room = mtu_bytes.min(576).checked_sub(ipv4::LEN + options_len + LEN)?;
+    (room > ipv4::LEN).then_some(room)
 }
 
 fn emit(frame: &mut Vec<u8>, kind: u8, code: u8, rest: [u8; 4], payload: &[u8]) {
@@ -279,8 +289,8 @@ mod tests {
 
     #[test]
     fn an_error_quotes_no_more_than_fits_into_576_bytes() {
-        assert_eq!((quoted_len(36, 1500), quoted_len(1500, 1500)), (36, 548));
-        assert_eq!(quoted_len(1500, 100), 72);
+        let room = |mtu| room_for_quote(mtu, 0);
+        assert_eq!([1500, 576, 300, 48].map(room), [Some(548), Some(548), Some(272), None]);
     }
 
     #[test]

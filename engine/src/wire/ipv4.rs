@@ -110,6 +110,17 @@ pub struct Emit {
 }
 
 impl Emit {
+    /// The same with options, a multiple of four bytes.
+    pub fn emit_with_options(&self, frame: &mut Vec<u8>, options: &[u8], payload_len: usize) {
+        let start = frame.len();
+        self.emit(frame, options.len() + payload_len);
+        if !options.is_empty() {
+            frame[start] = 0x45 + u8::try_from(options.len() / 4).expect("at most ten words");
+            frame.extend_from_slice(options);
+            fill_checksum(&mut frame[start..]);
+        }
+    }
+
     /// Appends the header of a packet with `payload_len` bytes, checksum included.
     #[inline]
     pub fn emit(&self, frame: &mut Vec<u8>, payload_len: usize) {
@@ -205,7 +216,8 @@ pub fn blank_options(packet: &mut [u8]) {
     }
 }
 
-fn fill_checksum(packet: &mut [u8]) {
+/// Writes the checksum into the header of a packet, its options included (`ip_send_check`).
+pub fn fill_checksum(packet: &mut [u8]) {
     let header_len = usize::from(packet[0] & 0x0f) * 4;
     packet[10..12].fill(0);
     let sum = checksum::of(&packet[..header_len]);

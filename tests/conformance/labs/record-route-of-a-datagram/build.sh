@@ -1,0 +1,2 @@
+. ../../net.sh
+chain a r b
