@@ -48,7 +48,8 @@ fn ask_rules<T: Tracer>(
             if let Some(with) = reject {
                 reject::send(ctx, ns, devices, (with, hook), &skb);
             }
-            ctx.drop(in_dev.or(out_dev).unwrap_or(ns.lo), skb, reason);
+            let dev = if hook == Hook::PostRouting { out_dev } else { in_dev.or(out_dev) };
+            ctx.drop(dev.unwrap_or(ns.lo), skb, reason);
             None
         }
     }

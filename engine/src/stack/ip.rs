@@ -324,7 +324,10 @@ fn output_to_all<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devi
 #[inline]
 pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices, skb: Skb) {
     let dev = skb.dst.map(|dst| dst.dev);
-    let Some(skb) = hooks::ask(ctx, ns, devices, (Hook::PostRouting, None, dev), skb) else {
+    // Rules see here too by which device it came in; ip_mc_output names the one it leaves by instead.
+    let to_all = skb.dst.is_some_and(|dst| dst.to == DstKind::Broadcast);
+    let in_dev = if to_all { dev } else { skb.iif };
+    let Some(skb) = hooks::ask(ctx, ns, devices, (Hook::PostRouting, in_dev, dev), skb) else {
         return;
     };
     let Some(dst) = skb.dst else {
