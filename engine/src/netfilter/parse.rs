@@ -303,14 +303,23 @@ impl Reader {
             return Err(error);
         }
         self.check_calls()?;
+        let mut masks: Vec<Option<u32>> =
+            self.names.recents.iter().map(|name| recents.mask(name)).collect();
         for (chain, places) in self.chains.iter().zip(&self.places) {
             for ((rule, _), at) in chain.rules.iter().zip(places) {
                 for it in &rule.matches {
-                    let Some(name) = it.set().map(|set| &self.names.sets[set as usize]) else {
-                        continue;
-                    };
-                    if sets.find(name).is_none() {
+                    if let Some(name) = it.set().map(|set| &self.names.sets[set as usize])
+                        && sets.find(name).is_none()
+                    {
                         return Err(at.wrong(name, "there is no set of that name"));
+                    }
+                    if let Match::Recent(it) = it {
+                        let (list, _, mask) = it.list();
+                        let first = *masks[list as usize].get_or_insert(mask);
+                        if first != mask {
+                            let name = &self.names.recents[list as usize];
+                            return Err(at.wrong(name, "rules that share a list need one --mask"));
+                        }
                     }
                 }
             }

@@ -196,15 +196,16 @@ impl State {
     /// Finds the sets and lists that rules name.
     fn bind(&mut self, rules: &Ruleset, sets: &Sets, recents: &mut Recents) {
         self.sets = rules.names.sets.iter().filter_map(|name| sets.find(name)).collect();
-        let mut hits = vec![0; rules.names.recents.len()];
+        let mut wanted = vec![(0, u32::MAX); rules.names.recents.len()];
         for it in rules.all.iter().flat_map(|rule| &rule.matches) {
             if let Match::Recent(it) = it {
-                let (list, wanted) = it.list();
-                hits[list as usize] = wanted.max(hits[list as usize]);
+                let (list, hits, mask) = it.list();
+                let list = &mut wanted[list as usize];
+                *list = (list.0.max(hits), mask);
             }
         }
-        let lists = rules.names.recents.iter().zip(hits);
-        self.recents = lists.map(|(name, hits)| recents.open(name, hits)).collect();
+        let lists = rules.names.recents.iter().zip(wanted);
+        self.recents = lists.map(|(name, (hits, mask))| recents.open(name, hits, mask)).collect();
     }
 
     /// Makes room for what is counted and remembered, at the first packet.

@@ -313,15 +313,18 @@ fn hit(
     }
     let nomatch = element.nomatch;
     if set.has.counters {
-        if !accepts(element.packets, element.bytes) {
-            return Hit::No;
-        }
-        // Sets are shared between namespaces until a counter makes them differ.
+        let (mut packets, mut bytes) = (element.packets, element.bytes);
+        // Counted first, then asked for: a packet that does not match is counted too. Sets are shared between namespaces
+        // until a counter makes them differ.
         if question.count
             && let Some((_, element)) = Arc::make_mut(set).elements.get_index_mut(place)
         {
-            element.packets = element.packets.wrapping_add(1);
-            element.bytes = element.bytes.wrapping_add(u64::from(seen.len));
+            packets = packets.wrapping_add(1);
+            bytes = bytes.wrapping_add(u64::from(seen.len));
+            (element.packets, element.bytes) = (packets, bytes);
+        }
+        if !accepts(packets, bytes) {
+            return Hit::No;
         }
     }
     if nomatch { Hit::Nomatch } else { Hit::Yes }

@@ -1,7 +1,8 @@
 //! `-m recent`: lists of addresses seen lately. Read `net/netfilter/xt_recent.c` first.
 //!
 //! Lists live in a namespace and are shared by its tables. What they hold stands in no file of a snapshot: they begin
-//! empty. Times are compared exactly, where the kernel counts in ticks of its clock.
+//! empty. Times are compared exactly, where the kernel counts in ticks of its clock. The kernel gives a list the mask of
+//! the rule that came first, which no file shows either; rules that disagree are an error when they are read.
 
 use super::Extension;
 use crate::base::{FxIndexMap, Nanos};
@@ -46,6 +47,8 @@ pub struct Recents(FxIndexMap<Box<str>, List>);
 
 #[derive(Clone, Debug)]
 struct List {
+    /// The bits of an address that count: those of the rule that made the list.
+    mask: u32,
     /// How many times of each address are remembered; a power of two.
     stamps: usize,
     /// The address not used for longest comes first (`lru_list`).
@@ -62,16 +65,22 @@ struct Entry {
 
 impl Recents {
     /// The list of that name; it can hold at least `hits` times of an address (`recent_mt_check`).
-    pub(in crate::netfilter) fn open(&mut self, name: &str, hits: u32) -> u32 {
+    pub(in crate::netfilter) fn open(&mut self, name: &str, hits: u32, mask: u32) -> u32 {
         let wanted = (hits as usize).next_power_of_two().max(STAMPS);
-        let empty = || List { stamps: wanted, entries: FxIndexMap::default() };
+        let empty = || List { mask, stamps: wanted, entries: FxIndexMap::default() };
         let entry = self.0.entry(name.into());
         let place = entry.index();
         let list = entry.or_insert_with(empty);
         if list.stamps < wanted {
-            *list = empty();
+            list.stamps = wanted;
+            list.entries.clear();
         }
         u32::try_from(place).expect("fewer lists than rules")
+    }
+
+    /// The mask of a list, if it is there.
+    pub(in crate::netfilter) fn mask(&self, name: &str) -> Option<u32> {
+        self.0.get(name).map(|list| list.mask)
     }
 }
 
@@ -91,18 +100,18 @@ impl Recent {
         }
     }
 
-    /// The list and how many hits it must be able to count.
-    pub(in crate::netfilter) const fn list(&self) -> (u32, u32) {
-        (self.list, self.hit_count)
+    /// The list, how many hits it must be able to count, and the mask.
+    pub(in crate::netfilter) const fn list(&self) -> (u32, u32, u32) {
+        (self.list, self.hit_count, self.mask)
     }
 
     pub(super) fn judge(&self, seen: &Seen<'_>, env: &mut Env<'_>) -> Found {
-        let addr = if self.dst { seen.dst } else { seen.src } & self.mask;
         // The TTL as it was before this host took one from it.
         let forwarded = seen.at.out_dev.is_some() && seen.skb.socket.is_none();
         let ttl_hops = seen.ttl_hops.wrapping_add(u8::from(forwarded));
         let place = env.recent_of[self.list as usize] as usize;
         let Some((_, list)) = env.recents.0.get_index_mut(place) else { return Found::Unmet(0) };
+        let addr = if self.dst { seen.dst } else { seen.src } & list.mask;
         if self.ask(list, addr, ttl_hops, env.now) == self.not {
             Found::Unmet(0)
         } else {

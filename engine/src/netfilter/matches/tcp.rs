@@ -1,7 +1,9 @@
 //! `-m tcp`. Read `add_nft_tcp` of the iptables sources, `net/netfilter/nft_payload.c` and `xt_tcpudp.c` first.
 //!
 //! iptables-nft makes ports and flags expressions of nftables, and only what those cannot say, a TCP option or nothing
-//! at all, the old match of the kernel. The old one drops a packet too short for a TCP header, the new ones do not match.
+//! at all, the old match of the kernel. The old one drops a packet too short for a TCP header and does not look into later
+//! pieces of a packet. The new ones do not match where the packet is too short, and take what stands at the place of the
+//! ports in a later piece for ports (`nft_payload_fast_eval` asks for no fragment offset).
 
 use super::{Extension, ports_seen};
 use crate::netfilter::evaluate::{Found, Seen};
@@ -53,13 +55,14 @@ impl Tcp {
     #[inline]
     pub(super) fn judge(&self, seen: &Seen<'_>) -> Found {
         let bytes = seen.transport;
-        if seen.fragment_offset != 0 {
-            // The second piece of a header cut after eight bytes could overwrite its flags.
-            let evil = self.is_xt() && seen.fragment_offset == 1;
-            return if evil { Found::HotDrop } else { Found::Unmet(0) };
-        }
-        if self.is_xt() && bytes.len() < 20 {
-            return Found::HotDrop;
+        if self.is_xt() {
+            match seen.fragment_offset {
+                0 if bytes.len() < 20 => return Found::HotDrop,
+                0 => {}
+                // A second piece after eight bytes could overwrite the flags of the first.
+                1 => return Found::HotDrop,
+                _ => return Found::Unmet(0),
+            }
         }
         let port = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
         let (sport, dport) = (port(0), port(2));
@@ -137,6 +140,17 @@ pub(super) fn check_not(ports: (u16, u16), arg: &Arg<'_, '_>) -> Result<(), Rule
     Ok(())
 }
 
+/// Fails for two ports with a `!` each: iptables before 1.8.10 makes that "not both of them", and later ones "neither", and
+/// `iptables-save` prints the same for both.
+pub(super) fn check_nots(ports: [((u16, u16), bool); 2]) -> Result<(), &'static str> {
+    if ports.iter().all(|((first, last), not)| *not && first == last && *first != 0) {
+        return Err(
+            "two ports with a ! mean one thing to older iptables and another to newer: write two rules",
+        );
+    }
+    Ok(())
+}
+
 pub(super) fn print_ports(out: &mut Printer<'_>, option: &str, ports: (u16, u16), not: bool) {
     if ports != ANY {
         out.negated(not, option);
@@ -188,7 +202,12 @@ impl Extension for Tcp {
     }
 
     fn check(&self, head: &Head) -> Result<(), &'static str> {
-        if head.protocol == 6 { Ok(()) } else { Err("-m tcp needs -p tcp") }
+        let ports = [(self.sport, self.not.sport), (self.dport, self.not.dport)];
+        match head.protocol {
+            6 if !self.is_xt() => check_nots(ports),
+            6 => Ok(()),
+            _ => Err("-m tcp needs -p tcp"),
+        }
     }
 
     fn print(&self, out: &mut Printer<'_>) {

@@ -3,7 +3,7 @@
 //!
 //! Not modelled: the kinds of SCTP's chunks, whose option is an error when a file is read.
 
-use super::tcp::{ANY, check_not, holds, print_ports};
+use super::tcp::{ANY, check_not, check_nots, holds, print_ports};
 use super::{Extension, ports_seen};
 use crate::netfilter::evaluate::{Found, Seen};
 use crate::netfilter::print::Printer;
@@ -48,14 +48,16 @@ impl Udp {
 
     #[inline]
     pub(super) fn judge(&self, seen: &Seen<'_>) -> Found {
-        if seen.fragment_offset != 0 {
-            return Found::Unmet(0);
-        }
         let bytes = seen.transport;
-        // Without a port, and for SCTP, the kernel's own match looks at the packet, and drops what has no whole header.
-        let is_xt = self.sctp || !self.has_ports();
-        if is_xt && bytes.len() < if self.sctp { 12 } else { 8 } {
-            return Found::HotDrop;
+        // Without a port, and for SCTP, the kernel's own match looks at the packet: not into later pieces of it, and it
+        // drops what has no whole header. Expressions of nftables do neither, see `tcp`.
+        if self.sctp || !self.has_ports() {
+            if seen.fragment_offset != 0 {
+                return Found::Unmet(0);
+            }
+            if bytes.len() < if self.sctp { 12 } else { 8 } {
+                return Found::HotDrop;
+            }
         }
         let port = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
         let (sport, dport) = (port(0), port(2));
@@ -88,7 +90,8 @@ impl Extension for Udp {
 
     fn check(&self, head: &Head) -> Result<(), &'static str> {
         match (self.sctp, head.protocol) {
-            (false, 17) | (true, 132) => Ok(()),
+            (false, 17) => check_nots([(self.sport, self.not_sport), (self.dport, self.not_dport)]),
+            (true, 132) => Ok(()),
             (false, _) => Err("-m udp needs -p udp"),
             (true, _) => Err("-m sctp needs -p sctp"),
         }
