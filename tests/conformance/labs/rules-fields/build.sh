@@ -20,4 +20,16 @@ rules r <<'RULES'
 -A FORWARD ! -i left -j RETURN
 -A FORWARD -o rig+ -p udp -m udp --sport 40001 -j DROP
 COMMIT
+*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:came - [0:0]
+-A POSTROUTING -p udp -m multiport --dports 14,15,16 -j came
+-A came -i left -p udp -m udp --dport 14 -j DROP
+-A came ! -i left -p udp -m udp --dport 15 -j DROP
+-A came ! -i left -p udp -m udp --dport 16 -j DROP
+COMMIT
 RULES

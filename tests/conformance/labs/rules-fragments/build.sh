@@ -21,5 +21,6 @@ rules r <<'RULES'
 -A FORWARD -f -m ttl --ttl-eq 33 -j DROP
 -A FORWARD ! -f -m ttl --ttl-eq 34 -j DROP
 -A FORWARD -p udp -m multiport --dports 54 -j DROP
+-A FORWARD -p udp -m udp --dport 31097 -m ttl --ttl-eq 35 -m comment --comment "the payload taken for a port" -j DROP
 COMMIT
 RULES

@@ -21,6 +21,8 @@ add two 10.0.2.2,udp:6,10.0.1.1
 create three hash:ip,port,net
 add three 10.0.2.2,udp:7,10.0.1.0/24
 add three 10.0.2.2,udp:7,10.0.1.1 nomatch
+create counted hash:net counters
+add counted 10.0.0.0/8 packets 0 bytes 0
 create iface hash:net,iface
 add iface 10.0.1.0/24,left
 add iface 10.0.2.0/24,rig wildcard
@@ -45,6 +47,8 @@ rules r <<'RULES'
 -A FORWARD -p udp -m udp --dport 8 -m set --match-set iface src,src -j DROP
 -A FORWARD -p udp -m udp --dport 9 -m set --match-set iface dst,dst -j DROP
 -A FORWARD -p udp -m udp --dport 10 -m set --match-set all src -j DROP
+-A FORWARD -p udp -m udp --dport 13 -m set --match-set counted src --packets-gt 2 -j DROP
+-A FORWARD -p udp -m udp --dport 14 -m set ! --match-set counted src --packets-gt 4 -j DROP
 -A FORWARD -p udp -m udp --dport 11 -m set --match-set both dst -j DROP
 COMMIT
 RULES
