@@ -16,7 +16,7 @@ use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
 use crate::stack::{self, Netns, arp, br_netfilter, frag, neigh, tcp, udp, vxlan};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
-use queue::{Due, Queue};
+use queue::{Due, Queue, Task};
 
 /// Everything a packet's path depends on, at one moment of virtual time.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct World {
     /// `fib_multipath_hash_seed` of a namespace that sets none: one for the whole machine.
     multipath_seed: u32,
     /// Programs that have something to do, in the order they were woken.
-    runnable: VecDeque<(NsId, SocketId)>,
+    runnable: VecDeque<Task>,
 }
 
 /// How long a program needs to wake up and act, in virtual time.
@@ -224,12 +224,12 @@ impl World {
     fn next_due(&mut self, take: impl Fn(Nanos, bool) -> bool) -> Option<(Nanos, Due)> {
         loop {
             let waiting = self.runnable.front().copied();
-            if let Some((ns, socket)) = waiting.filter(|_| !self.queue.has_frames()) {
+            if let Some(task) = waiting.filter(|_| !self.queue.has_frames()) {
                 let at = self.now + PROGRAM_TIME;
                 if self.queue.next_at().is_none_or(|due| due > at) {
                     return take(at, true).then(|| {
                         self.runnable.pop_front();
-                        (at, Due::Program { ns, socket })
+                        (at, Due::Program(task))
                     });
                 }
             }
@@ -262,10 +262,21 @@ impl World {
             Due::TcpTimer { ns, socket, timer, .. } => {
                 tcp::fire(&mut ctx, &mut netns[ns], devices, socket, timer);
             }
-            Due::Program { ns, socket } => {
+            Due::Program(Task::Connection { ns, socket }) => {
                 if tcp::run(&mut ctx, &mut netns[ns], devices, socket) {
-                    self.runnable.push_front((ns, socket));
+                    self.runnable.push_front(Task::Connection { ns, socket });
                 }
+            }
+            Due::Program(Task::Answer { ns, socket, to: (dst, port), parent }) => {
+                let netns = &mut netns[ns];
+                let own = &mut netns.sockets.get_mut(socket).program;
+                let program = std::mem::replace(own, Program::Reads);
+                if let Program::Answers(reply) = &program {
+                    let to = (udp::To::Udp { dst, port }, None);
+                    // A failed answer is in the trace; the program has nobody to tell.
+                    let _ = udp::send(&mut ctx, netns, devices, socket, to, reply, Some(parent));
+                }
+                netns.sockets.get_mut(socket).program = program;
             }
         }
         self.settle(trace);
@@ -339,27 +350,16 @@ impl World {
                     self.queue.push(at, Due::TcpTimer { ns, socket, timer, generation, soon });
                 }
                 Next::Wake { ns, socket } => {
-                    if !self.runnable.contains(&(ns, socket)) {
-                        self.runnable.push_back((ns, socket));
+                    let task = Task::Connection { ns, socket };
+                    if !self.runnable.contains(&task) {
+                        self.runnable.push_back(task);
                     }
                 }
                 Next::ProxyArp { at, dev, skb } => {
                     self.queue.push(at, Due::ProxyArp { dev, skb });
                 }
-                Next::Answer { ns, socket, to: (dst, port), parent } => {
-                    let (mut ctx, netns, devices) = self.split(trace);
-                    let netns = &mut netns[ns];
-                    let program = std::mem::replace(
-                        &mut netns.sockets.get_mut(socket).program,
-                        Program::Reads,
-                    );
-                    if let Program::Answers(reply) = &program {
-                        let to = (udp::To::Udp { dst, port }, None);
-                        // A failed answer is in the trace; the program has nobody to tell.
-                        let _ =
-                            udp::send(&mut ctx, netns, devices, socket, to, reply, Some(parent));
-                    }
-                    netns.sockets.get_mut(socket).program = program;
+                Next::Answer { ns, socket, to, parent } => {
+                    self.runnable.push_back(Task::Answer { ns, socket, to, parent });
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::Ipv4Addr;
 
-use crate::base::{DevId, Nanos, NsId, SocketId};
+use crate::base::{DevId, Nanos, NsId, PacketId, SocketId};
 use crate::skb::Skb;
 use crate::trace::{Gathers, TcpTimer};
 
@@ -33,7 +33,16 @@ pub(super) enum Due {
     /// A connection's timer. One that is due soon keeps the network from being quiet.
     TcpTimer { ns: NsId, socket: SocketId, timer: TcpTimer, generation: u32, soon: bool },
     /// A program acts.
-    Program { ns: NsId, socket: SocketId },
+    Program(Task),
+}
+
+/// What a program was woken for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Task {
+    /// Something happened to its connection.
+    Connection { ns: NsId, socket: SocketId },
+    /// A datagram came that it answers.
+    Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }
 
 impl Due {

@@ -594,6 +594,8 @@ impl Maker {
             _ => None,
         };
         all.extend(self.links.iter().filter_map(owner));
+        all.sort_unstable();
+        all.dedup();
         self.dice.shuffle(&mut all);
         all.truncate(self.dice.within(1..=2));
         for netns in all {
