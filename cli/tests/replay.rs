@@ -124,9 +124,9 @@ fn wrong_usage_is_one_message() {
     for (args, expected) in [
         (
             &[][..],
-            "a command is missing; there are trace, replay and check; everyhop --help shows how",
+            "a command is missing; there are trace, replay, export and check; everyhop --help shows how",
         ),
-        (&["rules"], "there is no command \"rules\"; there are trace, replay and check"),
+        (&["rules"], "there is no command \"rules\"; there are trace, replay, export and check"),
         (&["--verbose"], "invalid option '--verbose'; everyhop --help shows how"),
         (&["replay"], "replay needs --snapshot DIR; everyhop --help shows how"),
         (
@@ -142,7 +142,7 @@ fn wrong_usage_is_one_message() {
 #[test]
 fn help_names_every_command() {
     let help = everyhop(&["--help"]).printed();
-    for command in ["everyhop trace", "everyhop replay", "everyhop check"] {
+    for command in ["everyhop trace", "everyhop replay", "everyhop export", "everyhop check"] {
         assert!(help.contains(command), "{help}");
     }
 }

@@ -496,7 +496,7 @@ impl OfNs<'_> {
             let usual = if dev == ns.lo { lo_settings(&ns.sysctl) } else { ns.sysctl.default };
             let changed = Changed { name: &name, conf: device.conf, usual };
             let _ = write!(all, "{changed}");
-            if device.proxy_delay != crate::world::PROXY_DELAY {
+            if device.proxy_delay != crate::link::Device::PROXY_DELAY {
                 let hundredths = device.proxy_delay.0 / 10_000_000;
                 let _ = write!(all, " net.ipv4.neigh.{name}.proxy_delay={hundredths}");
             }

@@ -42,6 +42,27 @@ pub struct Device {
 }
 
 impl Device {
+    /// `net.ipv4.neigh.default.proxy_delay`.
+    pub const PROXY_DELAY: Nanos = Nanos::from_millis(800);
+
+    /// The device that every namespace begins with, up.
+    pub fn loopback(ns: NsId) -> Self {
+        const MTU_BYTES: u32 = 65_536;
+        Self {
+            ns,
+            name: "lo".into(),
+            ifindex: 1,
+            mac: Mac::ZERO,
+            mtu_bytes: MTU_BYTES,
+            up: true,
+            conf: Devconf::new_device(),
+            proxy_delay: Self::PROXY_DELAY,
+            kind: DeviceKind::Loopback,
+            port: None,
+            origin: None,
+        }
+    }
+
     /// Bytes of the longest frame that may be forwarded to it (`is_skb_forwardable`): its MTU, the header and room for
     /// a VLAN tag.
     fn longest_frame(&self) -> usize {

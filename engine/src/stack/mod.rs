@@ -160,6 +160,25 @@ impl Default for Sysctl {
 }
 
 impl Netns {
+    /// A new namespace, whose only device is `lo`.
+    pub fn new(name: &str, lo: DevId) -> Self {
+        Self {
+            name: name.into(),
+            lo,
+            devs: vec![lo],
+            addrs: Vec::new(),
+            fib: Fib::default(),
+            neigh: NeighTable::default(),
+            sockets: Sockets::default(),
+            netfilter: None,
+            fragments: defrag::Reassembly::default(),
+            peers: Peers::default(),
+            icmp_rate: icmp::GlobalRate::default(),
+            sysctl: Sysctl::default(),
+            origin: None,
+        }
+    }
+
     /// The namespace's rules, sets and connections, to add some.
     pub fn netfilter_mut(&mut self) -> &mut Netfilter {
         self.netfilter.get_or_insert_default()

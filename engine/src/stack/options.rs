@@ -254,14 +254,16 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
-    use crate::world::World;
+    use crate::base::{Id, NsId};
+    use crate::link::{Device, Devices};
+    use crate::stack::Netns;
 
     /// Reads options in a namespace that has no address, and gives them as they are then.
     fn read(options: &[u8]) -> Result<Vec<u8>, u8> {
-        let mut world = World::new(1);
-        let ns = world.add_netns("a").expect("a fresh name");
-        let ns = &world.netns[ns];
-        let routing = Routing { ns, devices: &world.devices, now: Nanos::from_millis(5) };
+        let mut devices = Devices::default();
+        let lo = devices.push(Device::loopback(NsId::from_index(0)));
+        let ns = &Netns::new("a", lo);
+        let routing = Routing { ns, devices: &devices, now: Nanos::from_millis(5) };
         let mut bytes = options.to_vec();
         let mut found = IpOptions::default();
         match compile(routing, ns.lo, [10, 0, 0, 9], &mut found, &mut bytes) {

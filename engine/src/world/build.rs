@@ -7,19 +7,13 @@ use ipnet::Ipv4Net;
 
 use super::World;
 use super::queue::Due;
-use crate::base::{DevId, Id, Mac, Nanos, NsId, OriginId, RouteId, SocketId};
+use crate::base::{DevId, Id, Mac, NsId, OriginId, RouteId, SocketId};
 use crate::link::bridge::FdbEntry;
-use crate::link::{
-    Bridge, Conf, Devconf, Device, DeviceKind, IfAddr, Port, PortFlags, Scope, Vxlan,
-};
-use crate::netfilter::defrag::Reassembly;
-use crate::stack::fib::{Fib, Flow, Nexthop, Nexthops, Route, RouteKind, TableId};
-use crate::stack::icmp::GlobalRate;
-use crate::stack::neigh::NeighTable;
-use crate::stack::peer::Peers;
+use crate::link::{Bridge, Conf, Device, DeviceKind, IfAddr, Port, PortFlags, Scope, Vxlan};
+use crate::stack::Netns;
+use crate::stack::fib::{Flow, Nexthop, Nexthops, Route, RouteKind, TableId};
 use crate::stack::rule::Rule;
-use crate::stack::socket::{AddrInUse, Bound, Program, Socket, Sockets};
-use crate::stack::{Netns, Sysctl};
+use crate::stack::socket::{AddrInUse, Bound, Program, Socket};
 use crate::trace::Nud;
 use crate::wire::vxlan::Vni;
 
@@ -108,9 +102,6 @@ impl NewRoute {
 }
 
 const MTU_BYTES: u32 = 1500;
-/// `net.ipv4.neigh.default.proxy_delay`.
-pub const PROXY_DELAY: Nanos = Nanos::from_millis(800);
-const LOOPBACK_MTU_BYTES: u32 = 65536;
 /// Bytes of a device name without the final NUL (`IFNAMSIZ`).
 const NAME_LEN: usize = 15;
 
@@ -138,36 +129,10 @@ impl World {
             return Err(ConfigError::NameTaken { what: "network namespace", name: name.into() });
         }
         let ns = NsId::from_index(self.netns.len());
-        let lo = self.devices.push(Device {
-            ns,
-            name: "lo".into(),
-            ifindex: 1,
-            mac: Mac::ZERO,
-            mtu_bytes: LOOPBACK_MTU_BYTES,
-            up: true,
-            conf: Devconf::new_device(),
-            proxy_delay: PROXY_DELAY,
-            kind: DeviceKind::Loopback,
-            port: None,
-            origin: None,
-        });
-        let mut sysctl = Sysctl::default();
-        sysctl.multipath.seed = self.multipath_seed;
-        self.netns.push(Netns {
-            name: name.into(),
-            lo,
-            devs: vec![lo],
-            addrs: Vec::new(),
-            fib: Fib::default(),
-            neigh: NeighTable::default(),
-            sockets: Sockets::default(),
-            netfilter: None,
-            fragments: Reassembly::default(),
-            peers: Peers::default(),
-            icmp_rate: GlobalRate::default(),
-            sysctl,
-            origin: None,
-        });
+        let lo = self.devices.push(Device::loopback(ns));
+        let mut netns = Netns::new(name, lo);
+        netns.sysctl.multipath.seed = self.multipath_seed;
+        self.netns.push(netns);
         Ok(ns)
     }
 
@@ -200,7 +165,7 @@ impl World {
             mtu_bytes: MTU_BYTES,
             up: true,
             conf: self.netns[end.ns].sysctl.default,
-            proxy_delay: PROXY_DELAY,
+            proxy_delay: Device::PROXY_DELAY,
             kind,
             port: None,
             origin: None,

@@ -8,7 +8,7 @@ mod queue;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-pub use build::{ConfigError, Hop, LinkEnd, NewRoute, PROXY_DELAY};
+pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
 
 use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Devices};

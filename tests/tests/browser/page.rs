@@ -91,7 +91,7 @@ impl Page {
 
     pub(crate) fn open_tab(&self, name: &str) {
         self.browser.click(name, By::XPath(format!("//button[@role='tab'][.='{name}']")));
-        let css = format!("#tab-{}[aria-selected=true]", name.to_lowercase());
+        let css = format!("#tab-{}[aria-selected=true]", name.to_ascii_lowercase());
         self.holds(
             &format!("tab {name} is open"),
             &format!("return !!document.querySelector('{css}')"),
