@@ -228,7 +228,7 @@ fn random() -> Result<Passed> {
         println!("!!! {skipped}");
         return Ok(Passed::Without(skipped.to_owned()));
     }
-    conform::conform(&["--random", "300"]).map(|()| Passed::Fully)
+    conform::conform(&["--random", "150"]).map(|()| Passed::Fully)
 }
 
 #[cfg(test)]
