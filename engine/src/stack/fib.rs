@@ -7,6 +7,7 @@
 //! Not modelled: nexthop objects, multicast routes, realms, routes through IPv6 gateways, encapsulation. Loading them is an
 //! error.
 
+use std::cell::{RefCell, RefMut};
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -366,6 +367,8 @@ pub struct Fib {
     rules: Rules,
     /// None until the first is learnt, which in most namespaces is never.
     exceptions: Option<Box<Exceptions>>,
+    /// By the first of the routes in question.
+    defaults_in_use: RefCell<Vec<(RouteId, Option<usize>)>>,
     /// Somebody added a local route by hand (`fib_has_custom_local_routes`).
     pub custom_local_routes: bool,
 }
@@ -449,13 +452,17 @@ impl Table {
         }
     }
 
-    fn n_defaults(&self) -> usize {
+    /// The default routes, the best first.
+    fn defaults(&self) -> Vec<RouteId> {
         match self {
-            Self::Few(all) => all.iter().filter(|it| it.len == 0).count(),
-            Self::Many(by_length) => by_length
-                .last()
-                .filter(|(len, _)| *len == 0)
-                .map_or(0, |(_, all)| all.values().map(Vec::len).sum()),
+            Self::Few(all) => {
+                let at = all.partition_point(|it| it.len > 0);
+                all[at..].iter().map(|it| it.route).collect()
+            }
+            Self::Many(by_length) => match by_length.last() {
+                Some((0, all)) => all.values().flatten().copied().collect(),
+                Some(_) | None => Vec::new(),
+            },
         }
     }
 }
@@ -477,10 +484,7 @@ impl Fib {
     fn insert(&mut self, id: RouteId) {
         let routes = &self.routes;
         let route = &routes[id];
-        let table = match route.table {
-            TableId::LOCAL if !self.rules.are_custom() => TableId::MAIN,
-            other => other,
-        };
+        let table = self.kept_in(route.table);
         let at = self.tables.iter().position(|(other, _)| *other == table).unwrap_or_else(|| {
             self.tables.push((table, Table::Few(Vec::new())));
             self.tables.len() - 1
@@ -566,8 +570,8 @@ impl Fib {
     /// What the table `local` says about an address (`inet_addr_type_table`): the kind of its route, with its device.
     /// None: some other address.
     pub fn in_local_table(&self, addr: Ipv4Addr, iif: DevId) -> Option<(RouteKind, DevId)> {
-        let table = if self.rules.are_custom() { TableId::LOCAL } else { TableId::MAIN };
-        let (id, _) = self.in_table(table, &Flow::to(addr, iif), false)?.ok()?;
+        let (id, _) =
+            self.in_table(self.kept_in(TableId::LOCAL), &Flow::to(addr, iif), false)?.ok()?;
         let route = &self.routes[id];
         Some((route.kind, route.dev()?))
     }
@@ -583,10 +587,41 @@ impl Fib {
         self.routes.iter()
     }
 
-    /// Whether all other gateways of a prefix-less route with the same rank are to be considered
-    /// (`tb_num_default > 1`).
-    pub fn has_several_defaults(&self, table: TableId) -> bool {
-        self.table(table).is_some_and(|table| table.n_defaults() > 1)
+    /// Whether a table has more than one default route (`tb_num_default > 1`).
+    #[inline]
+    pub(super) fn has_several_defaults(&self, table: TableId) -> bool {
+        match self.table(self.kept_in(table)) {
+            Some(Table::Few(all)) => all.iter().rev().nth(1).is_some_and(|it| it.len == 0),
+            Some(Table::Many(by_length)) => by_length
+                .last()
+                .is_some_and(|(len, all)| *len == 0 && all.values().any(|all| all.len() > 1)),
+            None => false,
+        }
+    }
+
+    /// The default routes of a table, and of those that are kept with it, the best first.
+    pub(super) fn defaults(&self, table: TableId) -> Vec<RouteId> {
+        self.table(self.kept_in(table)).map(Table::defaults).unwrap_or_default()
+    }
+
+    /// Which of several default routes of one metric was used last (`fa_default`), to be set; `first` is the first of them.
+    /// A look-up sets it, like the kernel's, although it changes nothing else.
+    pub(super) fn default_in_use(&self, first: RouteId) -> RefMut<'_, Option<usize>> {
+        RefMut::map(self.defaults_in_use.borrow_mut(), |all| {
+            let at = all.iter().position(|(id, _)| *id == first).unwrap_or_else(|| {
+                all.push((first, None));
+                all.len() - 1
+            });
+            &mut all[at].1
+        })
+    }
+
+    /// `local` is kept in `main` until somebody adds a rule.
+    const fn kept_in(&self, table: TableId) -> TableId {
+        match table {
+            TableId::LOCAL if !self.rules.are_custom() => TableId::MAIN,
+            other => other,
+        }
     }
 
     /// What is known of a destination behind a next hop, if it is not too old (`find_exception`).

@@ -6,6 +6,7 @@ pub mod arp;
 pub mod br_netfilter;
 pub mod fib;
 pub mod frag;
+mod gateways;
 mod hooks;
 pub mod icmp;
 pub mod ip;

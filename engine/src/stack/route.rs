@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use super::fib::{Exception, Flow, Nexthop, NotFound, Route, RouteKind, Unroutable};
 use super::multipath::{Keys, Multipath};
 use super::neigh::Neighbour;
-use super::{Netns, is_loopback};
+use super::{Netns, gateways, is_loopback};
 use crate::base::{DevId, Nanos, NsId, PacketId, RouteId};
 use crate::link::{Conf, Devices, IfAddr, Scope};
 use crate::netfilter::AddrType;
@@ -423,7 +423,7 @@ impl<'a> Routing<'a> {
             };
             return Ok(Output { dst, src: flow.saddr, because: Because::UNASKED });
         }
-        let found = match self.ns.fib.lookup(&flow) {
+        let mut found = match self.ns.fib.lookup(&flow) {
             Ok(found) => found,
             Err(not_found) => {
                 return match flow.oif {
@@ -433,7 +433,7 @@ impl<'a> Routing<'a> {
                 };
             }
         };
-        let route = self.ns.fib.route(found.route);
+        let mut route = self.ns.fib.route(found.route);
         let mut because = Because {
             answer: Some(RouteAnswer::Route(found.route)),
             rule: self.priority(found.rule),
@@ -448,16 +448,28 @@ impl<'a> Routing<'a> {
             return Ok(Output { dst, src: flow.saddr, because });
         }
         let mut nexthop = found.nexthop;
-        let hops = route.nexthops.as_slice();
-        if let ([_, _, ..], None) = (hops, flow.oif) {
-            let hash = match about {
-                Some((header, packet)) => self.ns.sysctl.multipath.hash_of_packet(header, packet),
-                None => self.ns.sysctl.multipath.hash_of_flow(&flow),
-            };
-            nexthop = self.select_nexthop(route, hash, Some(flow.saddr)).unwrap_or(nexthop);
-            because.nexthop = u8::try_from(nexthop).ok();
+        match (route.nexthops.as_slice(), flow.oif) {
+            ([_, _, ..], None) => {
+                let hash = match about {
+                    Some((header, packet)) => {
+                        self.ns.sysctl.multipath.hash_of_packet(header, packet)
+                    }
+                    None => self.ns.sysctl.multipath.hash_of_flow(&flow),
+                };
+                nexthop = self.select_nexthop(route, hash, Some(flow.saddr)).unwrap_or(nexthop);
+                because.nexthop = u8::try_from(nexthop).ok();
+            }
+            (_, None) => {
+                let chosen = self.select_default(&flow, found.route);
+                if chosen != found.route {
+                    (found.route, nexthop) = (chosen, 0);
+                    route = self.ns.fib.route(chosen);
+                    because.answer = Some(RouteAnswer::Route(chosen));
+                }
+            }
+            (_, Some(_)) => {}
         }
-        let hop = &hops[nexthop];
+        let hop = &route.nexthops.as_slice()[nexthop];
         if flow.saddr.is_unspecified() {
             flow.saddr = self.hop_source(route, hop).unwrap_or(Ipv4Addr::UNSPECIFIED);
         }
@@ -470,6 +482,19 @@ impl<'a> Routing<'a> {
         let nexthop = u8::try_from(nexthop).unwrap_or(u8::MAX);
         let dst = Dst { route: Some(found.route), nexthop, dev: hop.dev, to, redirect: false };
         Ok(Output { dst, src: flow.saddr, because })
+    }
+
+    /// The default route to take in place of the one that was found, by which of their gateways answers.
+    #[inline]
+    fn select_default(&self, flow: &Flow, found: RouteId) -> RouteId {
+        let fib = &self.ns.fib;
+        let route = fib.route(found);
+        let is_default = route.kind == RouteKind::Unicast && route.dst.prefix_len() == 0;
+        if !is_default || !fib.has_several_defaults(route.table) {
+            return found;
+        }
+        let state = |hop: &Nexthop| Some(self.ns.neigh.get(hop.dev, hop.via?)?.state);
+        gateways::select(fib, flow, found, state)
     }
 
     /// Straight onto a link, without a route.

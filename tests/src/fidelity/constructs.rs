@@ -186,6 +186,18 @@ pub(super) const CONSTRUCTS: &[Construct] = &[
                 .any(|(n, a)| all[..n].iter().any(|b| a.dst == b.dst && a.table == b.table))
         })
     }),
+    of(ROUTES, "default routes of one metric", |it| {
+        netns(it, |ns| {
+            let rank = |it: &Route| (it.table, it.metric);
+            let all: Vec<_> = ns
+                .fib
+                .iter()
+                .filter(|(_, it)| it.dst.prefix_len() == 0 && is_unicast(it))
+                .map(|(_, it)| rank(it))
+                .collect();
+            all.iter().enumerate().any(|(n, rank)| all[..n].contains(rank))
+        })
+    }),
     of(IP, "TTL other than 64 in what is sent", |it| sysctl(it, |all| all.default_ttl_hops != 64)),
     of(IP, "type of service", |it| {
         frame(it, |it| value(it, "IP TOS").is_some_and(|tos| tos != "0x00" && tos != "0xc0"))
