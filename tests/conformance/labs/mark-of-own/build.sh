@@ -1,0 +1,18 @@
+. ../../net.sh
+fork_in_the_road
+route r default via 10.0.3.2 table 100
+route r 10.9.0.0/16 via 10.0.2.2
+ip -n r rule add fwmark 1 table 100
+rules r <<'RULES'
+*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A OUTPUT -p udp -m udp --dport 53 -j MARK --set-xmark 0x1/0xffffffff
+-A OUTPUT -p tcp -m tcp --dport 80 -j MARK --set-xmark 0x1/0xffffffff
+-A OUTPUT -p icmp -j MARK --set-xmark 0x1/0xffffffff
+COMMIT
+RULES
+route c 10.0.2.0/24 via 10.0.3.1

@@ -1,0 +1,16 @@
+. ../../net.sh
+fork_in_the_road
+route r 10.9.0.0/16 via 10.0.2.2
+route r default via 10.0.3.2 table 100
+ip -n r rule add fwmark 1 iif lo table 100
+set_in r net.ipv4.fwmark_reflect=1
+rules r <<'RULES'
+*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -s 10.9.0.1/32 -j MARK --set-xmark 0x1/0xffffffff
+COMMIT
+RULES
