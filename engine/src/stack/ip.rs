@@ -34,6 +34,7 @@ pub(super) fn receive<T: Tracer>(
     skb.iif = Some(dev);
     skb.options = None;
     skb.socket = None; // skb_orphan: what arrives is nobody's yet
+    skb.reassembled = None; // ip_rcv_core clears IPCB: what a bridge put together goes on whole
     // ip_sabotage_in: br_netfilter was here already. Rules may ask for its port all the same.
     let passed_by_bridge =
         skb.bridge.as_mut().is_some_and(|it| !std::mem::replace(&mut it.went_up, true));
