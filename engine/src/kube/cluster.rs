@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::object::{Marked, NodeObject, Objects, PodObject, Seen};
+use super::object::{Marked, Meta, NodeObject, Objects, PodObject, Seen};
 use super::{Cluster, Node, Pod, Underlay, limits};
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
@@ -36,10 +36,10 @@ impl Objects {
             let message = "no Node is described: node-1 is assumed, with podCIDR 10.244.1.0/24";
             report.notice(Problem::of_text(message));
             self.nodes.push(NodeObject {
-                place: Place::default(),
-                name: "node-1".into(),
+                meta: Meta::of_nobody("node-1"),
                 pod_cidr: None,
                 address: None,
+                unschedulable: false,
             });
         }
         // Each of these builds on the one before: a second complaint would only repeat the first.
@@ -52,15 +52,16 @@ impl Objects {
             return None;
         }
         check_addresses(&self.nodes, &addresses, &ranges, report);
-        let needed = self.nodes.len() > 1 || self.pods.iter().any(|pod| pod.host_network);
+        let needed = self.nodes.len() > 1 || self.pods.iter().any(|pod| pod.spec.host_network);
         let prefix_len = if needed { shared_bits(&self.nodes, &addresses, report) } else { None };
         if !report.is_ok() {
             return None;
         }
         let mut nodes = Vec::new();
         for ((object, pod_cidr), address) in self.nodes.iter().zip(ranges).zip(addresses) {
-            let name = object.name.clone();
-            nodes.push(Node { netns: name.clone(), name, address, pod_cidr });
+            let name = object.meta.name.clone();
+            let labels = object.meta.labels.clone();
+            nodes.push(Node { netns: name.clone(), name, address, pod_cidr, labels });
         }
         let switch_taken = nodes.iter().any(|node| node.netns == "switch");
         let underlay = prefix_len.map(|prefix_len| Underlay {
@@ -69,7 +70,8 @@ impl Objects {
             prefix_len,
         });
         let mut cluster = Cluster { nodes, pods: Vec::new(), underlay };
-        place_pods(&mut cluster, &self.pods, report);
+        let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
+        place_pods(&mut cluster, &self.pods, &unschedulable, report);
         check_host_ports(&cluster, &self.pods, report);
         report.is_ok().then_some(cluster)
     }
@@ -78,8 +80,13 @@ impl Objects {
 /// Every node has a route to every other, and the page draws every pod.
 fn check_counts(objects: &Objects, report: &mut Report) {
     for (what, count, limit, place) in [
-        ("Nodes", objects.nodes.len(), limits::NODES, objects.nodes.last().map(|it| &it.place)),
-        ("Pods", objects.pods.len(), limits::PODS, objects.pods.last().map(|it| &it.place)),
+        (
+            "Nodes",
+            objects.nodes.len(),
+            limits::NODES,
+            objects.nodes.last().map(|it| &it.meta.place),
+        ),
+        ("Pods", objects.pods.len(), limits::PODS, objects.pods.last().map(|it| &it.meta.place)),
     ] {
         if let Some(place) = place.filter(|_| count > limit) {
             report
@@ -92,14 +99,15 @@ fn check_counts(objects: &Objects, report: &mut Report) {
 fn check_names(objects: &Objects, report: &mut Report) {
     let mut seen = Seen::default();
     for node in &objects.nodes {
-        once(&mut seen, format!("Node {}", node.name), &node.place, report);
+        once(&mut seen, format!("Node {}", node.meta.name), &node.meta.place, report);
     }
     for pod in &objects.pods {
-        once(&mut seen, origin(pod), &pod.place, report);
-        let Some(named) = &pod.node else { continue };
+        once(&mut seen, origin(pod), &pod.meta.place, report);
+        let Some(named) = &pod.spec.node else { continue };
         let is_there = seen.has(&format!("Node {}", named.value));
         if !is_there && named.value != assumed_node(objects) {
-            let known: Vec<&str> = objects.nodes.iter().map(|n| n.name.as_str()).take(10).collect();
+            let known: Vec<&str> =
+                objects.nodes.iter().map(|n| n.meta.name.as_str()).take(10).collect();
             let known = if known.is_empty() {
                 "no Node at all; `kubectl get nodes,pods -A -o yaml` prints both".to_owned()
             } else {
@@ -126,7 +134,7 @@ fn assumed_node(objects: &Objects) -> &'static str {
 }
 
 fn origin(pod: &PodObject) -> String {
-    format!("Pod {}/{}", pod.namespace, pod.name)
+    format!("Pod {}/{}", pod.meta.namespace, pod.meta.name)
 }
 
 /// Each node's range: its own, or the first of 10.244.1.0/24, 10.244.2.0/24, ... that nobody has, from its number on.
@@ -139,7 +147,7 @@ fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
         if let Some((other, theirs)) = widest.filter(|(_, w)| overlap(w.value, range.value)) {
             report.problem(range.place.problem(format!(
                 "{}'s range {} overlaps {}'s {} (line {})",
-                node.name, range.value, other.name, theirs.value, theirs.place.at.line
+                node.meta.name, range.value, other.meta.name, theirs.value, theirs.place.at.line
             )));
         }
         if widest.is_none_or(|(_, w)| w.value.broadcast() <= range.value.broadcast()) {
@@ -160,9 +168,9 @@ fn give_ranges(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Net> {
         }
         let number = u8::try_from(index + 1).unwrap_or(u8::MAX);
         let Some(third) = free.take_from(number) else {
-            report.problem(node.place.problem(format!(
+            report.problem(node.meta.place.problem(format!(
                 "no range is left in 10.244.0.0/16 for Node {}: give it a spec.podCIDR",
-                node.name
+                node.meta.name
             )));
             break;
         };
@@ -215,9 +223,9 @@ fn give_addresses(nodes: &[NodeObject], report: &mut Report) -> Vec<Ipv4Addr> {
         }
         let number = u8::try_from(usize::from(BEFORE_FIRST_NODE) + index + 1).unwrap_or(u8::MAX);
         let Some(last) = free.take_from(number) else {
-            report.problem(node.place.problem(format!(
+            report.problem(node.meta.place.problem(format!(
                 "no address is left in {net} for Node {}: give it a status.addresses",
-                node.name
+                node.meta.name
             )));
             break;
         };
@@ -236,13 +244,14 @@ fn check_addresses(
     let mut by_start: Vec<(Ipv4Net, &NodeObject)> = ranges.iter().copied().zip(nodes).collect();
     sort_by_number(&mut by_start, |(range, _)| number(*range));
     for (node, address) in nodes.iter().zip(addresses) {
-        let place = node.address.as_ref().map_or(&node.place, |marked| &marked.place);
+        let place = node.address.as_ref().map_or(&node.meta.place, |marked| &marked.place);
         let first = addresses.iter().position(|other| other == address).map(|index| &nodes[index]);
         if let Some(first) = first.filter(|first| !std::ptr::eq(*first, node)) {
-            let line = first.address.as_ref().map_or(&first.place, |marked| &marked.place).at.line;
+            let line =
+                first.address.as_ref().map_or(&first.meta.place, |marked| &marked.place).at.line;
             report.problem(place.problem(format!(
                 "{address} is the address of Node {} too (line {line})",
-                first.name
+                first.meta.name
             )));
         }
         let before = by_start.partition_point(|(range, _)| range.network() <= *address);
@@ -250,7 +259,7 @@ fn check_addresses(
         if let Some((range, owner)) = around.filter(|(range, _)| range.contains(address)) {
             report.problem(place.problem(format!(
                 "the address {address} of Node {} lies in the pod range {range} of Node {} (line {})",
-                node.name, owner.name, owner.place.at.line
+                node.meta.name, owner.meta.name, owner.meta.place.at.line
             )));
         }
     }
@@ -269,10 +278,10 @@ fn shared_bits(nodes: &[NodeObject], addresses: &[Ipv4Addr], report: &mut Report
         let far =
             nodes.iter().zip(addresses).find(|(_, ip)| ip.octets()[0] != addresses[0].octets()[0]);
         let (node, ip) = far.unwrap_or((&nodes[0], &addresses[0]));
-        let place = node.address.as_ref().map_or(&node.place, |marked| &marked.place);
+        let place = node.address.as_ref().map_or(&node.meta.place, |marked| &marked.place);
         report.problem(place.problem(format!(
             "Node {}'s address {ip} and Node {}'s {} cannot be on one network, and all nodes are cabled to one switch",
-            node.name, nodes[0].name, addresses[0]
+            node.meta.name, nodes[0].meta.name, addresses[0]
         )));
     }
     bits
@@ -296,7 +305,12 @@ impl Pool {
     }
 }
 
-fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
+fn place_pods(
+    cluster: &mut Cluster,
+    pods: &[PodObject],
+    unschedulable: &[bool],
+    report: &mut Report,
+) {
     let nodes = &cluster.nodes;
     let mut pools: Vec<Pool> = nodes
         .iter()
@@ -306,18 +320,18 @@ fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
             taken: FxIndexMap::default(),
         })
         .collect();
-    let mut round_robin = (0..nodes.len()).cycle();
+    let mut round_robin = (0..nodes.len()).filter(|&node| !unschedulable[node]).cycle();
     let mut placed = Vec::new();
     for (index, pod) in pods.iter().enumerate() {
         let by_address = || {
-            let ip = pod.ip.as_ref().filter(|_| !pod.host_network)?;
+            let ip = pod.ip.as_ref().filter(|_| !pod.spec.host_network)?;
             nodes.iter().position(|node| node.pod_cidr.contains(&ip.value))
         };
-        let named = pod.node.as_ref();
+        let named = pod.spec.node.as_ref();
         let named = named.and_then(|name| nodes.iter().position(|node| node.name == name.value));
         let node = named.or_else(by_address).or_else(|| round_robin.next()).unwrap_or(0);
         placed.push(node);
-        if let Some(ip) = pod.ip.as_ref().filter(|_| !pod.host_network) {
+        if let Some(ip) = pod.ip.as_ref().filter(|_| !pod.spec.host_network) {
             keep_address(&nodes[node], &mut pools[node], (pods, index), ip, report);
         }
     }
@@ -326,29 +340,37 @@ fn place_pods(cluster: &mut Cluster, pods: &[PodObject], report: &mut Report) {
             || cluster.underlay.as_ref().is_some_and(|underlay| underlay.netns == name)
     };
     for ((index, pod), node) in pods.iter().enumerate().zip(placed) {
+        let PodObject { meta, spec, .. } = pod;
         let kept = pod.ip.as_ref().map(|ip| ip.value);
-        let ip = if pod.host_network { Some(nodes[node].address) } else { kept };
+        let ip = if spec.host_network { Some(nodes[node].address) } else { kept };
         let Some(ip) = ip.or_else(|| pools[node].take(index)) else {
             let Node { name, pod_cidr, .. } = &nodes[node];
-            report.problem(pod.place.problem(format!(
+            report.problem(meta.place.problem(format!(
                 "no free address is left in {pod_cidr} of Node {name} for {}",
                 origin(pod)
             )));
             continue;
         };
-        let own_netns = match pod.namespace.as_str() {
-            "default" if is_taken(&pod.name) => format!("default_{}", pod.name),
-            "default" => pod.name.clone(),
-            namespace => format!("{namespace}_{}", pod.name),
+        let own_netns = match meta.namespace.as_str() {
+            "default" if is_taken(&meta.name) => format!("default_{}", meta.name),
+            "default" => meta.name.clone(),
+            namespace => format!("{namespace}_{}", meta.name),
         };
         cluster.pods.push(Pod {
-            namespace: pod.namespace.clone(),
-            name: pod.name.clone(),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
             node,
             ip,
-            netns: if pod.host_network { nodes[node].netns.clone() } else { own_netns },
-            host_network: pod.host_network,
-            containers: pod.containers.clone(),
+            netns: if spec.host_network { nodes[node].netns.clone() } else { own_netns },
+            host_network: spec.host_network,
+            labels: meta.labels.clone(),
+            ready: pod.ready,
+            terminating: meta.deleted,
+            hostname: spec.hostname.clone(),
+            subdomain: spec.subdomain.clone(),
+            dns_policy: spec.dns_policy,
+            dns_config: spec.dns_config.clone(),
+            containers: spec.containers.clone(),
         });
     }
 }
@@ -381,10 +403,10 @@ fn keep_address(
 /// Pods with `hostNetwork` share their node's ports.
 fn check_host_ports(cluster: &Cluster, pods: &[PodObject], report: &mut Report) {
     let mut users: FxIndexMap<String, usize> = FxIndexMap::default();
-    for (index, pod) in pods.iter().enumerate().filter(|(_, pod)| pod.host_network) {
-        let Some(placed) = cluster.find_pod(&pod.namespace, &pod.name) else { continue };
+    for (index, pod) in pods.iter().enumerate().filter(|(_, pod)| pod.spec.host_network) {
+        let Some(placed) = cluster.find_pod(&pod.meta.namespace, &pod.meta.name) else { continue };
         let node = cluster.pods[placed].node;
-        for port in pod.containers.iter().flat_map(|container| &container.ports) {
+        for port in pod.spec.containers.iter().flat_map(|container| &container.ports) {
             let node = &cluster.nodes[node].name;
             let socket = format!("port {}/{} of Node {node}", port.number, port.protocol);
             let first = users.get(&socket).copied().unwrap_or(index);
@@ -393,11 +415,11 @@ fn check_host_ports(cluster: &Cluster, pods: &[PodObject], report: &mut Report) 
                 continue;
             }
             let first = &pods[first];
-            report.problem(pod.place.problem(format!(
+            report.problem(pod.meta.place.problem(format!(
                 "{} and {} (line {}) both listen on {socket} (hostNetwork)",
                 origin(pod),
                 origin(first),
-                first.place.at.line,
+                first.meta.place.at.line,
             )));
         }
     }

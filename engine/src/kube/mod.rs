@@ -5,6 +5,7 @@
 
 mod cluster;
 mod compile;
+pub mod labels;
 mod name;
 mod object;
 
@@ -14,6 +15,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 pub use compile::{cni_bridge, compile};
+use labels::Labels;
 pub use object::Objects;
 
 /// The limits of one cluster.
@@ -42,6 +44,7 @@ pub struct Node {
     pub pod_cidr: Ipv4Net,
     /// Its root network namespace.
     pub netns: String,
+    pub labels: Labels,
 }
 
 impl Node {
@@ -67,6 +70,14 @@ pub struct Pod {
     /// Its own network namespace; its node's with `host_network`.
     pub netns: String,
     pub host_network: bool,
+    pub labels: Labels,
+    pub ready: bool,
+    /// It is being deleted.
+    pub terminating: bool,
+    pub hostname: Option<String>,
+    pub subdomain: Option<String>,
+    pub dns_policy: DnsPolicy,
+    pub dns_config: DnsConfig,
     pub containers: Vec<Container>,
 }
 
@@ -104,6 +115,46 @@ pub struct Port {
     pub number: u16,
     pub protocol: Protocol,
     pub name: Option<String>,
+    pub host_port: Option<HostPort>,
+}
+
+/// A port of the node that leads to a container's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostPort {
+    pub number: u16,
+    /// Only at this address of the node.
+    pub ip: Option<Ipv4Addr>,
+}
+
+/// Where a pod's `resolv.conf` comes from (`spec.dnsPolicy`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DnsPolicy {
+    #[default]
+    ClusterFirst,
+    ClusterFirstWithHostNet,
+    Default,
+    None,
+}
+
+impl DnsPolicy {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ClusterFirst" => Self::ClusterFirst,
+            "ClusterFirstWithHostNet" => Self::ClusterFirstWithHostNet,
+            "Default" => Self::Default,
+            "None" => Self::None,
+            _ => return None,
+        })
+    }
+}
+
+/// What a pod adds to its `resolv.conf` (`spec.dnsConfig`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DnsConfig {
+    pub nameservers: Vec<Ipv4Addr>,
+    pub searches: Vec<String>,
+    /// Names, and values where they have one.
+    pub options: Vec<(String, Option<String>)>,
 }
 
 /// A transport protocol of a port.

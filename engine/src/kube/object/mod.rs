@@ -1,0 +1,102 @@
+//! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
+
+mod meta;
+mod node;
+mod pod;
+
+use std::net::Ipv4Addr;
+
+pub(super) use meta::Meta;
+pub(super) use node::NodeObject;
+pub(super) use pod::PodObject;
+
+use crate::base::FxIndexMap;
+use crate::yaml::{At, Place, Report};
+
+/// Said wherever an object's name is expected.
+const NAME: &str = "a name of lower-case letters, digits, \"-\" and \".\"";
+const LABEL: &str = "a name of at most 63 lower-case letters, digits and \"-\"";
+const ADDRESS: &str = "an IPv4 address such as 10.244.1.2";
+
+/// The objects of a text, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    pub(super) nodes: Vec<NodeObject>,
+    pub(super) pods: Vec<PodObject>,
+}
+
+/// A value and where it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Marked<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+/// Names that were read, to find those that are there twice.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    places: Vec<Place>,
+    by_name: FxIndexMap<String, usize>,
+}
+
+impl Seen {
+    /// Where the name was before; else it is here.
+    pub(super) fn before(&mut self, name: String, place: &Place) -> Option<&Place> {
+        if let Some(&index) = self.by_name.get(&name) {
+            return Some(&self.places[index]);
+        }
+        self.by_name.insert(name, self.places.len());
+        self.places.push(place.clone());
+        None
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+}
+
+impl Objects {
+    /// Reads one object: a Node, a Pod, or a List of objects. Others are pointed out and ignored.
+    pub fn read(&mut self, object: &At<'_>, report: &mut Report) {
+        if !object.is_map(report) {
+            return;
+        }
+        object.misspelt(&["apiVersion", "kind", "metadata", "spec", "status"], &[], report);
+        let Some(kind) = object.required("kind", "a kind such as Pod", report) else { return };
+        let Some(kind) = kind.text("a kind such as Pod", report) else { return };
+        match kind {
+            "List" => {
+                for item in object.list("items", "a list of objects", report) {
+                    self.read(&item, report);
+                }
+            }
+            "Node" => self.nodes.extend(node::read(object, report)),
+            "Pod" => self.pods.extend(pod::read(object, report)),
+            other => {
+                let metadata = object.field("metadata");
+                let text = |key: &str| {
+                    let field = metadata.as_ref()?.field(key)?;
+                    field.text("", &mut Report::default()).map(str::to_owned)
+                };
+                let namespace = text("namespace").map_or(String::new(), |it| it + "/");
+                let name = text("name").unwrap_or_default();
+                let named = format!("{other} {namespace}{name}");
+                report.notice(object.problem(format!("{} is not used yet", named.trim_end())));
+            }
+        }
+    }
+}
+
+fn read_address(at: &At<'_>, report: &mut Report) -> Option<Marked<Ipv4Addr>> {
+    let value = at.parsed(ADDRESS, report, |text| text.parse().ok())?;
+    if !is_host_address(value) {
+        report.problem(at.problem(format!("{value} cannot be a host's address")));
+        return None;
+    }
+    Some(Marked { value, place: at.place() })
+}
+
+/// Whether an address can be a host's: none of "this network", loopback, multicast or reserved.
+fn is_host_address(ip: Ipv4Addr) -> bool {
+    (1..224).contains(&ip.octets()[0]) && !ip.is_loopback()
+}
