@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::controllers::workloads;
 use super::object::{Marked, Meta, NodeObject, Objects, PodObject, Seen};
 use super::{Cluster, Node, Pod, Underlay, limits};
 use crate::base::{FxIndexMap, sort_by_number};
@@ -19,7 +20,7 @@ const UNDERLAY_BITS: u8 = 24;
 impl Objects {
     /// Places everything. None: the report says why not.
     pub fn cluster(mut self, report: &mut Report) -> Option<Cluster> {
-        if self.nodes.is_empty() && self.pods.is_empty() {
+        if self.nodes.is_empty() && self.pods.is_empty() && self.workloads.is_empty() {
             if report.is_ok() {
                 let message =
                     "expected at least one Kubernetes object of kind Pod or Node, found none";
@@ -27,12 +28,8 @@ impl Objects {
             }
             return None;
         }
-        check_counts(&self, report);
-        check_names(&self, report);
-        if !report.is_ok() {
-            return None;
-        }
-        if self.nodes.is_empty() {
+        let is_assumed = self.nodes.is_empty();
+        if is_assumed {
             let message = "no Node is described: node-1 is assumed, with podCIDR 10.244.1.0/24";
             report.notice(Problem::of_text(message));
             self.nodes.push(NodeObject {
@@ -41,6 +38,12 @@ impl Objects {
                 address: None,
                 unschedulable: false,
             });
+        }
+        self.pods.extend(workloads::pods(&self.workloads, &self.pods, &self.nodes));
+        check_counts(&self, report);
+        check_names(&self, is_assumed, report);
+        if !report.is_ok() {
+            return None;
         }
         // Each of these builds on the one before: a second complaint would only repeat the first.
         let ranges = give_ranges(&self.nodes, report);
@@ -96,7 +99,7 @@ fn check_counts(objects: &Objects, report: &mut Report) {
 }
 
 /// Every name once, and every node that a pod names there.
-fn check_names(objects: &Objects, report: &mut Report) {
+fn check_names(objects: &Objects, is_assumed: bool, report: &mut Report) {
     let mut seen = Seen::default();
     for node in &objects.nodes {
         once(&mut seen, format!("Node {}", node.meta.name), &node.meta.place, report);
@@ -104,11 +107,10 @@ fn check_names(objects: &Objects, report: &mut Report) {
     for pod in &objects.pods {
         once(&mut seen, origin(pod), &pod.meta.place, report);
         let Some(named) = &pod.spec.node else { continue };
-        let is_there = seen.has(&format!("Node {}", named.value));
-        if !is_there && named.value != assumed_node(objects) {
+        if !seen.has(&format!("Node {}", named.value)) {
             let known: Vec<&str> =
                 objects.nodes.iter().map(|n| n.meta.name.as_str()).take(10).collect();
-            let known = if known.is_empty() {
+            let known = if is_assumed {
                 "no Node at all; `kubectl get nodes,pods -A -o yaml` prints both".to_owned()
             } else {
                 known.join(", ")
@@ -126,11 +128,6 @@ fn once(seen: &mut Seen, object: String, place: &Place, report: &mut Report) {
     if let Some(first) = seen.before(object, place) {
         report.problem(place.problem(format!("{twice} (the first at line {})", first.at.line)));
     }
-}
-
-/// The name of the node that is assumed where none is described.
-fn assumed_node(objects: &Objects) -> &'static str {
-    if objects.nodes.is_empty() { "node-1" } else { "" }
 }
 
 fn origin(pod: &PodObject) -> String {

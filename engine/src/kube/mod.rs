@@ -5,6 +5,7 @@
 
 mod cluster;
 mod compile;
+mod controllers;
 pub mod labels;
 mod name;
 mod object;

@@ -411,3 +411,56 @@ fn a_pod_on_the_hosts_network_is_reached_at_its_nodes_address_even_on_a_single_n
     assert_eq!(path, ["pod-1/eth0", "node-1/veth0", "node-1/vbr0", "node-1/veth0", "pod-1/eth0"]);
     assert_eq!(last.as_deref(), Some(&b"hello from agent"[..]));
 }
+
+#[test]
+fn workloads_become_pods_unless_the_text_lists_those() {
+    let workload = |kind: &str, name: &str, more: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  {more}\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: app}}]}}\n"
+        )
+    };
+    let text = node("a", "")
+        + &node(
+            "b",
+            "spec: {taints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]}\n",
+        )
+        + &node("c", "")
+        + &workload("Deployment", "web", "replicas: 2")
+        + &workload("StatefulSet", "db", "replicas: 2\n  serviceName: db")
+        + &workload("DaemonSet", "agent", "minReadySeconds: 0")
+        + &workload("Deployment", "owner", "replicas: 1")
+        + &workload("ReplicaSet", "owner-1", "replicas: 1").replace(
+            "{name: owner-1}\n",
+            "{name: owner-1, ownerReferences: [{kind: Deployment, name: owner}]}\n",
+        )
+        + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: listed, ownerReferences: [{kind: ReplicaSet, name: owner-1}]}\nspec: {containers: [{name: app}]}\n";
+    let (cluster, _) = read(&text).expect("all fits");
+    assert_eq!(
+        places(&cluster),
+        [
+            "listed on a at 10.244.1.2",
+            "web-55fbd86cd6-cpgfz on c at 10.244.3.2",
+            "web-55fbd86cd6-pssx6 on a at 10.244.1.3",
+            "db-0 on c at 10.244.3.3",
+            "db-1 on a at 10.244.1.4",
+            "agent-fcfrc on a at 10.244.1.5",
+            "agent-vz5vn on c at 10.244.3.4",
+        ]
+    );
+    let db = &cluster.pods[cluster.find_pod("default", "db-1").expect("a StatefulSet's pod")];
+    assert_eq!((db.hostname.as_deref(), db.subdomain.as_deref()), (Some("db-1"), Some("db")));
+    let web = cluster.pods.iter().find(|pod| pod.labels.get("app") == Some("web"));
+    let hash = web.and_then(|pod| pod.labels.get("pod-template-hash")).expect("a Deployment's");
+    assert!(web.is_some_and(|pod| pod.name.starts_with(&format!("web-{hash}-"))));
+}
+
+#[test]
+fn a_template_whose_labels_the_selector_does_not_want_is_refused() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template: {metadata: {labels: {app: api}}, spec: {containers: [{name: app}]}}\n";
+    assert_eq!(
+        refused(text),
+        [
+            "5:13: spec.selector: the template's labels must match it: a cluster refuses such an object"
+        ]
+    );
+}

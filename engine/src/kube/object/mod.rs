@@ -3,12 +3,14 @@
 mod meta;
 mod node;
 mod pod;
+mod workload;
 
 use std::net::Ipv4Addr;
 
 pub(super) use meta::Meta;
 pub(super) use node::NodeObject;
 pub(super) use pod::PodObject;
+pub(super) use workload::{Workload, WorkloadKind};
 
 use crate::base::FxIndexMap;
 use crate::yaml::{At, Place, Report};
@@ -23,6 +25,7 @@ const ADDRESS: &str = "an IPv4 address such as 10.244.1.2";
 pub struct Objects {
     pub(super) nodes: Vec<NodeObject>,
     pub(super) pods: Vec<PodObject>,
+    pub(super) workloads: Vec<Workload>,
 }
 
 /// A value and where it was written.
@@ -73,6 +76,10 @@ impl Objects {
             "Node" => self.nodes.extend(node::read(object, report)),
             "Pod" => self.pods.extend(pod::read(object, report)),
             other => {
+                if let Some(kind) = WorkloadKind::from_name(other) {
+                    self.workloads.extend(workload::read(kind, object, report));
+                    return;
+                }
                 let metadata = object.field("metadata");
                 let text = |key: &str| {
                     let field = metadata.as_ref()?.field(key)?;

@@ -1,0 +1,3 @@
+//! What the controllers of the control plane make of objects: pods of workloads.
+
+pub(super) mod workloads;

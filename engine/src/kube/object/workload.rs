@@ -1,0 +1,86 @@
+//! Reading Deployments, ReplicaSets, DaemonSets and StatefulSets: pod templates and how many of them.
+
+use super::pod::{PodSpec, read_spec};
+use super::{Meta, meta};
+use crate::kube::labels::Labels;
+use crate::kube::limits;
+use crate::yaml::{At, Report};
+
+/// Which controller makes the pods.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::kube) enum WorkloadKind {
+    Deployment,
+    ReplicaSet,
+    DaemonSet,
+    StatefulSet,
+}
+
+impl WorkloadKind {
+    pub(in crate::kube) const fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::StatefulSet => "StatefulSet",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Deployment, Self::ReplicaSet, Self::DaemonSet, Self::StatefulSet]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// A controller's object.
+#[derive(Clone, Debug)]
+pub(in crate::kube) struct Workload {
+    pub kind: WorkloadKind,
+    pub meta: Meta,
+    /// Of a DaemonSet the nodes decide instead.
+    pub replicas: usize,
+    /// A StatefulSet's `spec.serviceName`, under which DNS knows its pods.
+    pub service: Option<String>,
+    /// The template's.
+    pub labels: Labels,
+    pub spec: PodSpec,
+}
+
+pub(super) fn read(kind: WorkloadKind, object: &At<'_>, report: &mut Report) -> Option<Workload> {
+    let meta = meta::read(object, "apps/v1", report);
+    let spec = object.required("spec", "a map with a template", report)?;
+    if !spec.is_map(report) {
+        return None;
+    }
+    spec.misspelt(&["replicas", "selector", "template", "serviceName"], &[], report);
+    let replicas = spec.field("replicas").map_or(Some(1), |at| {
+        at.number(0..=i64::try_from(limits::PODS).unwrap_or(i64::MAX), report)
+    });
+    let service = spec.field("serviceName").and_then(|at| at.text("a Service's name", report));
+    let selector = spec.required("selector", "a selector of the template's labels", report);
+    let template = spec.required("template", "a pod's template", report)?;
+    if !template.is_map(report) {
+        return None;
+    }
+    template.misspelt(&["metadata", "spec"], &[], report);
+    let labels = template
+        .section("metadata", report)
+        .map(|at| meta::pairs(&at, "labels", report))
+        .unwrap_or_default();
+    if let Some(at) = selector
+        && !meta::selector(&at, report).selects(&labels)
+    {
+        let message = "the template's labels must match it: a cluster refuses such an object";
+        report.problem(at.problem(message));
+    }
+    let pod = template.required("spec", "a map with containers", report)?;
+    let pod = read_spec(&pod, report);
+    Some(Workload {
+        kind,
+        meta: meta?,
+        replicas: usize::try_from(replicas?).ok()?,
+        service: service.map(str::to_owned),
+        labels,
+        spec: pod?,
+    })
+}
