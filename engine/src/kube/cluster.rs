@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 
 use super::controllers::workloads;
 use super::object::{Marked, Meta, NodeObject, Objects, PodObject, Seen};
-use super::{Cluster, Node, Pod, Underlay, limits};
+use super::{Cluster, Node, Pod, Settings, Underlay, limits};
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
 
@@ -19,7 +19,7 @@ const UNDERLAY_BITS: u8 = 24;
 
 impl Objects {
     /// Places everything. None: the report says why not.
-    pub fn cluster(mut self, report: &mut Report) -> Option<Cluster> {
+    pub fn cluster(mut self, settings: &Settings, report: &mut Report) -> Option<Cluster> {
         if self.nodes.is_empty() && self.pods.is_empty() && self.workloads.is_empty() {
             if report.is_ok() {
                 let message =
@@ -72,7 +72,7 @@ impl Objects {
             netns: if switch_taken { "switch_" } else { "switch" }.into(),
             prefix_len,
         });
-        let mut cluster = Cluster { nodes, pods: Vec::new(), underlay };
+        let mut cluster = Cluster { nodes, pods: Vec::new(), underlay, cni: settings.cni };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);
         check_host_ports(&cluster, &self.pods, report);

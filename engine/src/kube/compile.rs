@@ -1,23 +1,28 @@
-//! A cluster as Linux configuration: machines and the switch between them, then what the CNI plugin adds for each pod,
-//! then routes to the other nodes' pods, then the programs.
+//! A cluster as Linux configuration: machines and the switch between them, then each node: what its CNI plugin makes, its
+//! pods, and the programs in them.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::{Cluster, Node, Pod, Protocol, Underlay};
+use super::{Cluster, Node, Pod, Protocol, Underlay, cni};
 use crate::base::Mac;
 use crate::tool::{Configured, End, Op, Setting, Transport};
 
-/// A node's bridge for its pods.
-const BRIDGE: &str = "vbr0";
-/// A pod's device, and a node's network card.
-const ETH0: &str = "eth0";
 /// The underlay switch's bridge.
 const SWITCH_BRIDGE: &str = "br0";
 
 /// Everything that a cluster needs, in an order in which it can be made.
 pub fn compile(cluster: &Cluster) -> Vec<Configured> {
+    let mut items = machines(cluster);
+    for index in 0..cluster.nodes.len() {
+        node(&mut items, cluster, index);
+    }
+    items
+}
+
+/// The machines with their network cards, and the network between them.
+pub fn machines(cluster: &Cluster) -> Vec<Configured> {
     let mut items = Vec::new();
     for node in &cluster.nodes {
         let origin = node.origin();
@@ -28,14 +33,19 @@ pub fn compile(cluster: &Cluster) -> Vec<Configured> {
     if let Some(underlay) = &cluster.underlay {
         join(&mut items, &cluster.nodes, underlay);
     }
-    items.extend(cni_bridge(cluster));
-    if cluster.underlay.is_some() {
-        host_routes(&mut items, &cluster.nodes);
-    }
-    for pod in &cluster.pods {
-        serve(&mut items, pod);
-    }
     items
+}
+
+/// What a machine becomes as a node: its network for pods, and its pods.
+pub fn node(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
+    cni::node(items, cluster, node);
+    let pods = || cluster.pods.iter().filter(move |pod| pod.node == node);
+    for (number, pod) in pods().filter(|pod| !pod.host_network).enumerate() {
+        cni::attach(items, cluster, pod, number);
+    }
+    for pod in pods() {
+        serve(items, pod);
+    }
 }
 
 fn item(op: Op, origin: &str) -> Configured {
@@ -58,64 +68,20 @@ fn join(items: &mut Vec<Configured>, nodes: &[Node], underlay: &Underlay) {
         items.push(item(
             Op::AddCable {
                 ends: [
-                    end(&node.netns, ETH0, node_mac(node.address)),
+                    end(&node.netns, cni::ETH0, node_mac(node.address)),
                     end(switch, port.clone(), switch_mac(number)),
                 ],
             },
             &origin,
         ));
         let bridge = SWITCH_BRIDGE.to_owned();
-        items.push(item(Op::SetMaster { netns: switch.clone(), port, bridge }, &origin));
+        items.push(item(
+            Op::SetMaster { netns: switch.clone(), port, bridge, hairpin: false },
+            &origin,
+        ));
         let addr = Ipv4Net::new_assert(node.address, *prefix_len);
-        let (netns, dev) = (node.netns.clone(), ETH0.to_owned());
+        let (netns, dev) = (node.netns.clone(), cni::ETH0.to_owned());
         items.push(item(Op::AddAddr { netns, dev, addr }, &origin));
-    }
-}
-
-/// The CNI project's `bridge` plugin with `isGateway`: a bridge on each node, and for each pod a namespace, a veth pair
-/// whose host end is a port of that bridge, an address and a default route.
-pub fn cni_bridge(cluster: &Cluster) -> Vec<Configured> {
-    let mut items = Vec::new();
-    for node in &cluster.nodes {
-        let origin = node.origin();
-        let bridge = end(&node.netns, BRIDGE, Mac::from_ipv4(node.gateway()));
-        items.push(item(Op::AddBridge { bridge }, &origin));
-        let addr = Ipv4Net::new_assert(node.gateway(), node.pod_cidr.prefix_len());
-        let (netns, dev) = (node.netns.clone(), BRIDGE.to_owned());
-        items.push(item(Op::AddAddr { netns, dev, addr }, &origin));
-    }
-    let mut veths = vec![0; cluster.nodes.len()];
-    for pod in cluster.pods.iter().filter(|pod| !pod.host_network) {
-        attach(&mut items, pod, &cluster.nodes[pod.node], veths[pod.node]);
-        veths[pod.node] += 1;
-    }
-    items
-}
-
-fn attach(items: &mut Vec<Configured>, pod: &Pod, node: &Node, number: usize) {
-    let origin = pod.origin();
-    let (host_end, netns) = (format!("veth{number}"), pod.netns.clone());
-    items.push(item(Op::AddNetns { netns: netns.clone() }, &origin));
-    let ends = [
-        end(&netns, ETH0, Mac::from_ipv4(pod.ip)),
-        end(&node.netns, host_end.clone(), veth_mac(pod.ip)),
-    ];
-    items.push(item(Op::AddVeth { ends }, &origin));
-    let bridge = BRIDGE.to_owned();
-    items.push(item(Op::SetMaster { netns: node.netns.clone(), port: host_end, bridge }, &origin));
-    let addr = Ipv4Net::new_assert(pod.ip, node.pod_cidr.prefix_len());
-    items.push(item(Op::AddAddr { netns: netns.clone(), dev: ETH0.to_owned(), addr }, &origin));
-    let via = node.gateway();
-    items.push(item(Op::AddRoute { netns, dst: Ipv4Net::default(), via }, &origin));
-}
-
-/// Every node reaches the other nodes' pods through those nodes, as flannel's `host-gw` or a cloud's routes have it.
-fn host_routes(items: &mut Vec<Configured>, nodes: &[Node]) {
-    for node in nodes {
-        for other in nodes.iter().filter(|other| other.name != node.name) {
-            let (netns, dst, via) = (node.netns.clone(), other.pod_cidr, other.address);
-            items.push(item(Op::AddRoute { netns, dst, via }, &other.origin()));
-        }
     }
 }
 
@@ -140,13 +106,7 @@ fn serve(items: &mut Vec<Configured>, pod: &Pod) {
     }
 }
 
-// Locally administered addresses that tell what they belong to; a pod's own and its gateway's are `Mac::from_ipv4`.
-
-/// The host end of a pod's veth pair.
-fn veth_mac(ip: Ipv4Addr) -> Mac {
-    let [a, b, c, d] = ip.octets();
-    Mac([0x1e, 0, a, b, c, d])
-}
+// Locally administered addresses that tell what they belong to.
 
 /// A node's network card.
 fn node_mac(ip: Ipv4Addr) -> Mac {

@@ -4,6 +4,7 @@
 //! Knows Node and Pod so far; other kinds are pointed out and ignored. Nothing here touches a packet.
 
 mod cluster;
+mod cni;
 mod compile;
 mod controllers;
 pub mod labels;
@@ -15,7 +16,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-pub use compile::{cni_bridge, compile};
+pub use cni::Cni;
+pub use compile::{compile, machines, node};
 use labels::Labels;
 pub use object::Objects;
 
@@ -23,6 +25,12 @@ pub use object::Objects;
 pub mod limits {
     pub const NODES: usize = 250;
     pub const PODS: usize = 5_000;
+}
+
+/// What Kubernetes has no word for and a lab's document says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    pub cni: Cni,
 }
 
 /// Nodes and pods with all their names and addresses decided.
@@ -33,6 +41,7 @@ pub struct Cluster {
     pub pods: Vec<Pod>,
     /// The network between the nodes. None: there is one node, and nobody uses its own network.
     pub underlay: Option<Underlay>,
+    pub cni: Cni,
 }
 
 /// A machine of the cluster.

@@ -18,7 +18,7 @@ fn read(text: &str) -> Result<(Cluster, Vec<String>), Vec<String>> {
     for document in parse(text, &mut report).map_err(|problem| vec![problem.to_string()])? {
         objects.read(&At::root(&document), &mut report);
     }
-    let cluster = objects.cluster(&mut report);
+    let cluster = objects.cluster(&Settings::default(), &mut report);
     let lines = |list: Vec<crate::yaml::Problem>| list.iter().map(ToString::to_string).collect();
     let notices = report.finish().map(lines).map_err(lines)?;
     Ok((cluster.expect("no cluster without a problem"), notices))
@@ -463,4 +463,38 @@ fn a_template_whose_labels_the_selector_does_not_want_is_refused() {
             "5:13: spec.selector: the template's labels must match it: a cluster refuses such an object"
         ]
     );
+}
+
+/// Two nodes with a pod each, attached so.
+fn two_nodes(cni: Cni) -> Cluster {
+    let text = node("n1", "") + &node("n2", "") + &server("pod-1", "n1") + &server("pod-2", "n2");
+    let (cluster, _) = read(&text).expect("two nodes");
+    Cluster { cni, ..cluster }
+}
+
+#[test]
+fn with_flannel_a_datagram_to_another_nodes_pod_goes_through_its_tunnel() {
+    let cluster = two_nodes(Cni::Flannel);
+    let (world, path, last) = exchange(&cluster, "pod-1", cluster.pods[1].ip);
+    assert_eq!(
+        path[..12],
+        [
+            "pod-1/eth0",
+            "n1/veth0",
+            "n1/vbr0",
+            "n1/flannel.1",
+            "n1/eth0",
+            "switch/port1",
+            "switch/port2",
+            "n2/eth0",
+            "n2/flannel.1",
+            "n2/vbr0",
+            "n2/veth0",
+            "pod-2/eth0",
+        ]
+    );
+    assert_eq!(last.as_deref().map(|it| it.ends_with(b"hello from pod-2")), Some(true));
+    let pod = world.find_netns("pod-1").expect("the pod");
+    let eth0 = world.find_device(pod, "eth0").expect("its device");
+    assert_eq!(world.devices[eth0].mtu_bytes, 1450);
 }

@@ -2,7 +2,7 @@
 
 use super::{Action, Expect, Protocol, action, end, narration};
 use crate::base::Nanos;
-use crate::kube::Cluster;
+use crate::kube::{Cluster, Cni, Settings};
 use crate::story::Verdict;
 use crate::yaml::{At, Place, Report};
 
@@ -25,6 +25,7 @@ const MAX_ACTIONS: usize = 100;
 pub(super) struct Document {
     pub(super) title: String,
     pub(super) seed: u64,
+    pub(super) settings: Settings,
     actions: Vec<Written>,
     pub(super) narration: Vec<narration::Rule>,
     pub(super) expect: Vec<Expect>,
@@ -35,6 +36,7 @@ impl Default for Document {
         Self {
             title: "Untitled lab".into(),
             seed: 1,
+            settings: Settings::default(),
             actions: Vec::new(),
             narration: Vec::new(),
             expect: Vec::new(),
@@ -72,12 +74,18 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    spec.only(&["title", "seed", "actions", "expect", "narration"], report);
+    spec.only(&["title", "seed", "cni", "actions", "expect", "narration"], report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);
     }
     if let Some(seed) = spec.field("seed").and_then(|at| at.number(0..=i64::MAX, report)) {
         document.seed = seed.unsigned_abs();
+    }
+    if let Some(at) = spec.field("cni") {
+        let cni = at.parsed("bridge, flannel or calico", report, |text| {
+            Cni::ALL.into_iter().find(|it| it.name() == text)
+        });
+        document.settings.cni = cni.unwrap_or_default();
     }
     let actions = spec.list("actions", "a list of actions", report);
     if let Some(first_over) = actions.get(MAX_ACTIONS) {

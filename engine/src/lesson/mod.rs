@@ -209,10 +209,10 @@ fn read(text: &str, report: &mut Report) -> Result<Option<Lab>, Problem> {
             lab = Some((root.place(), document::read(&root, report)));
         }
     }
-    let cluster = objects.cluster(&mut of_objects);
+    let document = lab.map(|(_, document)| document).unwrap_or_default();
+    let cluster = objects.cluster(&document.settings, &mut of_objects);
     report.absorb(of_objects);
     let Some(cluster) = cluster else { return Ok(None) };
-    let document = lab.map(|(_, document)| document).unwrap_or_default();
     let actions = document.actions(&cluster, report);
     let configured = kube::compile(&cluster);
     let mut world = World::new(document.seed);

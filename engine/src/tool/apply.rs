@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::{Configured, End, Op, Setting, Transport};
-use crate::base::{DevId, FxIndexMap, NsId, OriginId};
+use super::{Configured, End, Op, Setting, Transport, Way};
+use crate::base::{DevId, FxIndexMap, Nanos, NsId, OriginId};
 use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
+use crate::stack::fib::RouteKind;
+use crate::stack::rule::{Action, Rule};
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::trace::Nud;
 use crate::wire::vxlan::HEADROOM;
@@ -126,21 +128,71 @@ impl<'i> Applier<'_, 'i> {
                 let dev = self.dev(netns, dev)?;
                 self.world.set_neigh(dev, *ip, *mac, Nud::Permanent);
             }
-            Op::SetMaster { netns, port, bridge } => {
+            Op::SetMaster { netns, port, bridge, hairpin } => {
                 let (port, bridge) = (self.dev(netns, port)?, self.dev(netns, bridge)?);
-                self.world.set_master(port, bridge, PortFlags::default())?;
+                let flags = PortFlags { hairpin: *hairpin, ..PortFlags::default() };
+                self.world.set_master(port, bridge, flags)?;
+            }
+            Op::SetMtu { netns, dev, mtu_bytes } => {
+                let dev = self.dev(netns, dev)?;
+                self.world.devices[dev].mtu_bytes = *mtu_bytes;
             }
             Op::AddAddr { netns, dev, addr } => {
                 let dev = self.dev(netns, dev)?;
                 self.world.add_addr(dev, *addr, origin)?;
             }
-            Op::AddRoute { netns, dst, via } => {
-                let route = NewRoute { origin, ..NewRoute::new(*dst, Hop::Gateway(*via)) };
-                self.world.add_route(self.netns(netns)?, route)?;
-            }
-            Op::Sysctl { netns, setting: Setting::IpForward(on) } => {
+            Op::AddRoute { netns, table, dst, way } => {
                 let ns = self.netns(netns)?;
-                self.world.set_ip_forward(ns, *on);
+                let (kind, hops) = match way {
+                    Way::Via(via) => (RouteKind::Unicast, vec![(Hop::Gateway(*via), 1)]),
+                    Way::OnLink(via, dev) => {
+                        (RouteKind::Unicast, vec![(Hop::GatewayOn(*via, self.dev(netns, dev)?), 1)])
+                    }
+                    Way::Dev(dev) => {
+                        (RouteKind::Unicast, vec![(Hop::Link(self.dev(netns, dev)?), 1)])
+                    }
+                    Way::Blackhole => (RouteKind::Blackhole, Vec::new()),
+                    Way::Local => (RouteKind::Local, vec![(Hop::Link(self.world.netns[ns].lo), 1)]),
+                };
+                let route = NewRoute {
+                    table: *table,
+                    kind,
+                    hops,
+                    origin,
+                    ..NewRoute::new(*dst, Hop::Link(self.world.netns[ns].lo))
+                };
+                self.world.add_route(ns, route)?;
+            }
+            Op::AddRule { netns, priority, src, sport, table } => {
+                let rule = Rule {
+                    src: *src,
+                    protocol: sport.map_or(0, |(transport, _)| transport.protocol()),
+                    sport: sport.map(|(_, port)| (port, port)),
+                    origin,
+                    ..Rule::new(*priority, Action::Lookup(*table))
+                };
+                self.world.add_rule(self.netns(netns)?, rule);
+            }
+            Op::Sysctl { netns, setting } => {
+                let ns = self.netns(netns)?;
+                match setting {
+                    Setting::IpForward(on) => self.world.set_ip_forward(ns, *on),
+                    Setting::BridgeCallsIptables(on) => {
+                        self.world.set_bridge_calls_iptables(ns, *on);
+                    }
+                    Setting::Conf(Some(dev), conf, value) => {
+                        let dev = self.dev(netns, dev)?;
+                        self.world.set_conf(dev, *conf, *value);
+                    }
+                    Setting::ProxyDelay(dev, hundredths) => {
+                        let dev = self.dev(netns, dev)?;
+                        let delay = Nanos::from_millis(u64::from(*hundredths) * 10);
+                        self.world.devices[dev].proxy_delay = delay;
+                    }
+                    Setting::Conf(None, conf, value) => {
+                        self.world.netns[ns].sysctl.all.set(*conf, *value);
+                    }
+                }
             }
             Op::Serve { netns, transport, port, answer, owner } => {
                 let port = *port;

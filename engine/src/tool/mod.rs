@@ -14,6 +14,8 @@ use ipnet::Ipv4Net;
 pub use apply::{Error, apply};
 
 use crate::base::Mac;
+use crate::link::Conf;
+use crate::stack::fib::TableId;
 use crate::wire::vxlan::Vni;
 
 /// One operation. Namespaces and devices are named; they must have been made before.
@@ -57,22 +59,36 @@ pub enum Op {
         ip: Ipv4Addr,
         mac: Mac,
     },
-    /// Makes `port` a port of `bridge`.
+    /// Makes `port` a port of `bridge`; with `hairpin` frames may leave by the port they came from.
     SetMaster {
         netns: String,
         port: String,
         bridge: String,
+        hairpin: bool,
+    },
+    SetMtu {
+        netns: String,
+        dev: String,
+        mtu_bytes: u32,
     },
     AddAddr {
         netns: String,
         dev: String,
         addr: Ipv4Net,
     },
-    /// A route in the main table; the gateway must be on a link of the namespace.
     AddRoute {
         netns: String,
+        table: TableId,
         dst: Ipv4Net,
-        via: Ipv4Addr,
+        way: Way,
+    },
+    /// A policy rule: packets from `src`, of a protocol and a source port where one is given, ask `table`.
+    AddRule {
+        netns: String,
+        priority: u32,
+        src: Ipv4Net,
+        sport: Option<(Transport, u16)>,
+        table: TableId,
     },
     Sysctl {
         netns: String,
@@ -96,6 +112,24 @@ pub enum Transport {
     Tcp,
 }
 
+impl Transport {
+    /// Its IP protocol number.
+    pub const fn protocol(self) -> u8 {
+        match self {
+            Self::Udp => 17,
+            Self::Tcp => 6,
+        }
+    }
+
+    /// As `ip rule` names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
 /// A device to make.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct End {
@@ -104,11 +138,32 @@ pub struct End {
     pub mac: Mac,
 }
 
+/// Where a route leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// To a gateway, which must be on a link of the namespace.
+    Via(Ipv4Addr),
+    /// To a gateway behind this device, whatever the addresses say.
+    OnLink(Ipv4Addr, String),
+    /// To the link itself.
+    Dev(String),
+    /// Nowhere, in silence.
+    Blackhole,
+    /// To this host itself: every address of the prefix is its own.
+    Local,
+}
+
 /// A kernel setting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Setting {
     /// `net.ipv4.ip_forward`.
     IpForward(bool),
+    /// `net.bridge.bridge-nf-call-iptables`.
+    BridgeCallsIptables(bool),
+    /// `net.ipv4.conf.DEV.NAME`; without a device for all.
+    Conf(Option<String>, Conf, u8),
+    /// `net.ipv4.neigh.DEV.proxy_delay`, in hundredths of a second.
+    ProxyDelay(String, u8),
 }
 
 /// An operation and who caused it.

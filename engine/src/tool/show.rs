@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{End, Op, Setting, Transport};
+use super::{End, Op, Setting, Transport, Way};
+use crate::stack::fib::TableId;
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,21 +44,58 @@ impl fmt::Display for Op {
             Self::AddNeigh { netns, dev, ip, mac } => {
                 write!(f, "ip -n {netns} neigh replace {ip} lladdr {mac} dev {dev} nud permanent")
             }
-            Self::SetMaster { netns, port, bridge } => {
-                write!(f, "ip -n {netns} link set {port} master {bridge}")
+            Self::SetMaster { netns, port, bridge, hairpin } => {
+                write!(f, "ip -n {netns} link set {port} master {bridge}")?;
+                if *hairpin {
+                    write!(f, "\nbridge -n {netns} link set dev {port} hairpin on")?;
+                }
+                Ok(())
+            }
+            Self::SetMtu { netns, dev, mtu_bytes } => {
+                write!(f, "ip -n {netns} link set {dev} mtu {mtu_bytes}")
             }
             Self::AddAddr { netns, dev, addr } => {
                 write!(f, "ip -n {netns} addr add {addr} dev {dev}")
             }
-            Self::AddRoute { netns, dst, via } if dst.prefix_len() == 0 => {
-                write!(f, "ip -n {netns} route add default via {via}")
+            Self::AddRoute { netns, table, dst, way } => {
+                let kind = match way {
+                    Way::Blackhole => "blackhole ",
+                    Way::Local => "local ",
+                    Way::Via(_) | Way::OnLink(..) | Way::Dev(_) => "",
+                };
+                write!(f, "ip -n {netns} route add {kind}")?;
+                if dst.prefix_len() == 0 { f.write_str("default") } else { write!(f, "{dst}") }?;
+                match way {
+                    Way::Via(via) => write!(f, " via {via}"),
+                    Way::OnLink(via, dev) => write!(f, " via {via} dev {dev} onlink"),
+                    Way::Dev(dev) => write!(f, " dev {dev}"),
+                    Way::Local => f.write_str(" dev lo"),
+                    Way::Blackhole => Ok(()),
+                }?;
+                if *table == TableId::MAIN { Ok(()) } else { write!(f, " table {}", table.0) }
             }
-            Self::AddRoute { netns, dst, via } => {
-                write!(f, "ip -n {netns} route add {dst} via {via}")
+            Self::AddRule { netns, priority, src, sport, table } => {
+                write!(f, "ip -n {netns} rule add pref {priority} from {src}")?;
+                if let Some((transport, port)) = sport {
+                    write!(f, " ipproto {} sport {port}", transport.name())?;
+                }
+                write!(f, " lookup {}", table.0)
             }
-            Self::Sysctl { netns, setting: Setting::IpForward(on) } => {
-                let value = u8::from(*on);
-                write!(f, "ip netns exec {netns} sysctl -qw net.ipv4.ip_forward={value}")
+            Self::Sysctl { netns, setting } => {
+                write!(f, "ip netns exec {netns} sysctl -qw net.")?;
+                match setting {
+                    Setting::IpForward(on) => write!(f, "ipv4.ip_forward={}", u8::from(*on)),
+                    Setting::BridgeCallsIptables(on) => {
+                        write!(f, "bridge.bridge-nf-call-iptables={}", u8::from(*on))
+                    }
+                    Setting::ProxyDelay(dev, hundredths) => {
+                        write!(f, "ipv4.neigh.{dev}.proxy_delay={hundredths}")
+                    }
+                    Setting::Conf(dev, conf, value) => {
+                        let dev = dev.as_deref().unwrap_or("all");
+                        write!(f, "ipv4.conf.{dev}.{}={value}", conf.name())
+                    }
+                }
             }
             Self::Serve { netns, transport, port, answer, owner: _ } => {
                 let (listen, before) = match transport {

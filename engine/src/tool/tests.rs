@@ -26,7 +26,12 @@ fn pod() -> Vec<Configured> {
                 end("node-1", "veth0", [2, 0, 0, 0, 0, 3]),
             ],
         }),
-        op(Op::SetMaster { netns: "node-1".into(), port: "veth0".into(), bridge: "vbr0".into() }),
+        op(Op::SetMaster {
+            netns: "node-1".into(),
+            port: "veth0".into(),
+            bridge: "vbr0".into(),
+            hairpin: false,
+        }),
         op(Op::AddAddr {
             netns: netns.clone(),
             dev: "eth0".into(),
@@ -34,8 +39,9 @@ fn pod() -> Vec<Configured> {
         }),
         op(Op::AddRoute {
             netns: netns.clone(),
+            table: TableId::MAIN,
             dst: Ipv4Net::default(),
-            via: Ipv4Addr::new(10, 244, 1, 1),
+            way: Way::Via(Ipv4Addr::new(10, 244, 1, 1)),
         }),
         op(Op::Sysctl { netns: "node-1".into(), setting: Setting::IpForward(true) }),
         op(Op::Serve {
