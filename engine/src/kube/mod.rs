@@ -6,9 +6,12 @@
 mod cluster;
 mod compile;
 mod controllers;
+pub mod endpoint_slice;
+pub mod kube_proxy;
 pub mod labels;
 mod name;
 mod object;
+pub mod service;
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -16,8 +19,10 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 pub use compile::{cni_bridge, compile};
+use endpoint_slice::EndpointSlice;
 use labels::Labels;
 pub use object::Objects;
+use service::Service;
 
 /// The limits of one cluster.
 pub mod limits {
@@ -33,6 +38,10 @@ pub struct Cluster {
     pub pods: Vec<Pod>,
     /// The network between the nodes. None: there is one node, and nobody uses its own network.
     pub underlay: Option<Underlay>,
+    /// In the order of the text.
+    pub services: Vec<Service>,
+    pub endpoint_slices: Vec<EndpointSlice>,
+    pub kube_proxy: kube_proxy::Config,
 }
 
 /// A machine of the cluster.
