@@ -72,7 +72,15 @@ impl Objects {
             netns: if switch_taken { "switch_" } else { "switch" }.into(),
             prefix_len,
         });
-        let mut cluster = Cluster { nodes, pods: Vec::new(), underlay, cni: settings.cni };
+        let mut cluster = Cluster {
+            nodes,
+            pods: Vec::new(),
+            underlay,
+            cni: settings.cni,
+            services: self.services.into_iter().map(|it| it.service).collect(),
+            endpoint_slices: self.endpoint_slices.into_iter().map(|it| it.slice).collect(),
+            kube_proxy: self.kube_proxy.map(|it| it.config).unwrap_or_default(),
+        };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);
         check_host_ports(&cluster, &self.pods, report);
@@ -119,6 +127,12 @@ fn check_names(objects: &Objects, is_assumed: bool, report: &mut Report) {
                 named.place.problem(format!("there is no Node {}: found {known}", named.value)),
             );
         }
+    }
+    for it in &objects.services {
+        once(&mut seen, it.service.origin(), &it.place, report);
+    }
+    for it in &objects.endpoint_slices {
+        once(&mut seen, it.slice.origin(), &it.place, report);
     }
 }
 

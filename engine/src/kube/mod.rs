@@ -7,9 +7,12 @@ mod cluster;
 mod cni;
 mod compile;
 mod controllers;
+pub mod endpoint_slice;
+pub mod kube_proxy;
 pub mod labels;
 mod name;
 mod object;
+pub mod service;
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -18,8 +21,10 @@ use ipnet::Ipv4Net;
 
 pub use cni::Cni;
 pub use compile::{compile, machines, node};
+use endpoint_slice::EndpointSlice;
 use labels::Labels;
 pub use object::Objects;
+use service::Service;
 
 /// The limits of one cluster.
 pub mod limits {
@@ -42,6 +47,10 @@ pub struct Cluster {
     /// The network between the nodes. None: there is one node, and nobody uses its own network.
     pub underlay: Option<Underlay>,
     pub cni: Cni,
+    /// In the order of the text.
+    pub services: Vec<Service>,
+    pub endpoint_slices: Vec<EndpointSlice>,
+    pub kube_proxy: kube_proxy::Config,
 }
 
 /// A machine of the cluster.

@@ -2,6 +2,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod kernel;
+mod services;
 
 use super::*;
 use crate::base::Nanos;
@@ -121,7 +122,7 @@ fn namespaces_of_linux_get_names_that_no_two_share() {
 #[test]
 fn other_kinds_and_ended_pods_are_pointed_out_and_left_out() {
     let text = pod("p", "", "")
-        + "---\napiVersion: v1\nkind: Service\nmetadata: {name: api, namespace: default}\n"
+        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: api, namespace: default}\n"
         + &pod("job", "", "status: {phase: Succeeded}\n")
         + "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
         + &pod("typo", ", nodename: x, hostnetwork: true", "");
@@ -129,7 +130,7 @@ fn other_kinds_and_ended_pods_are_pointed_out_and_left_out() {
     assert_eq!(
         notices,
         [
-            "7:1: Service default/api is not used yet",
+            "7:1: ConfigMap default/api is not used yet",
             "11:1: Pod default/job has ended (Succeeded) and is left out",
             "20:3: items[0]: Namespace shop is not used yet",
             "25:35: spec: \"nodename\" is no field that is read here: did you mean nodeName?",

@@ -38,9 +38,7 @@ impl Meta {
 
 /// Reads both, the namespace where the kind has one. None without a usable name.
 pub(super) fn read(object: &At<'_>, version: &str, report: &mut Report) -> Option<Meta> {
-    if let Some(at) = object.required("apiVersion", version, report) {
-        at.parsed(version, report, |text| (text == version).then_some(()));
-    }
+    read_version(object, version, report);
     let metadata = object.required("metadata", "a map with a name", report)?;
     metadata.misspelt(&["name", "namespace", "labels", "annotations"], &[], report);
     let namespace = match metadata.field("namespace") {
@@ -66,6 +64,13 @@ pub(super) fn read(object: &At<'_>, version: &str, report: &mut Report) -> Optio
         owners,
         deleted: metadata.field("deletionTimestamp").is_some(),
     })
+}
+
+/// Checks `apiVersion`.
+pub(super) fn read_version(object: &At<'_>, version: &str, report: &mut Report) {
+    if let Some(at) = object.required("apiVersion", version, report) {
+        at.parsed(version, report, |text| (text == version).then_some(()));
+    }
 }
 
 /// A map from text to text, such as labels.

@@ -1,17 +1,24 @@
 //! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
 
+mod endpoint_slice;
+mod kube_proxy;
 mod meta;
 mod node;
 mod pod;
+mod service;
 mod workload;
 
 use std::net::Ipv4Addr;
 
+pub(super) use endpoint_slice::EndpointSliceObject;
+pub(super) use kube_proxy::KubeProxyObject;
 pub(super) use meta::Meta;
 pub(super) use node::NodeObject;
 pub(super) use pod::PodObject;
+pub(super) use service::ServiceObject;
 pub(super) use workload::{Workload, WorkloadKind};
 
+use super::Protocol;
 use crate::base::FxIndexMap;
 use crate::yaml::{At, Place, Report};
 
@@ -26,6 +33,10 @@ pub struct Objects {
     pub(super) nodes: Vec<NodeObject>,
     pub(super) pods: Vec<PodObject>,
     pub(super) workloads: Vec<Workload>,
+    pub(super) services: Vec<ServiceObject>,
+    pub(super) endpoint_slices: Vec<EndpointSliceObject>,
+    /// More than one is a problem.
+    pub(super) kube_proxy: Option<KubeProxyObject>,
 }
 
 /// A value and where it was written.
@@ -75,6 +86,19 @@ impl Objects {
             }
             "Node" => self.nodes.extend(node::read(object, report)),
             "Pod" => self.pods.extend(pod::read(object, report)),
+            "Service" => self.services.extend(service::read(object, report)),
+            "EndpointSlice" => self.endpoint_slices.extend(endpoint_slice::read(object, report)),
+            "KubeProxyConfiguration" => {
+                let read = kube_proxy::read(object, report);
+                if let Some(first) = &self.kube_proxy {
+                    let line = first.place.at.line;
+                    report.problem(object.problem(format!(
+                        "expected one KubeProxyConfiguration, found another (the first at line {line})"
+                    )));
+                } else {
+                    self.kube_proxy = Some(read);
+                }
+            }
             other => {
                 if let Some(kind) = WorkloadKind::from_name(other) {
                     self.workloads.extend(workload::read(kind, object, report));
@@ -106,4 +130,16 @@ fn read_address(at: &At<'_>, report: &mut Report) -> Option<Marked<Ipv4Addr>> {
 /// Whether an address can be a host's: none of "this network", loopback, multicast or reserved.
 fn is_host_address(ip: Ipv4Addr) -> bool {
     (1..224).contains(&ip.octets()[0]) && !ip.is_loopback()
+}
+
+/// `protocol` of a port: TCP unless it says otherwise.
+fn protocol(port: &At<'_>, report: &mut Report) -> Option<Protocol> {
+    port.field("protocol").map_or(Some(Protocol::Tcp), |it| {
+        it.parsed("TCP, UDP or SCTP", report, |text| match text {
+            "TCP" => Some(Protocol::Tcp),
+            "UDP" => Some(Protocol::Udp),
+            "SCTP" => Some(Protocol::Sctp),
+            _ => None,
+        })
+    })
 }

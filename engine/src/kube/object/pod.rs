@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::{ADDRESS, LABEL, Marked, Meta, NAME, Seen, meta, read_address};
+use super::{ADDRESS, LABEL, Marked, Meta, NAME, Seen, meta, protocol, read_address};
 use crate::kube::name::{is_label, is_port_name, is_subdomain};
-use crate::kube::{Container, DnsConfig, DnsPolicy, HostPort, Port, Protocol};
+use crate::kube::{Container, DnsConfig, DnsPolicy, HostPort, Port};
 use crate::yaml::{At, Report};
 
 /// What a pod's spec says, in a Pod or in a template.
@@ -167,14 +167,7 @@ fn read_port(
     let number = at
         .required("containerPort", "a number 1 to 65535", report)
         .and_then(|it| it.number(1..=u16::MAX, report));
-    let protocol = at.field("protocol").map_or(Some(Protocol::Tcp), |it| {
-        it.parsed("TCP, UDP or SCTP", report, |text| match text {
-            "TCP" => Some(Protocol::Tcp),
-            "UDP" => Some(Protocol::Udp),
-            "SCTP" => Some(Protocol::Sctp),
-            _ => None,
-        })
-    });
+    let protocol = protocol(at, report);
     let name = at.field("name").and_then(|it| {
         let expected = "a port's name of at most 15 lower-case letters, digits and \"-\"";
         it.parsed(expected, report, |text| is_port_name(text).then(|| text.to_owned()))
