@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::controllers::workloads;
+use super::controllers::{endpoint_slices, services, workloads};
 use super::object::{Marked, Meta, NodeObject, Objects, PodObject, Seen};
 use super::{Cluster, Node, Pod, Settings, Underlay, limits};
 use crate::base::{FxIndexMap, sort_by_number};
@@ -84,6 +84,9 @@ impl Objects {
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);
         check_host_ports(&cluster, &self.pods, report);
+        services::complete(&mut cluster.services);
+        let slices = endpoint_slices::make(&cluster);
+        cluster.endpoint_slices.extend(slices);
         report.is_ok().then_some(cluster)
     }
 }

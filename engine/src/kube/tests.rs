@@ -4,6 +4,7 @@
 mod kernel;
 mod services;
 
+use super::endpoint_slice::Endpoint;
 use super::*;
 use crate::base::Nanos;
 use crate::stack::socket::{Bound, Program, Socket};
@@ -498,4 +499,70 @@ fn with_flannel_a_datagram_to_another_nodes_pod_goes_through_its_tunnel() {
     let pod = world.find_netns("pod-1").expect("the pod");
     let eth0 = world.find_device(pod, "eth0").expect("its device");
     assert_eq!(world.devices[eth0].mtu_bytes, 1450);
+}
+
+/// `NAME IP:NODEPORT,... -> ADDRESS:PORT/READY ...` for each Service.
+fn services(cluster: &Cluster) -> Vec<String> {
+    let endpoints = |service: &Service| {
+        let own = |it: &&EndpointSlice| it.service.as_deref() == Some(service.name.as_str());
+        let of_slice = |it: &EndpointSlice| {
+            let ports: Vec<u16> = it.ports.iter().filter_map(|port| port.number).collect();
+            let address = |endpoint: &Endpoint| {
+                let is_ready = if endpoint.conditions.is_ready() { "" } else { " (not ready)" };
+                format!("{}{ports:?}{is_ready}", endpoint.addresses[0])
+            };
+            it.endpoints.iter().map(address).collect::<Vec<_>>().join(" ")
+        };
+        cluster.endpoint_slices.iter().filter(own).map(of_slice).collect::<Vec<_>>().join(" | ")
+    };
+    let line = |it: &Service| {
+        let ip = it.virtual_ip().map_or("no address".to_owned(), |ip| ip.to_string());
+        let node_ports: Vec<u16> = it.ports.iter().filter_map(|port| port.node_port).collect();
+        let balancer: String =
+            it.ingress.iter().filter_map(|it| it.ip).map(|ip| format!(" {ip}")).collect();
+        format!("{} {ip} {node_ports:?}{balancer} -> {}", it.name, endpoints(it))
+    };
+    cluster.services.iter().map(line).collect()
+}
+
+#[test]
+fn services_get_addresses_and_the_pods_that_their_labels_select() {
+    let web = |name: &str, port: u16, ready: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, labels: {{app: web, x: y}}}}\nspec: {{containers: [{{name: app, ports: [{{name: http, containerPort: {port}}}]}}]}}\nstatus: {{conditions: [{{type: Ready, status: \"{ready}\"}}]}}\n"
+        )
+    };
+    let service = |name: &str, spec: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n"
+        )
+    };
+    let selector = "selector: {app: web}, ports: [{port: 80, targetPort: http}]";
+    let text = web("a", 8080, "True")
+        + &web("b", 9090, "True")
+        + &web("c", 8080, "False")
+        + &pod("other", "", "")
+        + &service("by-name", selector)
+        + &service("taken", "clusterIP: 10.96.1.1, selector: {app: web}, ports: [{port: 80}]")
+        + &service("headless", "clusterIP: None, selector: {app: web}")
+        + &service("nodes", &format!("type: NodePort, {selector}"))
+        + &service(
+            "cloud",
+            "type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: no}, ports: [{port: 80, nodePort: 30086}]",
+        )
+        + &service("own", "ports: [{port: 80}]")
+        + "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: own-1, labels: {kubernetes.io/service-name: own}}\naddressType: IPv4\nports: [{port: 5432}]\nendpoints: [{addresses: [198.51.100.9]}]\n";
+    let (cluster, _) = read(&text).expect("all fits");
+    assert_eq!(
+        services(&cluster),
+        [
+            "by-name 10.96.1.2 [] -> 10.244.1.2[8080] 10.244.1.4[8080] (not ready) | 10.244.1.3[9090]",
+            "taken 10.96.1.1 [] -> 10.244.1.2[80] 10.244.1.3[80] 10.244.1.4[80] (not ready)",
+            "headless no address [] -> 10.244.1.2[] 10.244.1.3[] 10.244.1.4[] (not ready)",
+            "nodes 10.96.1.3 [30087] -> 10.244.1.2[8080] 10.244.1.4[8080] (not ready) | 10.244.1.3[9090]",
+            "cloud 10.96.1.4 [30086] 203.0.113.200 -> ",
+            "own 10.96.1.5 [] -> 198.51.100.9[5432]",
+        ]
+    );
+    assert_eq!(cluster.services[4].health_check(), Some(30088));
 }

@@ -33,7 +33,7 @@ fn a_service_that_says_little_has_the_defaults_of_the_api_server() {
     assert_eq!((it.namespace.as_str(), it.name.as_str()), ("default", "api"));
     assert_eq!(
         (it.kind, it.cluster_ip, it.selector),
-        (ServiceType::ClusterIp, ClusterIp::Unset, None)
+        (ServiceType::ClusterIp, ClusterIp::Address([10, 96, 1, 1].into()), None)
     );
     assert_eq!(it.affinity_seconds, None);
     let port = &it.ports[0];
