@@ -36,6 +36,7 @@ impl Objects {
                 meta: Meta::of_nobody("node-1"),
                 pod_cidr: None,
                 address: None,
+                more_addresses: Vec::new(),
                 unschedulable: false,
             });
         }
@@ -64,7 +65,15 @@ impl Objects {
         for ((object, pod_cidr), address) in self.nodes.iter().zip(ranges).zip(addresses) {
             let name = object.meta.name.clone();
             let labels = object.meta.labels.clone();
-            nodes.push(Node { netns: name.clone(), name, address, pod_cidr, labels });
+            let more_addresses = object.more_addresses.clone();
+            nodes.push(Node {
+                netns: name.clone(),
+                name,
+                address,
+                more_addresses,
+                pod_cidr,
+                labels,
+            });
         }
         let switch_taken = nodes.iter().any(|node| node.netns == "switch");
         let underlay = prefix_len.map(|prefix_len| Underlay {

@@ -59,6 +59,8 @@ pub struct Node {
     pub name: String,
     /// On the underlay (`status.addresses`, `InternalIP`).
     pub address: Ipv4Addr,
+    /// Further addresses of its own.
+    pub more_addresses: Vec<Ipv4Addr>,
     /// The range its pods get their addresses from (`spec.podCIDR`).
     pub pod_cidr: Ipv4Net,
     /// Its root network namespace.

@@ -1,7 +1,8 @@
 //! What the API server and a cloud fill in of Services: cluster addresses, node ports, load balancer addresses
 //! (pkg/registry/core/service, `ipallocator`, `portallocator`).
 //!
-//! A real cluster draws free ones at random; here they are counted up, so that the same text gives the same ones.
+//! A real cluster draws free ones at random; here they are counted up, so that the same text gives the same ones. A
+//! Service that has its address is taken as the API server has stored it: what else it lacks, it lacks on purpose.
 
 use std::net::Ipv4Addr;
 
@@ -42,12 +43,10 @@ pub(in crate::kube) fn complete(services: &mut [Service]) {
         next_port
     };
     for it in services {
-        if it.kind == ServiceType::ExternalName {
+        if it.kind == ServiceType::ExternalName || it.cluster_ip != ClusterIp::Unset {
             continue;
         }
-        if it.cluster_ip == ClusterIp::Unset {
-            it.cluster_ip = ClusterIp::Address(free(&mut ips, &mut next_ip));
-        }
+        it.cluster_ip = ClusterIp::Address(free(&mut ips, &mut next_ip));
         if it.kind == ServiceType::ClusterIp {
             continue;
         }

@@ -14,6 +14,8 @@ pub(in crate::kube) struct NodeObject {
     pub meta: Meta,
     pub pod_cidr: Option<Marked<Ipv4Net>>,
     pub address: Option<Marked<Ipv4Addr>>,
+    /// Further addresses of its own.
+    pub more_addresses: Vec<Ipv4Addr>,
     /// `spec.unschedulable`, or a taint that keeps pods away: only pods that name the node run there.
     pub unschedulable: bool,
 }
@@ -37,12 +39,15 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> Option<NodeObject> {
             pod_cidr = read_pod_cidr(&at, report);
         }
     }
-    let mut address = None;
+    let mut addresses = Vec::new();
     if let Some(status) = object.section("status", report) {
         status.misspelt(&["addresses"], &[], report);
-        address = read_internal_ip(&status, report);
+        addresses = read_internal_ips(&status, report);
     }
-    Some(NodeObject { meta: meta?, pod_cidr, address, unschedulable })
+    let mut addresses = addresses.into_iter();
+    let address = addresses.next();
+    let more_addresses = addresses.map(|it| it.value).collect();
+    Some(NodeObject { meta: meta?, pod_cidr, address, more_addresses, unschedulable })
 }
 
 fn keeps_pods_away(taint: &At<'_>) -> bool {
@@ -71,20 +76,22 @@ fn read_pod_cidr(at: &At<'_>, report: &mut Report) -> Option<Marked<Ipv4Net>> {
     Some(Marked { value: cidr, place: at.place() })
 }
 
-fn read_internal_ip(status: &At<'_>, report: &mut Report) -> Option<Marked<Ipv4Addr>> {
+fn read_internal_ips(status: &At<'_>, report: &mut Report) -> Vec<Marked<Ipv4Addr>> {
+    const TYPE: &str = "a type such as InternalIP";
+    let mut addresses = Vec::new();
     for entry in status.list("addresses", "a list of addresses", report) {
         if !entry.is_map(report) {
             continue;
         }
-        let kind = entry.required("type", "a type such as InternalIP", report)?;
-        if kind.text("a type such as InternalIP", report)? != "InternalIP" {
+        let kind = entry.required("type", TYPE, report).and_then(|it| it.text(TYPE, report));
+        if kind != Some("InternalIP") {
             continue;
         }
-        let address = entry.required("address", ADDRESS, report)?;
-        if address.text(ADDRESS, report)?.contains(':') {
-            continue; // A dual-stack node has an IPv6 address beside the other.
+        let Some(address) = entry.required("address", ADDRESS, report) else { continue };
+        // A dual-stack node has an IPv6 address beside the other.
+        if address.text(ADDRESS, &mut Report::default()).is_none_or(|it| !it.contains(':')) {
+            addresses.extend(read_address(&address, report));
         }
-        return read_address(&address, report);
     }
-    None
+    addresses
 }
