@@ -2,7 +2,7 @@
 //!
 //! Modules, lower first; a module names only itself and what stands before it (`tests/tests/tidy.rs` checks it):
 //!
-//! `base` ← `wire` ← `skb` ← `trace` ← `netfilter` ← `link` ← `stack` ← `world` ← `tool` ← `story` ← `export` ← `yaml` ← `snapshot` ← `kube` ← `lesson`
+//! `base` ← `wire` ← `skb` ← `trace` ← `netfilter` ← `link` ← `stack` ← `app` ← `world` ← `tool` ← `story` ← `export` ← `yaml` ← `snapshot` ← `kube` ← `lesson`
 //!
 //! No module knows a browser, a file system or a clock: bytes come in, a trace comes out. Nothing before `kube` knows
 //! Kubernetes.
@@ -19,6 +19,8 @@ pub mod netfilter;
 pub mod link;
 
 pub mod stack;
+
+pub mod app;
 
 pub mod world;
 

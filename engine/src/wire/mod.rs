@@ -5,6 +5,7 @@
 pub mod arp;
 pub mod checksum;
 pub mod dissect;
+pub mod dns;
 pub mod eth;
 pub mod icmp;
 pub mod ipv4;
