@@ -5,10 +5,12 @@
 
 mod check;
 mod export;
+mod flow;
 mod input;
 mod lab;
 mod markdown;
 mod replay;
+mod rules;
 mod told;
 mod trace;
 
@@ -28,6 +30,12 @@ everyhop shows every hop a packet takes through Kubernetes.
       load Linux state as the standard tools print it (a directory or a .tar), play the stimuli, and print what every
       device saw as JSON lines
 
+  everyhop rules LAB.yaml --node NAME [--mode iptables]
+      the rules that node has, as iptables-save prints them
+
+  everyhop flow LAB.yaml --node NAME --src IP --dst IP --dport N [--proto tcp|udp|sctp] [--json]
+      what that node does with the first packet of such a connection, over every random choice of its rules
+
   everyhop export LAB.yaml --as build.sh|pcapng [-o FILE]
       build.sh: the lab's world as a shell script that builds it for real on a Linux machine; pcapng: what every device
       saw while the lab's actions ran, as a capture; to standard output or FILE
@@ -39,7 +47,7 @@ Names of pods may be NAMESPACE/NAME. Exit code: 0 done, 1 the answer is no, 2 ba
 ";
 
 /// The commands that there are, for the message about an unknown one.
-const COMMANDS: &str = "trace, replay, export and check";
+const COMMANDS: &str = "trace, replay, rules, flow, export and check";
 
 /// Why a command ends without a result; the message goes to standard error, and the exit code is 2.
 #[derive(Debug)]
@@ -85,6 +93,8 @@ fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
         Some(Value(command)) => match command.to_str() {
             Some("trace") => trace::run(&mut args),
             Some("replay") => replay::run(&mut args),
+            Some("rules") => rules::run(&mut args),
+            Some("flow") => flow::run(&mut args),
             Some("export") => export::run(&mut args),
             Some("check") => check::run(&mut args),
             _ => {

@@ -5,8 +5,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use everyhop_engine::kube::kube_proxy::{Abilities, Host, Rules};
-use everyhop_engine::kube::{Cluster, Objects, Settings};
+use everyhop_engine::kube::flow::{Answer, Question, explore};
+use everyhop_engine::kube::kube_proxy::{Abilities, Host, KubeProxy, Rules};
+use everyhop_engine::kube::{Cluster, Objects, Protocol, Settings};
+use everyhop_engine::netfilter::Netfilter;
+use everyhop_engine::netfilter::ipset::Sets;
+use everyhop_engine::netfilter::matches::Recents;
+use everyhop_engine::netfilter::table::Tables;
 use everyhop_engine::yaml::{At, Report, parse};
 use serde_json::Value;
 
@@ -194,4 +199,90 @@ fn the_text_for_iptables_restore_is_equal_unsorted_too() {
             text(&case.it, "id")
         );
     }
+}
+
+/// Where a case's node sends a packet, as Kubernetes' tests write it, and whether it is masqueraded.
+fn traced(case: &Case, flow: &Value) -> (String, bool) {
+    let cluster = &case.cluster;
+    let mut addresses = Vec::new();
+    let host = Host::of(&cluster.nodes[0], &mut addresses);
+    let rules = KubeProxy::new(cluster).rules(0);
+    let mut netfilter = Netfilter::default();
+    let mut tables = Tables::default();
+    tables
+        .restore(&rules.text, &|_| None, &netfilter.sets, &mut netfilter.recents)
+        .expect("the engine reads the rules");
+    netfilter.set_tables(tables);
+    let question = Question {
+        src: text(flow, "source_ip").parse().expect("an address"),
+        dst: text(flow, "dest_ip").parse().expect("an address"),
+        protocol: match text(flow, "protocol") {
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            _ => Protocol::Tcp,
+        },
+        port: flow["dest_port"].as_u64().and_then(|it| u16::try_from(it).ok()).expect("a port"),
+    };
+    let branches = explore(&netfilter, &host, cluster.cni, &question).expect("few branches");
+    let masquerade = branches.iter().any(|it| it.masquerade);
+    let ends = branches.iter().map(|it| match (it.verdict, it.to) {
+        (Answer::Accept, Some((ip, port))) => format!("{ip}:{port}"),
+        (Answer::Accept, None) => String::new(),
+        (Answer::Reject, _) => "REJECT".into(),
+        (Answer::Drop, _) => "DROP".into(),
+    });
+    (ends.collect::<Vec<_>>().join(", "), masquerade)
+}
+
+#[test]
+fn every_packet_goes_where_kubernetes_own_tests_say() {
+    let Some(cases) = cases("cases.json", None) else {
+        eprintln!("SKIPPED: there are no cases beside the checkout");
+        return;
+    };
+    let mut wrong = String::new();
+    let mut n_flows = 0;
+    for case in &cases {
+        for flow in list(&case.it, "flows") {
+            n_flows += 1;
+            // That an explicit rule accepts is the same end as that no rule concerns it.
+            let expected = text(flow, "output").trim_start_matches("ACCEPT");
+            let (found, masquerade) = traced(case, flow);
+            if (expected, flow["masq"] == true) != (found.as_str(), masquerade) {
+                let _ = writeln!(wrong, "{}: {flow}\n  found {found} {masquerade}", case.it["id"]);
+            }
+        }
+    }
+    assert!(n_flows > 40, "only {n_flows} flows");
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// What the kernel prints after it took a case's rules; the chains by which the kubelet and kube-proxy notice that
+/// somebody flushed their rules are not in the cases.
+#[test]
+fn what_a_node_prints_is_what_a_kernel_printed() {
+    let Some(cases) = cases("cases.json", None) else {
+        eprintln!("SKIPPED: there are no cases beside the checkout");
+        return;
+    };
+    let mut wrong = String::new();
+    for case in &cases {
+        let (id, expected) = (text(&case.it, "id"), text(&case.it, "iptables_save_kernel"));
+        if id == "iptables/TestTracePacket" || case.it["proxier"]["random_fully"] == true {
+            continue;
+        }
+        let rules = KubeProxy::new(&case.cluster).rules(0);
+        let mut tables = Tables::default();
+        let (sets, mut recents) = (Sets::default(), Recents::default());
+        tables.restore(&rules.text, &|_| None, &sets, &mut recents).expect("good rules");
+        let saved = tables.save(false);
+        let (_, saved) = saved.split_once("*filter").expect("the table mangle comes first");
+        let own = |line: &&str| !line.contains("-CANARY");
+        let found = saved.lines().filter(own).collect::<Vec<_>>().join("\n");
+        let found = "*filter".to_owned() + &found;
+        if found.trim() != expected.trim() {
+            let _ = writeln!(wrong, "{id}:\n{}", differing(expected, &found));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
 }

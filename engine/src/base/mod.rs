@@ -13,7 +13,7 @@ pub use conn::{Dir, Side, Status, TcpState, Tuple, Zone};
 pub use hook::{Hook, Table};
 pub use mac::{Mac, MacError};
 pub use nanos::Nanos;
-pub use rng::Rng;
+pub use rng::{Rng, Script};
 pub use sorted::{SortedMap, sort_by_number};
 
 use rustc_hash::FxBuildHasher;

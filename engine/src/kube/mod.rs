@@ -8,6 +8,7 @@ mod cni;
 mod compile;
 mod controllers;
 pub mod endpoint_slice;
+pub mod flow;
 pub mod kube_proxy;
 pub mod labels;
 mod name;

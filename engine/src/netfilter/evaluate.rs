@@ -145,7 +145,7 @@ pub(super) fn walk<T: Tracer>(
     skb: &mut Skb,
 ) -> Walked {
     let Netfilter { tables, conntrack, sets, recents, .. } = nf;
-    let Some(Loaded { rules, state }) = tables.get_mut(table) else { return Walked::Accept };
+    let Some(Loaded { rules, state, .. }) = tables.get_mut(table) else { return Walked::Accept };
     let Some(base) = rules.built_in(at.hook) else { return Walked::Accept };
     state.prepare(rules);
     let names = (

@@ -8,10 +8,10 @@ use super::evaluate::JUMP_STACK;
 use super::ipset::Sets;
 use super::matches::{self, Extension, Match, Recents};
 use super::rule::{DevPattern, Head, Masked, Names, Rule, protocol};
-use super::table::{Counter, Loaded, NewChain, Policy, Tables};
+use super::table::{Counter, Loaded, Memory, NewChain, Policy, Tables};
 use super::targets::{self, Target};
 use super::words::{Arg, RuleError, Word, Words, network, number};
-use crate::base::{ChainId, FxIndexMap, Hook, Id, Table};
+use crate::base::{ChainId, FxIndexMap, Hook, Id, OriginId, Table};
 
 /// Longest name of a chain in bytes (`XT_EXTENSION_MAXNAMELEN` less its end).
 const CHAIN_NAME: usize = 28;
@@ -31,19 +31,52 @@ struct Reader {
     places: Vec<Vec<Place>>,
     /// Where each chain is called first that no line has declared yet.
     undeclared: FxIndexMap<ChainId, RuleError>,
+    /// What the rules remember that were there before.
+    memories: Vec<Memory>,
+    /// A line for a chain that is there empties it (`iptables-restore --noflush`).
+    adds: bool,
 }
 
-/// Where a rule stands in the text.
-#[derive(Clone, Copy)]
+/// Where a rule stands in the text, and who caused it.
+#[derive(Clone, Copy, Default)]
 struct Place {
+    /// Zero for what was there before.
     line: usize,
     column: usize,
+    origin: Option<OriginId>,
 }
 
 impl Tables {
     /// Reads the rules of a namespace that has these sets. Lists of `-m recent` are opened in `recents`.
     pub fn parse(text: &str, sets: &Sets, recents: &mut Recents) -> Result<Self, RuleError> {
         let mut tables = Self::default();
+        tables.read(text, None, sets, recents)?;
+        Ok(tables)
+    }
+
+    /// `iptables-restore --noflush`: puts rules beside those that are there, and empties the chains that the text
+    /// declares. `origin` knows who caused each line, counted from 0. After an error nothing is changed.
+    pub fn restore(
+        &mut self,
+        text: &str,
+        origin: &dyn Fn(usize) -> Option<OriginId>,
+        sets: &Sets,
+        recents: &mut Recents,
+    ) -> Result<(), RuleError> {
+        let mut tables = self.clone();
+        tables.read(text, Some(origin), sets, recents)?;
+        *self = tables;
+        Ok(())
+    }
+
+    /// Reads tables: with `origin` into what is there, else instead of it.
+    fn read(
+        &mut self,
+        text: &str,
+        origin: Option<&dyn Fn(usize) -> Option<OriginId>>,
+        sets: &Sets,
+        recents: &mut Recents,
+    ) -> Result<(), RuleError> {
         let mut reading: Option<Reader> = None;
         let mut end = 1;
         for (index, full) in text.lines().enumerate() {
@@ -60,7 +93,13 @@ impl Tables {
                         let expected = "expected *raw, *mangle, *nat, *filter or *security";
                         return Err(at(line, 2, name, expected));
                     };
-                    reading = Some(Reader::new(table));
+                    reading = Some(match (self.get(table), origin) {
+                        (Some(loaded), Some(_)) => Reader::beside(table, loaded),
+                        _ => Reader::new(table),
+                    });
+                    if let Some(reader) = &mut reading {
+                        reader.adds = origin.is_some();
+                    }
                 }
                 (None, None) => {
                     let word = full.split_whitespace().next().unwrap_or_default();
@@ -72,18 +111,18 @@ impl Tables {
                 (Some(_), None) if full.trim_end() == "COMMIT" => {
                     if let Some(reader) = reading.take() {
                         let (table, loaded) = reader.finish(sets, recents)?;
-                        tables.insert(table, loaded);
+                        self.insert(table, loaded);
                     }
                 }
                 (Some(reader), None) => match full.strip_prefix(':') {
                     Some(chain) => reader.chain(Words::split(chain, line, 2)?)?,
-                    None => reader.command(full, line)?,
+                    None => reader.command(full, line, origin.and_then(|of| of(index)))?,
                 },
             }
         }
         match reading {
             Some(_) => Err(at(end, 1, "", "expected COMMIT at the end of the table")),
-            None => Ok(tables),
+            None => Ok(()),
         }
     }
 }
@@ -101,12 +140,38 @@ impl Reader {
             by_name: FxIndexMap::default(),
             places: Vec::new(),
             undeclared: FxIndexMap::default(),
+            memories: Vec::new(),
+            adds: false,
         };
         for hook in table.hooks() {
             let chain = new.add_chain(hook.chain());
             new.chains[chain.index()].built_in = Some((*hook, Policy::Accept));
         }
         new
+    }
+
+    /// Goes on with a table that is there.
+    fn beside(table: Table, loaded: &Loaded) -> Self {
+        let names = loaded.rules.names.clone();
+        let by_name = names.chains.iter().enumerate();
+        let by_name = by_name.map(|(place, name)| (name.clone(), Id::from_index(place))).collect();
+        let (chains, places) = loaded
+            .chains()
+            .map(|(chain, origins)| {
+                let of = |origin| Place { origin, ..Place::default() };
+                (chain, origins.into_iter().map(of).collect())
+            })
+            .unzip();
+        Self {
+            table,
+            names,
+            chains,
+            by_name,
+            places,
+            undeclared: FxIndexMap::default(),
+            memories: loaded.state.memories.clone(),
+            adds: true,
+        }
     }
 
     fn add_chain(&mut self, name: &str) -> ChainId {
@@ -155,6 +220,10 @@ impl Reader {
         match self.by_name.get(text) {
             Some(chain) => {
                 self.undeclared.swap_remove(chain);
+                if self.adds {
+                    self.chains[chain.index()].rules.clear();
+                    self.places[chain.index()].clear();
+                }
             }
             None => {
                 self.add_chain(text);
@@ -199,7 +268,12 @@ impl Reader {
     }
 
     /// One line: `[0:0] -A INPUT -j ACCEPT`.
-    fn command(&mut self, full: &str, line: usize) -> Result<(), RuleError> {
+    fn command(
+        &mut self,
+        full: &str,
+        line: usize,
+        origin: Option<OriginId>,
+    ) -> Result<(), RuleError> {
         let mut counted = Counter::default();
         let (mut rest, mut column) = (full, 1);
         if full.starts_with('[') {
@@ -211,7 +285,7 @@ impl Reader {
         let mut words = Words::split(rest, line, column)?;
         let expected = "expected -A and a chain, or -I, -N or -P";
         let command = words.expect(expected)?;
-        let place = Place { line, column: command.column };
+        let place = Place { line, column: command.column, origin };
         match &*command.text {
             "-A" | "--append" => {
                 let chain = self.known_chain(&mut words)?;
@@ -308,7 +382,7 @@ impl Reader {
         for (chain, places) in self.chains.iter().zip(&self.places) {
             for ((rule, _), at) in chain.rules.iter().zip(places) {
                 for it in &rule.matches {
-                    if let Some(name) = it.set().map(|set| &self.names.sets[set as usize])
+                    if let Some(name) = it.set().map(|set| self.names.sets.name(set))
                         && sets.find(name).is_none()
                     {
                         return Err(at.wrong(name, "there is no set of that name"));
@@ -317,14 +391,20 @@ impl Reader {
                         let (list, _, mask) = it.list();
                         let first = *masks[list as usize].get_or_insert(mask);
                         if first != mask {
-                            let name = &self.names.recents[list as usize];
+                            let name = self.names.recents.name(list);
                             return Err(at.wrong(name, "rules that share a list need one --mask"));
                         }
                     }
                 }
             }
         }
-        Ok((self.table, Loaded::new(self.names, self.chains, sets, recents)))
+        let origins: Vec<_> = self.places.iter().flatten().map(|at| at.origin).collect();
+        let mut loaded = Loaded::new(self.names, self.chains, sets, recents);
+        if origins.iter().any(Option::is_some) {
+            loaded.origins = origins.into();
+        }
+        loaded.state.memories = self.memories;
+        Ok((self.table, loaded))
     }
 
     /// No chain leads back to itself, none is called too deep, no walk is endless, and every match and target stands

@@ -8,7 +8,7 @@ use super::evaluate::Seen;
 use super::matches::Match;
 use super::print::Printer;
 use super::targets::Target;
-use crate::base::{DevId, Id};
+use crate::base::{DevId, FxIndexMap, Id};
 use crate::trace::Unmet;
 
 /// A rule.
@@ -181,20 +181,20 @@ const PARTS: [Unmet; 6] = [
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Names {
     pub(super) chains: Vec<Box<str>>,
-    pub(super) sets: Vec<Box<str>>,
-    /// Lists of `-m recent`.
-    pub(super) recents: Vec<Box<str>>,
+    pub(super) sets: Numbered,
+    /// Lists of `-m recent`: a node of a large cluster has tens of thousands.
+    pub(super) recents: Numbered,
     /// What rules remember from packet to packet: how many such memories there are.
     pub(super) memories: u32,
 }
 
 impl Names {
     pub(super) fn set(&mut self, name: &str) -> u32 {
-        Self::index_of(&mut self.sets, name)
+        self.sets.number(name)
     }
 
     pub(super) fn recent(&mut self, name: &str) -> u32 {
-        Self::index_of(&mut self.recents, name)
+        self.recents.number(name)
     }
 
     /// A memory of a rule's own.
@@ -202,14 +202,28 @@ impl Names {
         self.memories += 1;
         self.memories - 1
     }
+}
 
-    /// There are few sets and lists, and each has many members: a linear search is enough.
-    fn index_of(names: &mut Vec<Box<str>>, name: &str) -> u32 {
-        let place = names.iter().position(|it| **it == *name).unwrap_or_else(|| {
-            names.push(name.into());
-            names.len() - 1
+/// Names with a number each, in the order in which they came.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Numbered(FxIndexMap<Box<str>, ()>);
+
+impl Numbered {
+    fn number(&mut self, name: &str) -> u32 {
+        let place = self.0.get_index_of(name).unwrap_or_else(|| {
+            self.0.insert(name.into(), ());
+            self.0.len() - 1
         });
         u32::try_from(place).expect("a file has fewer than 2^32 names")
+    }
+
+    /// The name of a number.
+    pub(super) fn name(&self, number: u32) -> &str {
+        self.0.get_index(number as usize).map_or("", |(name, ())| name)
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
     }
 }
 

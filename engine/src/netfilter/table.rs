@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ipset::Sets;
 use super::matches::{Match, Recents};
 use super::rule::{Names, Rule};
-use crate::base::{ChainId, Hook, Id, Nanos, Table};
+use crate::base::{ChainId, Hook, Id, Nanos, OriginId, Table};
 use crate::trace::RuleRef;
 
 /// A namespace's tables; those that no file names are not there.
@@ -42,6 +42,8 @@ impl Counter {
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub rules: Arc<Ruleset>,
+    /// Who caused each rule, in the order of [`Ruleset`]; empty where nobody is known.
+    pub origins: Arc<[Option<OriginId>]>,
     pub state: State,
 }
 
@@ -118,6 +120,11 @@ impl Tables {
         self.loaded.iter().all(Option::is_none)
     }
 
+    /// Whether there is a chain of that name.
+    pub fn has_chain(&self, table: Table, name: &str) -> bool {
+        self.get(table).is_some_and(|it| it.rules.names.chains.iter().any(|it| **it == *name))
+    }
+
     /// Whether a rule makes the kernel track connections (`nf_ct_netns_get`). A chain of the table nat alone does not.
     pub fn needs_conntrack(&self) -> bool {
         let asks = |rule: &Rule| {
@@ -141,6 +148,13 @@ impl Tables {
     pub fn rule_counter(&self, rule: RuleRef) -> Counter {
         self.get(rule.table)
             .map_or(Counter::default(), |it| it.counter(rule.chain, rule.index as usize))
+    }
+
+    /// Who caused a rule, where that is known.
+    pub fn rule_origin(&self, rule: RuleRef) -> Option<OriginId> {
+        let loaded = self.get(rule.table)?;
+        let at = loaded.rules.first(rule.chain) + rule.index as usize;
+        loaded.origins.get(at).copied().flatten()
     }
 
     /// The rule itself, if it is there.
@@ -176,7 +190,21 @@ impl Loaded {
         }
         rules.all.shrink_to_fit();
         state.bind(&rules, sets, recents);
-        Self { rules: Arc::new(rules), state }
+        Self { rules: Arc::new(rules), origins: Arc::default(), state }
+    }
+
+    /// Chains as they were before they were put together, and the origins of their rules.
+    pub(super) fn chains(&self) -> impl Iterator<Item = (NewChain, Vec<Option<OriginId>>)> {
+        (0..self.rules.chains.len()).map(|index| {
+            let id = ChainId::from_index(index);
+            let Chain { built_in, first, .. } = self.rules.chains[index];
+            let rules = self.rules.rules(id).iter().cloned().enumerate();
+            let rules: Vec<_> =
+                rules.map(|(place, rule)| (rule, self.counter(id, place))).collect();
+            let origin = |place| self.origins.get(first as usize + place).copied().flatten();
+            let origins = (0..rules.len()).map(origin).collect();
+            (NewChain { built_in, policy_counter: self.policy_counter(id), rules }, origins)
+        })
     }
 
     pub(super) fn counter(&self, chain: ChainId, place: usize) -> Counter {
@@ -196,7 +224,7 @@ impl State {
     /// Finds the sets and lists that rules name.
     fn bind(&mut self, rules: &Ruleset, sets: &Sets, recents: &mut Recents) {
         self.sets = rules.names.sets.iter().filter_map(|name| sets.find(name)).collect();
-        let mut wanted = vec![(0, u32::MAX); rules.names.recents.len()];
+        let mut wanted = vec![(0, u32::MAX); rules.names.recents.iter().len()];
         for it in rules.all.iter().flat_map(|rule| &rule.matches) {
             if let Match::Recent(it) = it {
                 let (list, hits, mask) = it.list();

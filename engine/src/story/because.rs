@@ -231,7 +231,16 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
         | Event::ChainPolicy { .. }
         | Event::MarkSet { .. }) => {
             let (text, kernel) = rules::reason(&names, event)?;
-            (text, kernel, None)
+            let origin = match event {
+                Event::RuleMatched { ns, rule }
+                | Event::RuleSkipped { ns, rule, .. }
+                | Event::RuleHotDrop { ns, rule } => {
+                    let netfilter = world.netns[ns].netfilter.as_ref();
+                    netfilter.and_then(|it| it.tables.rule_origin(rule))
+                }
+                _ => None,
+            };
+            (text, kernel, origin)
         }
         Event::BridgeUp { bridge } => (
             format!("{} hands it to {}'s own stack", names.short(bridge), names.ns_of(bridge)),

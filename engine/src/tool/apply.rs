@@ -1,11 +1,13 @@
 //! Operations into a world, with the origin of each kept beside what it made.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Configured, End, Op, Setting, Transport, Way};
+use super::{Configured, End, Op, Ruleset, Setting, Transport, Way};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, OriginId};
 use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
+use crate::netfilter::{Netfilter, RuleError};
 use crate::stack::fib::RouteKind;
 use crate::stack::rule::{Action, Rule};
 use crate::stack::socket::{Bound, Program, Socket};
@@ -22,6 +24,8 @@ pub enum Error {
     NoDevice(String),
     /// The device (`NETNS/DEV`) is no VXLAN device.
     NotATunnel(String),
+    /// Rules that cannot be read.
+    Rules(RuleError),
     /// The world refuses it.
     Config(ConfigError),
 }
@@ -38,6 +42,7 @@ impl fmt::Display for Error {
             Self::NoNetns(name) => write!(f, "there is no network namespace named {name}"),
             Self::NotATunnel(name) => write!(f, "{name} is no VXLAN device"),
             Self::NoDevice(name) => write!(f, "there is no device {name}"),
+            Self::Rules(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -47,8 +52,12 @@ impl std::error::Error for Error {}
 
 /// Applies all operations in order. The error names the index of the one that failed; those before it are applied.
 pub fn apply(world: &mut World, items: &[Configured]) -> Result<(), (usize, Error)> {
-    let mut applier =
-        Applier { names: FxIndexMap::default(), origins: FxIndexMap::default(), world };
+    let mut applier = Applier {
+        names: FxIndexMap::default(),
+        origins: FxIndexMap::default(),
+        restored: Vec::new(),
+        world,
+    };
     for (id, ns) in applier.world.netns.iter() {
         applier.names.insert(ns.name.to_string(), id);
     }
@@ -64,6 +73,8 @@ struct Applier<'w, 'i> {
     world: &'w mut World,
     names: FxIndexMap<String, NsId>,
     origins: FxIndexMap<&'i str, OriginId>,
+    /// What rules made of a namespace that had none: nodes with equal rules share them.
+    restored: Vec<(&'i Arc<Ruleset>, Option<OriginId>, Netfilter)>,
 }
 
 impl<'i> Applier<'_, 'i> {
@@ -86,7 +97,7 @@ impl<'i> Applier<'_, 'i> {
         Ok(LinkEnd { ns: self.netns(&end.netns)?, name: &end.dev, mac: end.mac })
     }
 
-    fn apply(&mut self, op: &Op, origin: Option<OriginId>) -> Result<(), Error> {
+    fn apply(&mut self, op: &'i Op, origin: Option<OriginId>) -> Result<(), Error> {
         match op {
             Op::AddNetns { netns } => {
                 let id = self.world.add_netns(netns)?;
@@ -189,11 +200,16 @@ impl<'i> Applier<'_, 'i> {
                         let delay = Nanos::from_millis(u64::from(*hundredths) * 10);
                         self.world.devices[dev].proxy_delay = delay;
                     }
+                    Setting::ConntrackTcpBeLiberal(on) => {
+                        let netfilter = self.world.netns[ns].netfilter_mut();
+                        netfilter.conntrack.settings.tcp_be_liberal = *on;
+                    }
                     Setting::Conf(None, conf, value) => {
                         self.world.netns[ns].sysctl.all.set(*conf, *value);
                     }
                 }
             }
+            Op::IptablesRestore { netns, rules } => self.restore(netns, rules, origin)?,
             Op::Serve { netns, transport, port, answer, owner } => {
                 let port = *port;
                 let socket = Socket {
@@ -209,6 +225,38 @@ impl<'i> Applier<'_, 'i> {
                 };
                 self.world.bind(self.netns(netns)?, socket)?;
             }
+        }
+        Ok(())
+    }
+
+    fn restore(
+        &mut self,
+        netns: &str,
+        rules: &'i Arc<Ruleset>,
+        origin: Option<OriginId>,
+    ) -> Result<(), Error> {
+        let ns = self.netns(netns)?;
+        let origins: Vec<OriginId> = rules.origins.iter().map(|it| self.origin(it)).collect();
+        let of_line = |line: usize| {
+            let own = rules.lines.get(line).and_then(|place| origins.get(*place as usize));
+            own.copied().or(origin)
+        };
+        let netfilter = self.world.netns[ns].netfilter_mut();
+        let is_fresh = netfilter.tables.is_empty() && netfilter.sets.is_empty();
+        let known =
+            self.restored.iter().find(|(known, by, _)| Arc::ptr_eq(known, rules) && *by == origin);
+        if let Some((.., known)) = known.filter(|_| is_fresh) {
+            netfilter.recents = known.recents.clone();
+            netfilter.set_tables(known.tables.clone());
+            return Ok(());
+        }
+        let mut tables = std::mem::take(&mut netfilter.tables);
+        let restored =
+            tables.restore(&rules.text, &of_line, &netfilter.sets, &mut netfilter.recents);
+        netfilter.set_tables(tables);
+        restored.map_err(Error::Rules)?;
+        if is_fresh && known.is_none() {
+            self.restored.push((rules, origin, netfilter.clone()));
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ pub mod conntrack;
 mod show;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
@@ -94,6 +95,11 @@ pub enum Op {
         netns: String,
         setting: Setting,
     },
+    /// Rules and chains beside those that are there.
+    IptablesRestore {
+        netns: String,
+        rules: Arc<Ruleset>,
+    },
     /// A program that listens on a port, on all addresses, and answers every datagram or connection with the same bytes.
     Serve {
         netns: String,
@@ -164,6 +170,26 @@ pub enum Setting {
     Conf(Option<String>, Conf, u8),
     /// `net.ipv4.neigh.DEV.proxy_delay`, in hundredths of a second.
     ProxyDelay(String, u8),
+    /// `net.netfilter.nf_conntrack_tcp_be_liberal`.
+    ConntrackTcpBeLiberal(bool),
+}
+
+/// Rules as `iptables-restore --noflush` takes them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ruleset {
+    /// A table may come several times.
+    pub text: String,
+    /// For each line of the text the place in [`Ruleset::origins`] of who caused it. Where there is none, it is who
+    /// caused the operation.
+    pub lines: Vec<u32>,
+    /// For example `Service default/api`.
+    pub origins: Vec<String>,
+}
+
+impl From<String> for Ruleset {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
 }
 
 /// An operation and who caused it.

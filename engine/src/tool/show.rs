@@ -91,11 +91,18 @@ impl fmt::Display for Op {
                     Setting::ProxyDelay(dev, hundredths) => {
                         write!(f, "ipv4.neigh.{dev}.proxy_delay={hundredths}")
                     }
+                    Setting::ConntrackTcpBeLiberal(on) => {
+                        write!(f, "netfilter.nf_conntrack_tcp_be_liberal={}", u8::from(*on))
+                    }
                     Setting::Conf(dev, conf, value) => {
                         let dev = dev.as_deref().unwrap_or("all");
                         write!(f, "ipv4.conf.{dev}.{}={value}", conf.name())
                     }
                 }
+            }
+            Self::IptablesRestore { netns, rules } => {
+                let text = &rules.text;
+                write!(f, "ip netns exec {netns} iptables-restore --noflush <<'END'\n{text}END")
             }
             Self::Serve { netns, transport, port, answer, owner: _ } => {
                 let (listen, before) = match transport {

@@ -108,8 +108,8 @@ const NAME_LEN: usize = 15;
 impl World {
     /// Remembers who causes the configuration items that carry the returned id.
     pub fn add_origin(&mut self, text: &str) -> OriginId {
-        let index = self.origins.iter().position(|o| &**o == text).unwrap_or_else(|| {
-            self.origins.push(text.into());
+        let index = self.origins.get_index_of(text).unwrap_or_else(|| {
+            self.origins.insert(text.into(), ());
             self.origins.len() - 1
         });
         OriginId::from_index(index)

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
 
-use crate::base::{Arena, DevId, Nanos, NsId, OriginId, Rng, SocketId, limits};
+use crate::base::{Arena, DevId, FxIndexMap, Nanos, NsId, OriginId, Rng, SocketId, limits};
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
@@ -23,7 +23,8 @@ use queue::{Due, Queue, Task};
 pub struct World {
     pub netns: Arena<NsId, Netns>,
     pub devices: Devices,
-    origins: Vec<Box<str>>,
+    /// A cluster has one for each Service and pod.
+    origins: FxIndexMap<Box<str>, ()>,
     now: Nanos,
     rng: Rng,
     queue: Queue,
@@ -58,7 +59,7 @@ impl World {
         Self {
             netns: Arena::default(),
             devices: Arena::default(),
-            origins: Vec::new(),
+            origins: FxIndexMap::default(),
             now: Nanos::ZERO,
             rng: Rng::new(seed),
             queue: Queue::default(),
@@ -79,7 +80,7 @@ impl World {
 
     /// The text of an origin: who caused a configuration item.
     pub fn origin(&self, id: OriginId) -> &str {
-        &self.origins[crate::base::Id::index(id)]
+        self.origins.get_index(crate::base::Id::index(id)).map_or("", |(text, ())| text)
     }
 
     /// `node-1/veth0`: namespace and device, the name of a device everywhere.

@@ -12,23 +12,13 @@ use super::{Config, DetectLocal, Host, NodePortAddresses};
 use crate::kube::Protocol;
 use crate::kube::endpoint_slice::EndpointSlice;
 use crate::kube::service::{Service, ServicePort, TrafficPolicy};
+use crate::tool::Ruleset;
 
 /// More endpoints than this in a cluster, and their rules have no comments (`largeClusterEndpointsThreshold`).
 const LARGE_CLUSTER: usize = 1000;
 
 const KUBELET: &str = "kubelet";
 const KUBE_PROXY: &str = "kube-proxy";
-
-/// A node's rules.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Ruleset {
-    /// For `iptables-restore --noflush`; a table may come several times.
-    pub text: String,
-    /// For each line of the text the place in [`Ruleset::origins`] of who caused it.
-    pub lines: Vec<u32>,
-    /// `Service default/api`, `EndpointSlice default/api-1`, `kube-proxy`, `kubelet`.
-    pub origins: Vec<String>,
-}
 
 /// Services with their endpoints, as far as all nodes agree on them.
 pub struct Rules<'a> {

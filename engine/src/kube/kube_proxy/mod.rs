@@ -9,13 +9,17 @@ mod iptables;
 mod names;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
 pub use config::{Config, DetectLocal, Mode, NodePortAddresses};
-pub use iptables::{Rules, Ruleset};
+pub use iptables::Rules;
 
-use super::Node;
+use super::{Cluster, Node};
+use crate::base::FxIndexMap;
+use crate::link::Conf;
+use crate::tool::{Configured, Op, Ruleset, Setting};
 
 /// The label of a node that says in which zone it is.
 pub const ZONE: &str = "topology.kubernetes.io/zone";
@@ -61,6 +65,46 @@ pub struct Abilities {
     pub counts_invalid: bool,
     /// There is the counter `localhost_nps_accepted_pkts`.
     pub counts_localhost: bool,
+}
+
+/// The kube-proxies of a cluster; nodes whose rules are equal share them.
+pub struct KubeProxy<'c> {
+    cluster: &'c Cluster,
+    rules: Rules<'c>,
+    made: FxIndexMap<Vec<u32>, Arc<Ruleset>>,
+}
+
+impl<'c> KubeProxy<'c> {
+    pub fn new(cluster: &'c Cluster) -> Self {
+        let rules = Rules::new(&cluster.services, &cluster.endpoint_slices, &cluster.kube_proxy);
+        Self { cluster, rules, made: FxIndexMap::default() }
+    }
+
+    /// The rules of a node, the kubelet's among them.
+    pub fn rules(&mut self, node: usize) -> Arc<Ruleset> {
+        let mut addresses = Vec::new();
+        let host = Host::of(&self.cluster.nodes[node], &mut addresses);
+        let rules = &self.rules;
+        Arc::clone(self.made.entry(rules.key(&host)).or_insert_with(|| Arc::new(rules.of(&host))))
+    }
+
+    /// What kube-proxy and the kubelet do to a node that has no rules of theirs yet.
+    pub fn node(&mut self, node: usize) -> Vec<Configured> {
+        let netns = self.cluster.nodes[node].netns.clone();
+        let config = &self.cluster.kube_proxy;
+        let by = |op| Configured { op, origin: Some("kube-proxy".into()) };
+        let mut items = Vec::new();
+        if config.serves_localhost() {
+            let setting = Setting::Conf(None, Conf::RouteLocalnet, 1);
+            items.push(by(Op::Sysctl { netns: netns.clone(), setting }));
+        }
+        if config.tcp_be_liberal {
+            let setting = Setting::ConntrackTcpBeLiberal(true);
+            items.push(by(Op::Sysctl { netns: netns.clone(), setting }));
+        }
+        items.push(by(Op::IptablesRestore { netns, rules: self.rules(node) }));
+        items
+    }
 }
 
 #[cfg(test)]

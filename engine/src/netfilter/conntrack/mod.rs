@@ -15,7 +15,7 @@ mod tcp;
 mod tests;
 
 pub use entry::{Counter, Entry};
-pub(super) use packet::{ICMP, Packet, TCP, UDP};
+pub(super) use packet::{ICMP, Packet, SCTP, TCP, UDP};
 pub use settings::Settings;
 
 use super::At;
@@ -42,6 +42,8 @@ const SWEEP_FULL_EVERY: Nanos = Nanos::from_secs(1);
 pub struct Conntrack {
     on: bool,
     nat: bool,
+    /// Only the first packet of a connection is asked about: it is new for every tracker.
+    pub first_only: bool,
     pub settings: Settings,
     pub(super) table: Table,
     last_sweep: Nanos,
@@ -208,7 +210,7 @@ impl Conntrack {
         skb: &Skb,
     ) -> Result<(CtId, CtInfo), Refused> {
         let packet = Packet::of(skb.payload()).ok_or(CtInvalid::Short)?;
-        if NOT_MODELLED.contains(&packet.protocol) {
+        if NOT_MODELLED.contains(&packet.protocol) && !self.first_only {
             let what = NotModelled::Tracking(packet.protocol);
             ctx.event(skb.id, Event::NotModelled { ns: at.ns, what });
             return Err(Refused::Dropped(DropReason::NotModelled));

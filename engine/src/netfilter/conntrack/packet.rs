@@ -8,6 +8,7 @@ use crate::wire::{checksum, icmp};
 pub(in crate::netfilter) const ICMP: u8 = 1;
 pub(in crate::netfilter) const TCP: u8 = 6;
 pub(in crate::netfilter) const UDP: u8 = 17;
+pub(in crate::netfilter) const SCTP: u8 = 132;
 
 /// An IPv4 packet by its parts.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +52,8 @@ impl<'a> Packet<'a> {
         let (src_port, dst_port) = match self.protocol {
             ICMP if self.data.len() < icmp::LEN => return None,
             ICMP => (word(4), word(0)),
-            TCP | UDP if self.data.len() < 4 => return None,
-            TCP | UDP => (word(0), word(2)),
+            TCP | UDP | SCTP if self.data.len() < 4 => return None,
+            TCP | UDP | SCTP => (word(0), word(2)),
             _ => (0, 0),
         };
         Some(Tuple { src: self.src, dst: self.dst, src_port, dst_port, protocol: self.protocol })

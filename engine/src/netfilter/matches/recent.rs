@@ -78,6 +78,11 @@ impl Recents {
         u32::try_from(place).expect("fewer lists than rules")
     }
 
+    /// Empties all lists.
+    pub fn forget(&mut self) {
+        self.0.values_mut().for_each(|list| list.entries.clear());
+    }
+
     /// The mask of a list, if it is there.
     pub(in crate::netfilter) fn mask(&self, name: &str) -> Option<u32> {
         self.0.get(name).map(|list| list.mask)
@@ -280,7 +285,7 @@ impl Extension for Recent {
             out.word("--rttl");
         }
         out.word("--name");
-        out.word(&out.names.recents[self.list as usize]);
+        out.word(out.names.recents.name(self.list));
         out.word("--mask");
         out.address(self.mask.into());
         out.word(if self.dst { "--rdest" } else { "--rsource" });

@@ -151,7 +151,7 @@ impl Extension for Set {
 
     fn print(&self, out: &mut Printer<'_>) {
         out.negated(self.not, "--match-set");
-        out.word(self.which.map_or("", |set| &out.names.sets[set as usize]));
+        out.word(self.which.map_or("", |set| out.names.sets.name(set)));
         for dim in 0..self.dims {
             let side = if self.srcs >> dim & 1 == 1 { "src" } else { "dst" };
             if dim == 0 {

@@ -37,6 +37,9 @@ impl Statistic {
 
     pub(super) fn judge(&self, env: &mut Env<'_>) -> Found {
         let (met, saw) = match self.mode {
+            _ if let Some(met) = env.rng.by_script(self.chance()) => {
+                (met, if met { 0 } else { self.chance() })
+            }
             Some(Mode::Random) => {
                 let drawn = env.rng.below(CERTAIN);
                 (drawn < self.probability.unwrap_or(0), drawn)
@@ -54,6 +57,14 @@ impl Statistic {
             }
         };
         if met == self.not { Found::Unmet(saw) } else { Found::Met }
+    }
+
+    /// The chance of a packet that nothing is known of, in 2^31ths.
+    fn chance(&self) -> u32 {
+        match self.mode {
+            Some(Mode::Random) => self.probability.unwrap_or(0),
+            Some(Mode::Nth) | None => CERTAIN / self.every.unwrap_or(1),
+        }
     }
 
     /// `drew 0.73000000000`, or `packet 2 of 3`.

@@ -10,7 +10,7 @@ mod tests;
 
 use std::net::Ipv4Addr;
 
-use super::conntrack::{Conntrack, ICMP, TCP, UDP};
+use super::conntrack::{Conntrack, ICMP, SCTP, TCP, UDP};
 use super::{Around, At};
 pub use crate::base::Side;
 use crate::base::{CtId, Dir, Hook, Status, Tuple};
@@ -268,8 +268,8 @@ impl<T: Tracer> Choice<'_, '_, T> {
     fn port_in_range(&self, tuple: &Tuple, side: Side) -> bool {
         let Some((first, last)) = self.range.ports else { return true };
         let port = match (tuple.protocol, side) {
-            (ICMP, _) | (TCP | UDP, Side::Source) => tuple.src_port,
-            (TCP | UDP, Side::Destination) => tuple.dst_port,
+            (ICMP, _) | (TCP | UDP | SCTP, Side::Source) => tuple.src_port,
+            (TCP | UDP | SCTP, Side::Destination) => tuple.dst_port,
             _ => return true,
         };
         first <= port && port <= last
@@ -310,8 +310,8 @@ impl<T: Tracer> Choice<'_, '_, T> {
     fn choose_port(&mut self, tuple: &mut Tuple) {
         let is_source = self.side == Side::Source || tuple.protocol == ICMP;
         let old = match tuple.protocol {
-            ICMP | TCP | UDP if is_source => tuple.src_port,
-            TCP | UDP => tuple.dst_port,
+            ICMP | TCP | UDP | SCTP if is_source => tuple.src_port,
+            TCP | UDP | SCTP => tuple.dst_port,
             _ => return,
         };
         let (first, last) = match self.range.ports {

@@ -1,11 +1,11 @@
 //! Rewrites a packet's addresses, ports and checksums in place. Read `net/netfilter/nf_nat_proto.c` first.
 //!
-//! Checksums are mended, not made anew: one that was wrong stays wrong. Left out: SCTP, GRE and UDP-Lite.
+//! Checksums are mended, not made anew: one that was wrong stays wrong. Left out: GRE and UDP-Lite.
 
 use std::net::Ipv4Addr;
 
 use crate::base::{Side, Tuple};
-use crate::netfilter::conntrack::{ICMP, Packet, TCP, UDP};
+use crate::netfilter::conntrack::{ICMP, Packet, SCTP, TCP, UDP};
 use crate::wire::{checksum, icmp};
 
 /// Where the fields lie in an IPv4 header.
@@ -80,6 +80,16 @@ fn manipulate_data(
             }
             (old, new)
         }
+        SCTP => {
+            data.get(..8)?;
+            let (old, new) = set(data, at, port)?;
+            if data.len() >= 12 {
+                data[8..12].fill(0);
+                let sum = crc32c(data);
+                data[8..12].copy_from_slice(&sum.to_le_bytes());
+            }
+            (old, new)
+        }
         ICMP => {
             let kind = *data.get(..icmp::LEN)?.first()?;
             if icmp::is_error_type(kind) || matches!(kind, 9 | 10) {
@@ -92,6 +102,19 @@ fn manipulate_data(
         _ => return Some((0, 0)),
     };
     Some((u16::from_be_bytes(old), u16::from_be_bytes(new)))
+}
+
+/// The checksum of an SCTP packet whose own field is zero (`sctp_compute_cksum`, RFC 9260 appendix A).
+fn crc32c(bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
+        }
+    }
+    !crc
 }
 
 /// Mends the checksum that stands `at` for a change of some of the bytes it covers (`csum_replace4`, RFC 1624).
