@@ -7,6 +7,7 @@ use super::{Configured, End, Op, Ruleset, Setting, Transport, Way};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, OriginId};
 use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
+use crate::netfilter::ipset::Sets;
 use crate::netfilter::{Netfilter, RuleError};
 use crate::stack::fib::RouteKind;
 use crate::stack::rule::{Action, Rule};
@@ -208,6 +209,13 @@ impl<'i> Applier<'_, 'i> {
                         self.world.netns[ns].sysctl.all.set(*conf, *value);
                     }
                 }
+            }
+            Op::IpsetRestore { netns, sets } => {
+                let (ns, now) = (self.netns(netns)?, self.world.now());
+                let known = &mut self.world.netns[ns].netfilter_mut().sets;
+                // Those that are there come first, so that rules find them where they were.
+                let all = known.save(now) + sets;
+                *known = Sets::parse(&all, now).map_err(Error::Rules)?;
             }
             Op::IptablesRestore { netns, rules } => self.restore(netns, rules, origin)?,
             Op::Serve { netns, transport, port, answer, owner } => {
