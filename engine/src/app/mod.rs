@@ -3,14 +3,17 @@
 //! A program knows bytes and times, not devices, routes or Kubernetes. Who runs it (`world`) binds its sockets, moves what it
 //! writes, and wakes it up. It reads as a process with an event loop does: what comes is read at once and whole.
 
+pub mod curl;
 pub mod dig;
 pub mod dns_server;
+pub mod http_server;
 pub mod resolver;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use self::curl::Fetched;
+use self::resolver::Resolution;
 use crate::base::Nanos;
-use resolver::Resolution;
 
 /// A socket of a program. It numbers those that it opens itself, from 0 on; who runs it numbers the connections that come by
 /// its listeners, from [`Sock::ACCEPTED`] on. Numbers are not used again.
@@ -122,6 +125,7 @@ pub enum Call {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     Resolved(Resolution),
+    Fetched(Fetched),
 }
 
 /// Numbers without a pattern, from a seed: identifiers of queries, turns of a list. All 65,536 come before one comes again.
