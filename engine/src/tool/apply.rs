@@ -210,6 +210,10 @@ impl<'i> Applier<'_, 'i> {
                     }
                 }
             }
+            Op::Run { netns, owner, app } => {
+                let ns = self.netns(netns)?;
+                self.world.spawn(ns, owner, app.clone());
+            }
             Op::IpsetRestore { netns, sets } => {
                 let (ns, now) = (self.netns(netns)?, self.world.now());
                 let known = &mut self.world.netns[ns].netfilter_mut().sets;
