@@ -13,6 +13,8 @@ pub mod kube_proxy;
 pub mod labels;
 mod name;
 mod object;
+pub mod policy;
+pub mod reach;
 pub mod service;
 
 use std::fmt;
@@ -25,7 +27,10 @@ pub use compile::{compile, machines, node};
 use endpoint_slice::EndpointSlice;
 use labels::Labels;
 pub use object::Objects;
+use policy::NetworkPolicy;
 use service::Service;
+
+use crate::base::FxIndexMap;
 
 /// The limits of one cluster.
 pub mod limits {
@@ -52,6 +57,10 @@ pub struct Cluster {
     pub services: Vec<Service>,
     pub endpoint_slices: Vec<EndpointSlice>,
     pub kube_proxy: kube_proxy::Config,
+    /// The labels of each namespace.
+    pub namespaces: FxIndexMap<String, Labels>,
+    /// In the order of the text.
+    pub policies: Vec<NetworkPolicy>,
 }
 
 /// A machine of the cluster.
@@ -185,6 +194,18 @@ pub enum Protocol {
     Tcp,
     Udp,
     Sctp,
+}
+
+impl Protocol {
+    /// As a port's `protocol` names it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "TCP" => Self::Tcp,
+            "UDP" => Self::Udp,
+            "SCTP" => Self::Sctp,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for Protocol {

@@ -3,6 +3,8 @@
 mod endpoint_slice;
 mod kube_proxy;
 mod meta;
+mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 mod service;
@@ -13,6 +15,8 @@ use std::net::Ipv4Addr;
 pub(super) use endpoint_slice::EndpointSliceObject;
 pub(super) use kube_proxy::KubeProxyObject;
 pub(super) use meta::Meta;
+pub(super) use namespace::NamespaceObject;
+pub(super) use network_policy::NetworkPolicyObject;
 pub(super) use node::NodeObject;
 pub(super) use pod::PodObject;
 pub(super) use service::ServiceObject;
@@ -37,6 +41,8 @@ pub struct Objects {
     pub(super) endpoint_slices: Vec<EndpointSliceObject>,
     /// More than one is a problem.
     pub(super) kube_proxy: Option<KubeProxyObject>,
+    pub(super) namespaces: Vec<NamespaceObject>,
+    pub(super) network_policies: Vec<NetworkPolicyObject>,
 }
 
 /// A value and where it was written.
@@ -99,6 +105,10 @@ impl Objects {
                     self.kube_proxy = Some(read);
                 }
             }
+            "Namespace" => self.namespaces.extend(namespace::read(object, report)),
+            "NetworkPolicy" => {
+                self.network_policies.extend(network_policy::read(object, report));
+            }
             other => {
                 if let Some(kind) = WorkloadKind::from_name(other) {
                     self.workloads.extend(workload::read(kind, object, report));
@@ -135,11 +145,6 @@ fn is_host_address(ip: Ipv4Addr) -> bool {
 /// `protocol` of a port: TCP unless it says otherwise.
 fn protocol(port: &At<'_>, report: &mut Report) -> Option<Protocol> {
     port.field("protocol").map_or(Some(Protocol::Tcp), |it| {
-        it.parsed("TCP, UDP or SCTP", report, |text| match text {
-            "TCP" => Some(Protocol::Tcp),
-            "UDP" => Some(Protocol::Udp),
-            "SCTP" => Some(Protocol::Sctp),
-            _ => None,
-        })
+        it.parsed("TCP, UDP or SCTP", report, Protocol::from_name)
     })
 }
