@@ -5,6 +5,7 @@
 
 pub mod dig;
 pub mod dns_server;
+pub mod ingress;
 pub mod resolver;
 
 use std::net::{Ipv4Addr, SocketAddrV4};

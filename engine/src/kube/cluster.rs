@@ -91,6 +91,8 @@ impl Objects {
             kube_proxy: self.kube_proxy.map(|it| it.config).unwrap_or_default(),
             namespaces: FxIndexMap::default(),
             policies: self.network_policies.into_iter().map(|it| it.policy).collect(),
+            ingresses: self.ingresses.into_iter().map(|it| it.ingress).collect(),
+            ingress_classes: self.ingress_classes.into_iter().map(|it| it.class).collect(),
         };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);
@@ -133,6 +135,12 @@ fn check_names(objects: &Objects, is_assumed: bool, report: &mut Report) {
     }
     for NetworkPolicyObject { policy, place } in &objects.network_policies {
         once(&mut seen, policy.origin(), place, report);
+    }
+    for it in &objects.ingresses {
+        once(&mut seen, it.ingress.origin(), &it.place, report);
+    }
+    for it in &objects.ingress_classes {
+        once(&mut seen, format!("IngressClass {}", it.class.name), &it.place, report);
     }
     for pod in &objects.pods {
         once(&mut seen, origin(pod), &pod.meta.place, report);

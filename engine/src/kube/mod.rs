@@ -9,6 +9,7 @@ mod compile;
 mod controllers;
 pub mod endpoint_slice;
 pub mod flow;
+pub mod ingress;
 pub mod kube_proxy;
 pub mod labels;
 mod name;
@@ -25,6 +26,7 @@ use ipnet::Ipv4Net;
 pub use cni::Cni;
 pub use compile::{compile, machines, node};
 use endpoint_slice::EndpointSlice;
+use ingress::{Ingress, IngressClass};
 use labels::Labels;
 pub use object::Objects;
 use policy::NetworkPolicy;
@@ -61,6 +63,9 @@ pub struct Cluster {
     pub namespaces: FxIndexMap<String, Labels>,
     /// In the order of the text.
     pub policies: Vec<NetworkPolicy>,
+    /// In the order of the text.
+    pub ingresses: Vec<Ingress>,
+    pub ingress_classes: Vec<IngressClass>,
 }
 
 /// A machine of the cluster.

@@ -1,6 +1,7 @@
 //! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
 
 mod endpoint_slice;
+mod ingress;
 mod kube_proxy;
 mod meta;
 mod namespace;
@@ -13,6 +14,7 @@ mod workload;
 use std::net::Ipv4Addr;
 
 pub(super) use endpoint_slice::EndpointSliceObject;
+pub(super) use ingress::{IngressClassObject, IngressObject};
 pub(super) use kube_proxy::KubeProxyObject;
 pub(super) use meta::Meta;
 pub(super) use namespace::NamespaceObject;
@@ -43,6 +45,8 @@ pub struct Objects {
     pub(super) kube_proxy: Option<KubeProxyObject>,
     pub(super) namespaces: Vec<NamespaceObject>,
     pub(super) network_policies: Vec<NetworkPolicyObject>,
+    pub(super) ingresses: Vec<IngressObject>,
+    pub(super) ingress_classes: Vec<IngressClassObject>,
 }
 
 /// A value and where it was written.
@@ -109,6 +113,8 @@ impl Objects {
             "NetworkPolicy" => {
                 self.network_policies.extend(network_policy::read(object, report));
             }
+            "Ingress" => self.ingresses.extend(ingress::read(object, report)),
+            "IngressClass" => self.ingress_classes.extend(ingress::read_class(object, report)),
             other => {
                 if let Some(kind) = WorkloadKind::from_name(other) {
                     self.workloads.extend(workload::read(kind, object, report));
