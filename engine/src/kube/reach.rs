@@ -4,7 +4,7 @@
 //!
 //! Whether anybody listens, and whether there is a route, is another question. What the specification leaves open: pods
 //! with `hostNetwork` are their node, so that no policy is about them, no selector of a peer means them, and a block
-//! means them by their node's address.
+//! means them by their node's address and a port's name not at all.
 
 use super::policy::{NetworkPolicy, Peer, PortMatch, Rule};
 use super::{Cluster, Pod, Protocol};
@@ -134,13 +134,13 @@ impl<'c> Reach<'c> {
         if policies.is_empty() {
             return Gate::Open;
         }
-        let declared = &self.cluster.pods[to];
+        let target = &self.cluster.pods[to];
+        let declared = || target.ports().filter(|_| !target.host_network);
         for &policy in policies {
             for (rule, it) in self.allowed[policy][direction as usize].iter().enumerate() {
                 let peer = it.peers.as_ref().is_none_or(|members| members.has(other));
-                let fits = |ports: &&[PortMatch]| {
-                    ports.iter().any(|it| it.matches(declared.ports(), port))
-                };
+                let fits =
+                    |ports: &&[PortMatch]| ports.iter().any(|it| it.matches(declared(), port));
                 if peer && it.ports.as_ref().is_none_or(fits) {
                     return Gate::By { policy, rule };
                 }

@@ -1,6 +1,8 @@
 //! NetworkPolicies: what they say, as data. [`reach`](super::reach) answers what that allows; [`rules`] compiles it to
 //! the rules that keep it.
 
+pub mod rules;
+
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;

@@ -1,5 +1,7 @@
 //! Claims about NetworkPolicies: what is read, and what is refused.
 
+mod enforcement;
+
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
