@@ -1,10 +1,11 @@
 //! A cluster as Linux configuration: machines and the switch between them, then each node: what its CNI plugin makes, its
-//! pods, and the programs in them.
+//! pods, the programs in them, and what keeps its policies.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, cni};
 use crate::base::Mac;
 use crate::tool::{Configured, End, Op, Setting, Transport};
@@ -15,8 +16,10 @@ const SWITCH_BRIDGE: &str = "br0";
 /// Everything that a cluster needs, in an order in which it can be made.
 pub fn compile(cluster: &Cluster) -> Vec<Configured> {
     let mut items = machines(cluster);
+    let policies = Enforcement::new(cluster);
     for index in 0..cluster.nodes.len() {
         node(&mut items, cluster, index);
+        items.extend(policies.iter().flat_map(|it| it.node(index)));
     }
     items
 }

@@ -100,6 +100,11 @@ pub enum Op {
         netns: String,
         rules: Arc<Ruleset>,
     },
+    /// Sets, as `ipset restore` takes them, beside those that are there. Rules that ask for them come later.
+    IpsetRestore {
+        netns: String,
+        sets: Arc<str>,
+    },
     /// A program that listens on a port, on all addresses, and answers every datagram or connection with the same bytes.
     Serve {
         netns: String,

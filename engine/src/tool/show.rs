@@ -104,6 +104,9 @@ impl fmt::Display for Op {
                 let text = &rules.text;
                 write!(f, "ip netns exec {netns} iptables-restore --noflush <<'END'\n{text}END")
             }
+            Self::IpsetRestore { netns, sets } => {
+                write!(f, "ip netns exec {netns} ipset restore <<'END'\n{sets}END")
+            }
             Self::Serve { netns, transport, port, answer, owner: _ } => {
                 let (listen, before) = match transport {
                     Transport::Udp => ("UDP4-RECVFROM", ""),

@@ -22,6 +22,7 @@
 //! each other; and a pod reaches itself.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
@@ -30,6 +31,7 @@ use crate::base::FxIndexMap;
 use crate::kube::controllers::services::CLUSTER_IPS;
 use crate::kube::kube_proxy::names::hash;
 use crate::kube::{Cluster, Pod, Protocol};
+use crate::tool::{Configured, Op, Ruleset, Setting};
 
 /// Who caused what belongs to no policy or pod.
 const ENGINE: &str = "kube-router";
@@ -40,24 +42,12 @@ const FAMILY: &str = "IPv4";
 const NODE_PORTS: &str = "30000:32767";
 const MARK: &str = "0x10000/0x10000";
 
-/// A node's rules.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Ruleset {
-    /// For `iptables-restore --noflush`.
-    pub text: String,
-    /// For each line of the text the place in [`Ruleset::origins`] of who caused it.
-    pub lines: Vec<u32>,
-    /// `NetworkPolicy default/deny-all`, `Pod default/web`, or [`ENGINE`].
-    pub origins: Vec<String>,
-}
-
 /// The rules of all nodes, as far as they are the same.
 #[derive(Clone, Debug)]
 pub struct Enforcement<'c> {
     cluster: &'c Cluster,
     /// For `ipset restore`: every node has all sets.
-    pub sets: String,
-    set_names: FxIndexMap<String, ()>,
+    sets: Arc<str>,
     /// Every policy's chains.
     chains: Vec<Chain>,
     /// The chains that each pod's packets go through, by pod; those of ingress and of egress.
@@ -80,13 +70,9 @@ impl<'c> Enforcement<'c> {
         if cluster.policies.is_empty() {
             return None;
         }
-        let mut new = Self {
-            cluster,
-            sets: String::new(),
-            set_names: FxIndexMap::default(),
-            chains: Vec::new(),
-            of_pod: vec![Vec::new(); cluster.pods.len()],
-        };
+        let mut chains = Vec::new();
+        let mut of_pod = vec![Vec::new(); cluster.pods.len()];
+        let mut sets = Sets::default();
         for (index, policy) in cluster.policies.iter().enumerate() {
             let targets: Vec<usize> =
                 (0..cluster.pods.len()).filter(|&it| policy.is_about(&cluster.pods[it])).collect();
@@ -109,22 +95,32 @@ impl<'c> Enforcement<'c> {
                     policy,
                     targets: &targets,
                     chain: &mut chain,
-                    sets: &mut new.sets,
-                    set_names: &mut new.set_names,
+                    sets: &mut sets,
                     own: String::new(),
                 };
                 writer.write(rules);
                 for &pod in &targets {
-                    new.of_pod[pod].push(new.chains.len());
+                    of_pod[pod].push(chains.len());
                 }
-                new.chains.push(chain);
+                chains.push(chain);
             }
         }
-        Some(new)
+        Some(Self { cluster, sets: sets.text.into(), chains, of_pod })
     }
 
-    /// What a node is given.
-    pub fn of(&self, node: usize) -> Ruleset {
+    /// What the engine does to a node that has its pods.
+    pub fn node(&self, node: usize) -> Vec<Configured> {
+        let netns = || self.cluster.nodes[node].netns.clone();
+        let by = |op| Configured { op, origin: Some(ENGINE.into()) };
+        let setting = Setting::BridgeCallsIptables(true);
+        vec![
+            by(Op::Sysctl { netns: netns(), setting }),
+            by(Op::IpsetRestore { netns: netns(), sets: Arc::clone(&self.sets) }),
+            by(Op::IptablesRestore { netns: netns(), rules: Arc::new(self.rules(node)) }),
+        ]
+    }
+
+    fn rules(&self, node: usize) -> Ruleset {
         let mut out = Out::default();
         let pods = || {
             let all = self.cluster.pods.iter().enumerate();
@@ -314,6 +310,13 @@ fn clamped(mut text: String) -> String {
     text
 }
 
+/// The sets that the rules of policies ask for.
+#[derive(Default)]
+struct Sets {
+    text: String,
+    names: FxIndexMap<String, ()>,
+}
+
 /// Writes one direction of one policy: `processIngressRules` or `processEgressRules`.
 struct PolicyWriter<'w> {
     cluster: &'w Cluster,
@@ -321,8 +324,7 @@ struct PolicyWriter<'w> {
     /// The pods that the policy is about.
     targets: &'w [usize],
     chain: &'w mut Chain,
-    sets: &'w mut String,
-    set_names: &'w mut FxIndexMap<String, ()>,
+    sets: &'w mut Sets,
     /// The set of the policy's own pods.
     own: String,
 }
@@ -496,15 +498,15 @@ impl PolicyWriter<'_> {
     ) -> String {
         let NetworkPolicy { namespace, name, .. } = self.policy;
         let set = prefix.to_owned() + &hash(&[namespace, name, place, FAMILY, suffix].concat());
-        if self.set_names.insert(set.clone(), ()).is_some() {
+        if self.sets.names.insert(set.clone(), ()).is_some() {
             return set;
         }
-        *self.sets +=
+        self.sets.text +=
             &format!("create {set} {kind} family inet hashsize 1024 maxelem 65536 timeout 0\n");
         for element in elements {
             let (address, flag) = element.split_once(' ').unwrap_or((element, ""));
             let space = if flag.is_empty() { "" } else { " " };
-            *self.sets += &format!("add {set} {address} timeout 0{space}{flag}\n");
+            self.sets.text += &format!("add {set} {address} timeout 0{space}{flag}\n");
         }
         set
     }

@@ -6,13 +6,14 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::base::{DevId, Hook, Id, Nanos, PacketId, Rng, SocketId};
 use crate::kube::Cluster;
-use crate::kube::policy::rules::{Enforcement, Ruleset};
+use crate::kube::policy::rules::Enforcement;
 use crate::kube::reach::Reach;
 use crate::netfilter::bench::{at, tcp, udp};
 use crate::netfilter::ipset::Sets;
 use crate::netfilter::table::Tables;
 use crate::netfilter::{AddrType, Around, Netfilter, ReversePath, Verdict, defrag};
 use crate::skb::{BufPool, Dst, Skb};
+use crate::tool::{Op, Ruleset};
 use crate::trace::{Ctx, Off, PacketIds};
 
 /// A node as its rules see it.
@@ -23,10 +24,11 @@ struct Machine {
 
 impl Machine {
     fn of(cluster: &Cluster, enforcement: &Enforcement<'_>, node: usize) -> Self {
-        let sets = Sets::parse(&enforcement.sets, Nanos::ZERO)
-            .unwrap_or_else(|error| panic!("{error}\n{}", enforcement.sets));
+        let (sets, ruleset) = given(enforcement, node);
+        let sets =
+            Sets::parse(&sets, Nanos::ZERO).unwrap_or_else(|error| panic!("{error}\n{sets}"));
         let mut netfilter = Netfilter { sets, ..Netfilter::default() };
-        let Ruleset { text, lines, origins } = enforcement.of(node);
+        let Ruleset { text, lines, origins } = ruleset;
         assert_eq!(text.lines().count(), lines.len());
         assert!(lines.iter().all(|&it| (it as usize) < origins.len()));
         let tables = Tables::parse(&text, &netfilter.sets, &mut netfilter.recents)
@@ -156,6 +158,19 @@ fn differences(text: &str) -> Vec<String> {
     found
 }
 
+/// What a node's `ipset restore` and `iptables-restore` are given.
+fn given(enforcement: &Enforcement<'_>, node: usize) -> (String, Ruleset) {
+    let (mut texts, mut rulesets) = (Vec::new(), Vec::new());
+    for it in enforcement.node(node) {
+        match it.op {
+            Op::IpsetRestore { sets, .. } => texts.push(sets.to_string()),
+            Op::IptablesRestore { rules, .. } => rulesets.push((*rules).clone()),
+            _ => {}
+        }
+    }
+    (texts.remove(0), rulesets.remove(0))
+}
+
 /// The rules of the chains whose names begin so, each with who caused it, without the chain's name.
 fn told(ruleset: &Ruleset, chain: &str) -> Vec<String> {
     let Ruleset { text, lines, origins } = ruleset;
@@ -176,12 +191,12 @@ fn each_rule_is_there_because_of_a_policy_or_a_pod_and_the_one_that_rejects_name
         );
     let (cluster, _) = read(&text).expect("a policy");
     let enforcement = Enforcement::new(&cluster).expect("there is a policy");
-    let ruleset = enforcement.of(0);
+    let (sets, ruleset) = given(&enforcement, 0);
     let blocks = "KUBE-SRC-UJWKRHW4X5THJVGS";
     let own = "KUBE-DST-FADSS6ON2VVXOR6V";
     let chain = "KUBE-NWPLCY-GSMDWMZWBP5JZG5Y";
     assert_eq!(
-        enforcement.sets.lines().collect::<Vec<_>>(),
+        sets.lines().collect::<Vec<_>>(),
         [
             format!("create {own} hash:ip family inet hashsize 1024 maxelem 65536 timeout 0"),
             format!("add {own} 10.244.1.2 timeout 0"),
