@@ -10,7 +10,12 @@ pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
 /// Loads a lab and remarks on standard error what its author may want to know.
 pub(crate) fn load(file: &str, bytes: &[u8]) -> Result<Lab, Failure> {
-    report(file, 0, Lab::from_bytes(bytes))
+    load_for(file, bytes, &[])
+}
+
+/// The same for a lab that will be asked for these ends, which may need more than its own actions do.
+pub(crate) fn load_for(file: &str, bytes: &[u8], ends: &[&str]) -> Result<Lab, Failure> {
+    report(file, 0, Lab::from_bytes(bytes, ends))
 }
 
 /// The same for a piece of `file` that begins after its first `lines_before` lines.

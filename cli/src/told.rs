@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use everyhop_engine::kube::Cluster;
-use everyhop_engine::lesson::{Action, ActionResult, Run, Source};
+use everyhop_engine::lesson::{Action, ActionResult, Destination, Run, Source};
 use everyhop_engine::story::{MoveKind, Step};
 use everyhop_engine::trace::FrameId;
 use serde_json::{Value, json};
@@ -38,9 +38,16 @@ impl Ran<'_> {
         let from = match action.from {
             Source::Pod(pod) => self.cluster.pods[pod].short_name(),
             Source::Node(node) => self.cluster.nodes[node].name.clone(),
+            Source::Internet => "the internet".to_owned(),
         };
-        let port = action.to.port.map_or_else(String::new, |port| format!(":{port}"));
-        format!("{from} to {}{port} by {}", action.to.ip, action.protocol)
+        match action.to {
+            Destination::Address { .. } => {
+                format!("{from} to {} by {}", action.to, action.protocol)
+            }
+            Destination::Http { .. } | Destination::Dns { .. } => {
+                format!("{from} to {}", action.to)
+            }
+        }
     }
 
     fn paragraph(self, out: &mut String, number: usize, step: &Step) {
@@ -62,9 +69,9 @@ impl Ran<'_> {
     fn places(self, step: &Step) -> String {
         let mut out = format!("at {}", step.at);
         for it in &step.moves {
-            let _ = write!(out, ", {}", self.run.start.device_name(it.from));
+            let _ = write!(out, ", {}", self.run.end.device_name(it.from));
             if it.from != it.to {
-                let _ = write!(out, " → {}", self.run.start.device_name(it.to));
+                let _ = write!(out, " → {}", self.run.end.device_name(it.to));
             }
         }
         out
@@ -94,8 +101,8 @@ impl Ran<'_> {
             .map(|it| {
                 json!({
                     "kind": kind(it.kind),
-                    "from": self.run.start.device_name(it.from),
-                    "to": self.run.start.device_name(it.to),
+                    "from": self.run.end.device_name(it.from),
+                    "to": self.run.end.device_name(it.to),
                     "frame": self.hex(it.frame),
                 })
             })

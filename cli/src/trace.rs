@@ -31,7 +31,8 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
         Failure("trace needs LAB.yaml, or - for standard input; everyhop --help shows how".into())
     })?;
     let name = input::name(&path);
-    let lab = lab::load(&name, &input::read(&path, lab::MAX_BYTES)?)?;
+    let ends: Vec<&str> = from.iter().chain(&to).map(String::as_str).collect();
+    let lab = lab::load_for(&name, &input::read(&path, lab::MAX_BYTES)?, &ends)?;
     let actions = match (from, to) {
         (Some(from), Some(to)) => match lab.exchange(&from, &to, protocol) {
             Ok(action) => vec![action],

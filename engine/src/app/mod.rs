@@ -11,6 +11,8 @@ pub mod resolver;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::base::Nanos;
+use dig::Dig;
+use dns_server::DnsServer;
 use resolver::Resolution;
 
 /// A socket of a program. It numbers those that it opens itself, from 0 on; who runs it numbers the connections that come by
@@ -117,6 +119,23 @@ pub enum Call {
     },
     /// Its work is done and this came of it; it makes no further call.
     Finish(Outcome),
+}
+
+/// A program, in the state it is in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum App {
+    Dig(Dig),
+    DnsServer(DnsServer),
+}
+
+impl App {
+    /// Tells it what happened.
+    pub fn on(&mut self, happened: &Happened, now: Nanos) -> Vec<Call> {
+        match self {
+            Self::Dig(it) => it.on(happened, now),
+            Self::DnsServer(it) => it.on(happened, now),
+        }
+    }
 }
 
 /// What came of a program that ends.

@@ -41,6 +41,10 @@ arena::id! {
     /// A socket within its namespace.
     SocketId
 }
+arena::id! {
+    /// A running program of a [`World`](crate::world::World), with as many sockets as it likes.
+    ProcessId
+}
 
 /// A tracked connection within its namespace's [`Conntrack`](crate::netfilter::conntrack::Conntrack). Slots are used
 /// again and numbers are not: the id of a connection that is forgotten finds nothing.

@@ -901,7 +901,9 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
     let addr = socket.addr.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
     let _ = write!(out, "serve {ns} {protocol} {addr} {port} ");
     match &socket.program {
-        Program::Reads | Program::Connects | Program::Tunnel(_) => out.push('-'),
+        Program::Reads | Program::Connects | Program::Runs { .. } | Program::Tunnel(_) => {
+            out.push('-');
+        }
         Program::Answers(reply) if reply.is_empty() => out.push_str("''"),
         Program::Answers(reply) => {
             for byte in reply {

@@ -1,17 +1,23 @@
 //! Where everything goes: names checked against each other, ranges and addresses given out, pods placed on nodes.
 
+use std::iter;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
 use super::controllers::{endpoint_slices, services, workloads};
-use super::object::{Marked, Meta, NetworkPolicyObject, NodeObject, Objects, PodObject, Seen};
-use super::{Cluster, Node, Pod, Settings, Underlay, limits, policy};
+use super::object::{
+    Marked, Meta, NetworkPolicyObject, NodeObject, Objects, PodObject, Seen, ServiceObject,
+};
+use super::ranges::UNDERLAY;
+use super::service::ServiceType;
+use super::{
+    Cluster, Cni, LoadBalancer, Node, Outside, Pod, Settings, Underlay, limits, load_balancer,
+    outside, policy,
+};
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
 
-/// Nodes without an address are numbered on from here.
-const UNDERLAY: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24);
 /// The last byte of the address before the first node's.
 const BEFORE_FIRST_NODE: u8 = 10;
 /// The most bits that the nodes' addresses share, so that there is room for more nodes.
@@ -40,6 +46,9 @@ impl Objects {
                 unschedulable: false,
             });
         }
+        if settings.needs_dns {
+            self.add_coredns();
+        }
         self.pods.extend(workloads::pods(&self.workloads, &self.pods, &self.nodes));
         check_counts(&self, report);
         check_names(&self, is_assumed, report);
@@ -56,7 +65,16 @@ impl Objects {
             return None;
         }
         check_addresses(&self.nodes, &addresses, &ranges, report);
-        let needed = self.nodes.len() > 1 || self.pods.iter().any(|pod| pod.spec.host_network);
+        let is_from_outside = |it: &ServiceObject| {
+            matches!(it.service.kind, ServiceType::NodePort | ServiceType::LoadBalancer)
+                || !it.service.external_ips.is_empty()
+        };
+        let has_outside = settings.needs_outside
+            || settings.cni == Cni::Calico
+            || self.services.iter().any(is_from_outside);
+        let needed = has_outside
+            || self.nodes.len() > 1
+            || self.pods.iter().any(|pod| pod.spec.host_network);
         let prefix_len = if needed { shared_bits(&self.nodes, &addresses, report) } else { None };
         if !report.is_ok() {
             return None;
@@ -93,6 +111,7 @@ impl Objects {
             policies: self.network_policies.into_iter().map(|it| it.policy).collect(),
             ingresses: self.ingresses.into_iter().map(|it| it.ingress).collect(),
             ingress_classes: self.ingress_classes.into_iter().map(|it| it.class).collect(),
+            outside: None,
         };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);
@@ -102,8 +121,67 @@ impl Objects {
         cluster.endpoint_slices.extend(slices);
         let written = self.namespaces.iter().map(|it| (&it.meta.name, &it.meta.labels));
         cluster.namespaces = policy::namespaces(written, &cluster.pods);
+        if has_outside {
+            cluster.outside = place_outside(&cluster, settings, report);
+        }
         report.is_ok().then_some(cluster)
     }
+}
+
+/// What is around the cluster, with addresses that nobody has.
+fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Option<Outside> {
+    let underlay = cluster.underlay.as_ref()?;
+    let net = Ipv4Net::new_assert(cluster.nodes.first()?.address, underlay.prefix_len).trunc();
+    let taken: FxIndexMap<Ipv4Addr, ()> = cluster
+        .nodes
+        .iter()
+        .flat_map(|node| iter::once(node.address).chain(node.more_addresses.iter().copied()))
+        .map(|ip| (ip, ()))
+        .collect();
+    let (first, last) = (u32::from(net.network()) + 1, u32::from(net.broadcast()) - 1);
+    let is_free = |ip: &Ipv4Addr| !taken.contains_key(ip);
+    let mut from_below = (first..=last).map(Ipv4Addr::from).filter(is_free);
+    let mut from_above = (first..=last).rev().map(Ipv4Addr::from).filter(is_free);
+    let mut names: FxIndexMap<&str, ()> = FxIndexMap::default();
+    names.extend(cluster.pods.iter().map(|pod| (pod.netns.as_str(), ())));
+    names.extend(cluster.nodes.iter().map(|node| (node.netns.as_str(), ())));
+    // No object's name has an underscore at its end.
+    let named = |name: &str| {
+        if names.contains_key(name) { format!("{name}_") } else { name.to_owned() }
+    };
+    let Some(gateway_address) = from_below.next() else {
+        report.problem(Problem::of_text(format!(
+            "no address is left in {net} for the internet gateway: give the nodes fewer, or others"
+        )));
+        return None;
+    };
+    let mut load_balancers = Vec::new();
+    for (index, service) in cluster.services.iter().enumerate() {
+        let address = service.ingress.iter().find_map(|it| it.ip);
+        let of_type = service.kind == ServiceType::LoadBalancer;
+        let Some(address) = address.filter(|_| of_type) else { continue };
+        let private_address = from_above.next().filter(|ip| *ip != gateway_address)?;
+        let full_name = match service.namespace.as_str() {
+            "default" => format!("lb-{}", service.name),
+            namespace => format!("lb-{namespace}_{}", service.name),
+        };
+        load_balancers.push(LoadBalancer {
+            netns: named(&full_name),
+            service: index,
+            address,
+            private_address,
+            nodes: load_balancer::healthy_nodes(cluster, service),
+            keeps_client: !settings.balancers_hide_client,
+        });
+    }
+    Some(Outside {
+        gateway: named("gateway"),
+        internet: named("internet"),
+        client: named("internet-client"),
+        gateway_address,
+        externals: outside::externals(cluster.nodes.len()),
+        load_balancers,
+    })
 }
 
 /// Every node has a route to every other, and the page draws every pod.

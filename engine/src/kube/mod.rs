@@ -3,6 +3,7 @@
 //!
 //! Knows Node and Pod so far; other kinds are pointed out and ignored. Nothing here touches a packet.
 
+mod addons;
 mod cluster;
 mod cni;
 mod compile;
@@ -12,8 +13,10 @@ pub mod flow;
 pub mod ingress;
 pub mod kube_proxy;
 pub mod labels;
+mod load_balancer;
 mod name;
 mod object;
+mod outside;
 pub mod policy;
 pub mod reach;
 pub mod service;
@@ -28,11 +31,27 @@ pub use compile::{compile, machines, node};
 use endpoint_slice::EndpointSlice;
 use ingress::{Ingress, IngressClass};
 use labels::Labels;
+pub use load_balancer::LoadBalancer;
 pub use object::Objects;
+pub use outside::Outside;
 use policy::NetworkPolicy;
 use service::Service;
 
 use crate::base::FxIndexMap;
+
+/// Where things have their addresses if nothing else is said.
+mod ranges {
+    use std::net::Ipv4Addr;
+
+    use ipnet::Ipv4Net;
+
+    /// Of all nodes' pods.
+    pub(super) const PODS: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 244, 0, 0), 16);
+    /// Of nodes.
+    pub(super) const UNDERLAY: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24);
+    /// Of Services, as kubeadm sets it (`--service-cluster-ip-range`).
+    pub(super) const SERVICES: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 96, 0, 0), 12);
+}
 
 /// The limits of one cluster.
 pub mod limits {
@@ -44,6 +63,12 @@ pub mod limits {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
     pub cni: Cni,
+    /// Something is asked of the internet, or from there.
+    pub needs_outside: bool,
+    /// Somebody asks for names.
+    pub needs_dns: bool,
+    /// A load balancer puts its own address in place of the client's.
+    pub balancers_hide_client: bool,
 }
 
 /// Nodes and pods with all their names and addresses decided.
@@ -66,6 +91,8 @@ pub struct Cluster {
     /// In the order of the text.
     pub ingresses: Vec<Ingress>,
     pub ingress_classes: Vec<IngressClass>,
+    /// What is around the cluster, where something needs it.
+    pub outside: Option<Outside>,
 }
 
 /// A machine of the cluster.

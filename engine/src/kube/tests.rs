@@ -15,12 +15,16 @@ use crate::yaml::{At, Report, parse};
 
 /// The cluster and the notices, or the problems.
 pub(super) fn read(text: &str) -> Result<(Cluster, Vec<String>), Vec<String>> {
+    read_with(text, &Settings::default())
+}
+
+fn read_with(text: &str, settings: &Settings) -> Result<(Cluster, Vec<String>), Vec<String>> {
     let mut report = Report::default();
     let mut objects = Objects::default();
     for document in parse(text, &mut report).map_err(|problem| vec![problem.to_string()])? {
         objects.read(&At::root(&document), &mut report);
     }
-    let cluster = objects.cluster(&Settings::default(), &mut report);
+    let cluster = objects.cluster(settings, &mut report);
     let lines = |list: Vec<crate::yaml::Problem>| list.iter().map(ToString::to_string).collect();
     let notices = report.finish().map(lines).map_err(lines)?;
     Ok((cluster.expect("no cluster without a problem"), notices))
@@ -470,8 +474,7 @@ fn a_template_whose_labels_the_selector_does_not_want_is_refused() {
 /// Two nodes with a pod each, attached so.
 fn two_nodes(cni: Cni) -> Cluster {
     let text = node("n1", "") + &node("n2", "") + &server("pod-1", "n1") + &server("pod-2", "n2");
-    let (cluster, _) = read(&text).expect("two nodes");
-    Cluster { cni, ..cluster }
+    read_with(&text, &Settings { cni, ..Settings::default() }).expect("two nodes").0
 }
 
 #[test]
@@ -565,4 +568,24 @@ fn services_get_addresses_and_the_pods_that_their_labels_select() {
         ]
     );
     assert_eq!(cluster.services[4].health_check(), Some(30088));
+}
+#[test]
+fn with_calico_a_node_answers_for_every_address_its_pod_asks_for() {
+    let cluster = two_nodes(Cni::Calico);
+    let (_, path, last) = exchange(&cluster, "pod-1", cluster.pods[1].ip);
+    // echo -n default.pod-1 | sha1sum
+    assert_eq!(
+        path[..8],
+        [
+            "pod-1/eth0",
+            "n1/cali83dbd022cd5",
+            "n1/eth0",
+            "switch/port1",
+            "switch/port2",
+            "n2/eth0",
+            "n2/califbd243bfedd",
+            "pod-2/eth0",
+        ]
+    );
+    assert_eq!(last.as_deref(), Some(&b"hello from pod-2"[..]));
 }

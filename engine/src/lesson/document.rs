@@ -161,6 +161,11 @@ fn read_expect(at: &At<'_>, n_actions: usize, report: &mut Report) -> Option<Exp
 }
 
 impl Document {
+    /// What the actions name, as written.
+    pub(super) fn ends(&self) -> impl Iterator<Item = &str> {
+        self.actions.iter().flat_map(|it| [it.from.0.as_str(), it.to.0.as_str()])
+    }
+
     /// The actions with their names looked up.
     pub(super) fn actions(&self, cluster: &Cluster, report: &mut Report) -> Vec<Action> {
         let mut actions = Vec::new();

@@ -4,23 +4,76 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Protocol;
+use crate::kube::service::Service;
 use crate::kube::{self, Cluster};
+use crate::wire::dns::Type;
 
-/// Who sends: an index into the cluster's pods or nodes.
+/// Who sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
+    /// A pod, as an index into the cluster's.
     Pod(usize),
+    /// A node, as an index into the cluster's.
     Node(usize),
+    /// The client on the internet.
+    Internet,
 }
 
-/// Where it goes.
+/// What is sent to, or asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    Address {
+        ip: Ipv4Addr,
+        /// None for what has no ports.
+        port: Option<u16>,
+        /// What was named, if something was.
+        named: Named,
+    },
+    /// `http://HOST[:PORT]/PATH`, fetched.
+    Http { host: String, port: u16, path: String },
+    /// A name that is looked up: records of a type, or addresses, as a program asks for them that wants to connect.
+    Dns { name: String, kind: Option<Type> },
+}
+
+/// The object behind a destination's address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Destination {
-    pub ip: Ipv4Addr,
-    /// None for what has no ports.
-    pub port: Option<u16>,
+pub enum Named {
+    Nothing,
+    /// Index into the cluster's pods.
+    Pod(usize),
+    /// Index into the cluster's Services.
+    Service(usize),
+}
+
+impl Destination {
+    /// The port of an address.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Address { port, .. } => *port,
+            Self::Http { port, .. } => Some(*port),
+            Self::Dns { .. } => None,
+        }
+    }
+
     /// The pod that was named, as an index into the cluster's.
-    pub pod: Option<usize>,
+    pub const fn pod(&self) -> Option<usize> {
+        match self {
+            Self::Address { named: Named::Pod(pod), .. } => Some(*pod),
+            Self::Address { .. } | Self::Http { .. } | Self::Dns { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { ip, port: None, .. } => ip.fmt(f),
+            Self::Address { ip, port: Some(port), .. } => write!(f, "{ip}:{port}"),
+            Self::Http { host, port: 80, path } => write!(f, "http://{host}{path}"),
+            Self::Http { host, port, path } => write!(f, "http://{host}:{port}{path}"),
+            Self::Dns { name, .. } => write!(f, "dns:{name}"),
+        }
+    }
 }
 
 /// Why an exchange cannot be run.
@@ -42,51 +95,160 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Reads `pod/NAME`, `pod/NAMESPACE/NAME` or `node/NAME`.
+const EXPECTED: &str =
+    "pod/NAME[:PORT], svc/NAME[:PORT], node/NAME[:PORT], IP[:PORT], http://HOST/PATH or dns:NAME";
+
+/// Reads `pod/NAME`, `pod/NAMESPACE/NAME`, `node/NAME` or `internet`.
 pub(super) fn source(text: &str, cluster: &Cluster) -> Result<Source, Refused> {
     if let Some(name) = text.strip_prefix("pod/") {
         return find_pod(name, cluster).map(Source::Pod);
     }
     if let Some(name) = text.strip_prefix("node/") {
-        let names = || cluster.nodes.iter().map(|node| node.name.clone());
-        let node = cluster.find_node(name);
-        return node.map(Source::Node).ok_or_else(|| missing("node", name, names()));
+        return find_node(name, cluster).map(Source::Node);
     }
     if text == "internet" {
-        return Err(Refused::NotModelled("the internet is not modelled yet".into()));
+        return match cluster.outside {
+            Some(_) => Ok(Source::Internet),
+            None => Err(Refused::Wrong("this cluster has no way to the internet".into())),
+        };
     }
-    Err(Refused::Wrong(format!("expected pod/NAME or node/NAME, found {text:?}")))
+    Err(Refused::Wrong(format!("expected pod/NAME, node/NAME or internet, found {text:?}")))
 }
 
-/// Reads `pod/[NAMESPACE/]NAME[:PORT]` or `IP[:PORT]`.
+/// Whether something that is asked of a lab concerns the world outside the cluster, as far as words show it.
+pub(super) fn is_outside(text: &str, own: impl Fn(Ipv4Addr) -> bool) -> bool {
+    let host = host(text);
+    match host.parse() {
+        Ok(ip) => !own(ip),
+        Err(_) if is_by_name(text) => host.contains('.') && !is_cluster_name(host),
+        Err(_) => text == "internet",
+    }
+}
+
+/// Whether somebody has to look a name up for it.
+pub(super) fn is_by_name(text: &str) -> bool {
+    let of_page = text.starts_with("http://") && host(text).parse::<Ipv4Addr>().is_err();
+    of_page || text.starts_with("dns:")
+}
+
+/// `HOST` of `http://HOST:PORT/PATH`, of `dns:HOST/TYPE` and of `HOST:PORT`.
+fn host(text: &str) -> &str {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("dns:")).unwrap_or(text);
+    rest.split(['/', ':']).next().unwrap_or_default()
+}
+
+/// `api.default`, `api.default.svc`, anything in the cluster's domain.
+fn is_cluster_name(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.ends_with(".cluster.local") || host.ends_with(".svc") || host.split('.').count() == 2
+}
+
+/// Reads what [`EXPECTED`] says; names may be `NAMESPACE/NAME`.
 pub(super) fn destination(text: &str, cluster: &Cluster) -> Result<Destination, Refused> {
-    for (prefix, what) in [
-        ("svc/", "Services are not modelled yet"),
-        ("http://", "HTTP is not modelled yet"),
-        ("https://", "HTTP is not modelled yet"),
-        ("dns:", "DNS is not modelled yet"),
-        ("internet", "the internet is not modelled yet"),
-    ] {
-        if text.starts_with(prefix) {
-            return Err(Refused::NotModelled(format!("{text}: {what}")));
-        }
+    if let Some(url) = text.strip_prefix("http://") {
+        return http(url);
+    }
+    if let Some(name) = text.strip_prefix("dns:") {
+        return dns(name);
+    }
+    if text.starts_with("https://") {
+        return Err(Refused::NotModelled(format!("{text}: TLS is not spoken here")));
     }
     if text.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() || text.starts_with('[') {
         return Err(Refused::NotModelled(format!("{text}: IPv6 is not modelled yet")));
     }
     let (host, port) = match text.split_once(':') {
         None => (text, None),
-        Some((host, port)) => (host, Some(read_port(port)?)),
+        Some((host, port)) => (host, Some(port)),
     };
+    if let Some(name) = host.strip_prefix("svc/") {
+        return service(name, port, cluster);
+    }
+    let port = port.map(read_port).transpose()?;
     if let Some(name) = host.strip_prefix("pod/") {
         let pod = find_pod(name, cluster)?;
-        return Ok(Destination { ip: cluster.pods[pod].ip, port, pod: Some(pod) });
+        return Ok(Destination::Address { ip: cluster.pods[pod].ip, port, named: Named::Pod(pod) });
     }
-    let expected =
-        || Refused::Wrong(format!("expected pod/NAME[:PORT] or IP[:PORT], found {text:?}"));
+    if let Some(name) = host.strip_prefix("node/") {
+        let ip = cluster.nodes[find_node(name, cluster)?].address;
+        return Ok(Destination::Address { ip, port, named: Named::Nothing });
+    }
+    let expected = || Refused::Wrong(format!("expected {EXPECTED}, found {text:?}"));
     let ip = host.parse().map_err(|_| expected())?;
     let pod = cluster.pods.iter().position(|pod| pod.ip == ip && !pod.host_network);
-    Ok(Destination { ip, port, pod })
+    let named = pod.map_or(Named::Nothing, Named::Pod);
+    Ok(Destination::Address { ip, port, named })
+}
+
+/// A Service's address, and its port by number or by name; its only one where none is given.
+fn service(name: &str, port: Option<&str>, cluster: &Cluster) -> Result<Destination, Refused> {
+    let (namespace, own_name) = name.split_once('/').unwrap_or(("default", name));
+    let is_it = |it: &Service| it.namespace == namespace && it.name == own_name;
+    let found = cluster.services.iter().position(is_it).ok_or_else(|| {
+        let names = cluster.services.iter().map(|it| match it.namespace.as_str() {
+            "default" => it.name.clone(),
+            namespace => format!("{namespace}/{}", it.name),
+        });
+        missing("Service", name, names)
+    })?;
+    let service = &cluster.services[found];
+    let Some(ip) = service.virtual_ip() else {
+        return Err(Refused::Wrong(format!(
+            "Service {name} has no address of its own: ask for its name, as in http://{own_name}"
+        )));
+    };
+    let port = match port {
+        None => match service.ports.as_slice() {
+            [only] => only.number,
+            _ => {
+                return Err(Refused::Wrong(format!(
+                    "Service {name} has several ports: expected svc/{name}:PORT"
+                )));
+            }
+        },
+        Some(text) => match service.ports.iter().find(|it| it.name == text) {
+            Some(named) => named.number,
+            None => read_port(text)?,
+        },
+    };
+    Ok(Destination::Address { ip, port: Some(port), named: Named::Service(found) })
+}
+
+/// `HOST[:PORT][/PATH]`.
+fn http(url: &str) -> Result<Destination, Refused> {
+    let (authority, path) = match url.find('/') {
+        Some(slash) => (&url[..slash], &url[slash..]),
+        None => (url, "/"),
+    };
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, read_port(port)?),
+        None => (authority, 80),
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if host.is_empty() || !host.bytes().all(is_name) {
+        return Err(Refused::Wrong(format!("expected a host's name, found {host:?}")));
+    }
+    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refused::Wrong(format!("expected a path without white space, found {path:?}")));
+    }
+    Ok(Destination::Http { host: host.to_owned(), port, path: path.to_owned() })
+}
+
+/// `NAME[/TYPE]`.
+fn dns(text: &str) -> Result<Destination, Refused> {
+    let (name, kind) = match text.split_once('/') {
+        None => (text, None),
+        Some((name, kind)) => {
+            let known = Type::named(kind).ok_or_else(|| {
+                Refused::Wrong(format!("expected A, AAAA, SRV, PTR, CNAME or TXT, found {kind:?}"))
+            })?;
+            (name, Some(known))
+        }
+    };
+    if name.is_empty() {
+        return Err(Refused::Wrong("expected a name, as in dns:api".into()));
+    }
+    Ok(Destination::Dns { name: name.to_owned(), kind })
 }
 
 fn read_port(text: &str) -> Result<u16, Refused> {
@@ -101,17 +263,33 @@ fn find_pod(name: &str, cluster: &Cluster) -> Result<usize, Refused> {
         .ok_or_else(|| missing("pod", name, cluster.pods.iter().map(kube::Pod::short_name)))
 }
 
+fn find_node(name: &str, cluster: &Cluster) -> Result<usize, Refused> {
+    let names = || cluster.nodes.iter().map(|node| node.name.clone());
+    cluster.find_node(name).ok_or_else(|| missing("node", name, names()))
+}
+
 fn missing(what: &str, name: &str, names: impl Iterator<Item = String>) -> Refused {
     let known: Vec<String> = names.take(10).collect();
     let known = if known.is_empty() { "there is none".into() } else { known.join(", ") };
     Refused::Wrong(format!("there is no {what} {name:?}: found {known}"))
 }
 
-/// The protocol that is meant where none is given: echo requests without a port, else what the pod says of that port.
+/// The protocol that is meant where none is given: echo requests without a port, else what the object says of that port.
 pub(super) fn protocol_to(to: &Destination, cluster: &Cluster) -> Protocol {
-    let Some(port) = to.port else { return Protocol::Icmp };
-    let mut ports = to.pod.iter().flat_map(|&pod| cluster.pods[pod].ports());
-    match ports.find(|declared| declared.number == port).map(|declared| declared.protocol) {
+    let Destination::Address { port, named, .. } = to else { return Protocol::Tcp };
+    let Some(port) = *port else { return Protocol::Icmp };
+    let declared = match *named {
+        Named::Nothing => None,
+        Named::Pod(pod) => {
+            let found = cluster.pods[pod].ports().find(|declared| declared.number == port);
+            found.map(|declared| declared.protocol)
+        }
+        Named::Service(service) => {
+            let mut ports = cluster.services[service].ports.iter();
+            ports.find(|declared| declared.number == port).map(|declared| declared.protocol)
+        }
+    };
+    match declared {
         Some(kube::Protocol::Udp) => Protocol::Udp,
         Some(kube::Protocol::Tcp | kube::Protocol::Sctp) | None => Protocol::Tcp,
     }

@@ -5,11 +5,13 @@
 mod document;
 mod end;
 pub mod narration;
+mod program;
 mod run;
 
 use std::fmt;
+use std::rc::Rc;
 
-pub use end::{Destination, Refused, Source};
+pub use end::{Destination, Named, Refused, Source};
 pub use run::{ActionResult, Run};
 
 use crate::base::Nanos;
@@ -26,7 +28,7 @@ pub struct Lab {
     pub title: String,
     /// All chance is drawn from it.
     pub seed: u64,
-    pub cluster: Cluster,
+    pub cluster: Rc<Cluster>,
     /// What builds the lab's world, with who caused it.
     pub configured: Vec<Configured>,
     pub actions: Vec<Action>,
@@ -114,8 +116,14 @@ impl Lab {
     /// Reads a lab from a text: Kubernetes objects, and at most one document of kind Lab. A text that cannot be used
     /// gives all its problems.
     pub fn load(text: &str) -> Result<Loaded, Vec<Problem>> {
+        Self::load_for(text, &[])
+    }
+
+    /// [`Lab::load`] for a lab that will be asked for these ends, too, besides its own actions': it gets what they need,
+    /// such as a way to the internet.
+    pub fn load_for(text: &str, ends: &[&str]) -> Result<Loaded, Vec<Problem>> {
         let mut report = Report::default();
-        let lab = match read(text, &mut report) {
+        let lab = match read(text, ends, &mut report) {
             Ok(lab) => lab,
             Err(problem) => {
                 report.problem(problem);
@@ -129,9 +137,9 @@ impl Lab {
         }
     }
 
-    /// [`Lab::load`] for a file's bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
-        Self::load(yaml::text_from_bytes(bytes).map_err(|problem| vec![problem])?)
+    /// [`Lab::load_for`] for a file's bytes.
+    pub fn from_bytes(bytes: &[u8], ends: &[&str]) -> Result<Loaded, Vec<Problem>> {
+        Self::load_for(yaml::text_from_bytes(bytes).map_err(|problem| vec![problem])?, ends)
     }
 
     /// One thing to send, for [`Lab::run_actions`]: `from` as in `pod/pod-1`, `to` as in `pod/pod-2:8080`. Without a
@@ -172,7 +180,10 @@ fn action(
     cluster: &Cluster,
 ) -> Result<Action, Refused> {
     let protocol = protocol.unwrap_or_else(|| end::protocol_to(&to, cluster));
-    match (protocol, to.port) {
+    let Destination::Address { port, .. } = to else {
+        return Ok(Action { from, to, protocol, payload: Vec::new(), wait: Nanos::ZERO });
+    };
+    match (protocol, port) {
         (Protocol::Icmp, Some(port)) => Err(Refused::Wrong(format!(
             "an echo request (icmp) goes to no port: expected a destination without :{port}"
         ))),
@@ -186,8 +197,20 @@ fn action(
     }
 }
 
+/// Clusters of at most so many nodes are built at once; in larger ones a node is when a packet reaches it.
+const MAX_AWAKE: usize = 32;
+
+fn is_awake(cluster: &Cluster) -> bool {
+    cluster.nodes.len() <= MAX_AWAKE
+}
+
+/// What the world begins with.
+fn begin(cluster: &Cluster) -> Vec<Configured> {
+    if is_awake(cluster) { kube::compile(cluster) } else { kube::machines(cluster) }
+}
+
 /// None: the report says why not.
-fn read(text: &str, report: &mut Report) -> Result<Option<Lab>, Problem> {
+fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, Problem> {
     let documents = yaml::parse(text, report)?;
     // Apart, so that a mistake in the Lab document does not hide one in the cluster.
     let (mut objects, mut of_objects) = (Objects::default(), Report::default());
@@ -210,17 +233,29 @@ fn read(text: &str, report: &mut Report) -> Result<Option<Lab>, Problem> {
         }
     }
     let document = lab.map(|(_, document)| document).unwrap_or_default();
-    let cluster = objects.cluster(&document.settings, &mut of_objects);
+    let mut settings = document.settings.clone();
+    for end in ends.iter().copied().chain(document.ends()) {
+        settings.needs_outside |= end::is_outside(end, |ip| objects.owns(ip));
+        settings.needs_dns |= end::is_by_name(end);
+    }
+    let cluster = objects.cluster(&settings, &mut of_objects);
     report.absorb(of_objects);
     let Some(cluster) = cluster else { return Ok(None) };
     let actions = document.actions(&cluster, report);
-    let configured = kube::compile(&cluster);
+    let configured = begin(&cluster);
     let mut world = World::new(document.seed);
     if let Err((index, error)) = tool::apply(&mut world, &configured) {
         let origin = configured[index].origin.as_deref().unwrap_or("the underlay");
         return Err(Problem::of_text(format!("{origin}: {error}")));
     }
     let Document { title, seed, narration, expect, .. } = document;
+    for node in 0..cluster.nodes.len() {
+        let ns = world.find_netns(&cluster.nodes[node].netns);
+        if let Some(ns) = ns.filter(|_| !is_awake(&cluster)) {
+            world.netns[ns].is_dormant = true;
+        }
+    }
+    let cluster = Rc::new(cluster);
     Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect, world }))
 }
 

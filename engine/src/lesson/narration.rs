@@ -218,14 +218,16 @@ type Names = Vec<(&'static str, String)>;
 /// The lab's own names for [`NAMES`]; one that has no meaning in this lab is left out.
 fn names(cluster: &Cluster, action: &Action, world: &World) -> Names {
     let mut names = Names::new();
-    let client = match action.from {
-        Source::Pod(pod) => &cluster.pods[pod].netns,
-        Source::Node(node) => &cluster.nodes[node].netns,
+    let client = match (action.from, &cluster.outside) {
+        (Source::Pod(pod), _) => &cluster.pods[pod].netns,
+        (Source::Node(node), _) => &cluster.nodes[node].netns,
+        (Source::Internet, Some(outside)) => &outside.client,
+        (Source::Internet, None) => return names,
     };
     let keys = ["client", "client-ip", "client-mac", "client-node", "client-veth"];
     let bridge = end_names(&mut names, keys, client, world);
     names.extend(bridge.map(|bridge| ("bridge", bridge)));
-    if let Some(pod) = action.to.pod {
+    if let Some(pod) = action.to.pod() {
         let keys = ["server", "server-ip", "server-mac", "server-node", "server-veth"];
         end_names(&mut names, keys, &cluster.pods[pod].netns, world);
     }

@@ -2,21 +2,29 @@
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::narration::{self, Caption};
-use super::{Action, Lab, Protocol, Source};
-use crate::base::{Mac, Nanos, NsId, Rng, SocketId};
-use crate::kube;
+use super::{Action, Destination, Lab, Protocol, Source};
+use crate::app::App;
+use crate::app::resolver::Resolution;
+use crate::base::{Mac, Nanos, NsId, ProcessId, Rng, SocketId};
+use crate::kube::kube_proxy::KubeProxy;
+use crate::kube::{self, Cluster};
 use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::story::{Story, Verdict, tell, verdict_of};
+use crate::tool;
 use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
 
 /// `ip_local_port_range`: the first, and how many.
 const EPHEMERAL: (u16, u16) = (32768, 28232);
+/// Until when a program is waited for: longer than a connection that nobody answers lasts.
+const PATIENCE: Nanos = Nanos::from_secs(150);
+const LOOK_AGAIN: Nanos = Nanos::from_secs(1);
 
 /// What happened when actions were run.
 #[derive(Clone, Debug)]
@@ -33,11 +41,12 @@ pub struct Run {
     pub unbound: Vec<Problem>,
     /// One for each action.
     pub results: Vec<ActionResult>,
+    cluster: Rc<Cluster>,
     sends: Vec<Send>,
 }
 
 /// How one action ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ActionResult {
     pub verdict: Verdict,
     /// One sentence.
@@ -46,18 +55,43 @@ pub struct ActionResult {
     pub served_by: Option<usize>,
     /// The sender's address as it was seen there.
     pub seen_source: Option<Ipv4Addr>,
+    /// Of a page that was fetched.
+    pub status: Option<u16>,
+    /// Of names that were looked up.
+    pub resolution: Option<Resolution>,
     /// When it was sent.
     pub at: Nanos,
     /// Its part of the trace's entries.
     pub entries: Range<usize>,
 }
 
-/// An action that can be run, with the socket it is sent from.
+/// An action that can be run.
 #[derive(Clone, Debug)]
 struct Send {
     at: Nanos,
-    socket: (NsId, SocketId),
-    action: Action,
+    errand: Errand,
+    wait: Nanos,
+}
+
+/// Who does what an action says.
+#[derive(Clone, Debug)]
+enum Errand {
+    /// A socket that is open from the start sends one thing.
+    Socket {
+        socket: (NsId, SocketId),
+        to: (Ipv4Addr, Option<u16>),
+        protocol: Protocol,
+        payload: Vec<u8>,
+    },
+    /// A program runs to its end.
+    Program { ns: NsId, owner: String, app: App },
+}
+
+/// What an errand left behind.
+#[derive(Clone, Copy, Debug)]
+enum Done {
+    Socket((NsId, SocketId)),
+    Program(ProcessId),
 }
 
 impl Lab {
@@ -70,70 +104,72 @@ impl Lab {
     pub fn run_actions(&self, actions: &[Action]) -> Run {
         let mut start = self.world.clone();
         let mut rng = Rng::new(self.seed);
-        let sockets: Vec<_> =
-            actions.iter().map(|action| self.open(&mut start, &mut rng, action)).collect();
+        let errands: Vec<_> =
+            actions.iter().map(|action| self.prepare(&mut start, &mut rng, action)).collect();
         let (mut world, mut trace) = (start.clone(), Recorder::default());
         let (mut results, mut sends) = (Vec::new(), Vec::new());
-        for (action, socket) in actions.iter().zip(sockets) {
+        for (action, errand) in actions.iter().zip(errands) {
             let (at, before) = (world.now(), trace.entries.len());
-            let stopped = socket.map(|socket| {
-                let send = Send { at, socket, action: action.clone() };
-                let stopped = send.run(&mut world, &mut trace);
-                sends.push(send);
-                stopped
-            });
+            let Some(errand) = errand else {
+                results.push(unsent(at, before..before));
+                continue;
+            };
+            let send = Send { at, errand, wait: action.wait };
+            let (done, stopped) = send.run(&self.cluster, &mut world, &mut trace);
+            sends.push(send);
             let entries = before..trace.entries.len();
-            results.push(match (socket, stopped) {
-                (Some(socket), Some(stopped)) => {
-                    self.result(&world, &trace, (action, socket), (at, entries), stopped)
-                }
-                (_, _) => unsent(at, entries),
-            });
+            results.push(self.result(&world, &trace, (action, done), (at, entries), stopped));
         }
-        let story = tell(&start, &trace);
-        let told = (&start, &trace, &story);
+        let story = tell(&world, &trace);
+        let told = (&world, &trace, &story);
         let (captions, unbound) =
             narration::bind(&self.narration, (&self.cluster, actions.first()), told);
-        Run { start, end: world, trace, story, captions, unbound, results, sends }
+        let cluster = Rc::clone(&self.cluster);
+        Run { start, end: world, trace, story, captions, unbound, results, cluster, sends }
     }
 
-    fn netns(&self, world: &World, source: Source) -> Option<NsId> {
-        world.find_netns(match source {
-            Source::Pod(pod) => &self.cluster.pods[pod].netns,
-            Source::Node(node) => &self.cluster.nodes[node].netns,
-        })
-    }
-
-    /// Opens the socket that an action is sent from: a free port or echo identifier, by the seed. None if none is free.
-    fn open(&self, world: &mut World, rng: &mut Rng, action: &Action) -> Option<(NsId, SocketId)> {
-        let (first, count) = match action.protocol {
-            Protocol::Tcp | Protocol::Udp => EPHEMERAL,
-            Protocol::Icmp => (1, u16::MAX),
+    /// Where a sender is, its node built and awake.
+    fn netns(&self, world: &mut World, source: Source) -> Option<NsId> {
+        let name = match source {
+            Source::Pod(pod) => {
+                let pod = &self.cluster.pods[pod];
+                self.wake(world, pod.node);
+                &pod.netns
+            }
+            Source::Node(node) => {
+                self.wake(world, node);
+                &self.cluster.nodes[node].netns
+            }
+            Source::Internet => &self.cluster.outside.as_ref()?.client,
         };
+        world.find_netns(name)
+    }
+
+    fn wake(&self, world: &mut World, node: usize) {
+        if let Some(ns) = world.find_netns(&self.cluster.nodes[node].netns) {
+            wake(&self.cluster, world, &mut Recorder::default(), ns);
+        }
+    }
+
+    /// Makes an action ready to be run. None: its sender has no free port.
+    fn prepare(&self, world: &mut World, rng: &mut Rng, action: &Action) -> Option<Errand> {
         let ns = self.netns(world, action.from)?;
         let owner = match action.from {
             Source::Pod(pod) => {
                 format!("container {}", self.cluster.pods[pod].containers.first()?.name)
             }
             Source::Node(node) => format!("a program on {}", self.cluster.nodes[node].name),
+            Source::Internet => "a client on the internet".to_owned(),
         };
-        let drawn = rng.below(u32::from(count));
-        (0..u32::from(count)).find_map(|tried| {
-            let offset = u16::try_from((drawn + tried) % u32::from(count)).ok()?;
-            let number = first + offset;
-            let bound = match action.protocol {
-                Protocol::Icmp => Bound::Ping { id: number },
-                Protocol::Udp => Bound::Udp { port: number },
-                Protocol::Tcp => Bound::Tcp { port: number },
-            };
-            let owner = owner.as_str().into();
-            let program = match action.protocol {
-                Protocol::Tcp => Program::Connects,
-                Protocol::Udp | Protocol::Icmp => Program::Reads,
-            };
-            let (addr, broadcast) = (None, false);
-            let socket = Socket { bound, addr, program, owner, broadcast, heard: 0 };
-            Some((ns, world.bind(ns, socket).ok()?))
+        Some(match &action.to {
+            Destination::Address { ip, port, .. } => {
+                let (protocol, payload) = (action.protocol, action.payload.clone());
+                let socket = open(world, rng, (ns, &owner), protocol)?;
+                Errand::Socket { socket, to: (*ip, *port), protocol, payload }
+            }
+            Destination::Http { .. } | Destination::Dns { .. } => {
+                Errand::Program { ns, owner, app: self.program(rng, action)? }
+            }
         })
     }
 
@@ -141,69 +177,162 @@ impl Lab {
         &self,
         world: &World,
         trace: &Recorder,
-        (action, socket): (&Action, (NsId, SocketId)),
+        (action, done): (&Action, Done),
         (at, entries): (Nanos, Range<usize>),
         stopped: Stopped,
     ) -> ActionResult {
-        let told = verdict_of(world, trace, entries.clone(), socket);
-        let (verdict, because) = match stopped {
-            Stopped::EventBudget => (
-                Verdict::Timeout,
-                "stopped: too much happened, frames may go round in a loop".to_owned(),
-            ),
-            Stopped::Quiet => (told.verdict, told.because),
+        let told = match done {
+            Done::Socket(socket) => {
+                let told = verdict_of(world, trace, entries.clone(), socket);
+                self.told(world, action, told)
+            }
+            Done::Program(process) => self.outcome(world, process),
         };
+        match stopped {
+            Stopped::Quiet => ActionResult { at, entries, ..told },
+            Stopped::EventBudget | Stopped::Dormant(_) => ActionResult {
+                verdict: Verdict::Timeout,
+                because: "stopped: too much happened, frames may go round in a loop".to_owned(),
+                at,
+                entries,
+                ..told
+            },
+        }
+    }
+
+    /// What came of one packet or connection.
+    fn told(&self, world: &World, action: &Action, told: crate::story::Told) -> ActionResult {
         let served_by = told.served_by.and_then(|ns| {
             let name = &*world.netns[ns].name;
             let listens =
-                |pod: &kube::Pod| pod.ports().any(|port| Some(port.number) == action.to.port);
+                |pod: &kube::Pod| pod.ports().any(|port| Some(port.number) == action.to.port());
             self.cluster
                 .pods
                 .iter()
                 .position(|pod| pod.netns == name && (!pod.host_network || listens(pod)))
         });
-        let seen_source = told.seen_source;
-        ActionResult { verdict, because, served_by, seen_source, at, entries }
+        ActionResult {
+            verdict: told.verdict,
+            because: told.because,
+            served_by,
+            seen_source: told.seen_source,
+            ..ActionResult::default()
+        }
     }
+}
+
+/// Opens the socket that something is sent from: a free port or echo identifier, by the seed. None if none is free.
+fn open(
+    world: &mut World,
+    rng: &mut Rng,
+    (ns, owner): (NsId, &str),
+    protocol: Protocol,
+) -> Option<(NsId, SocketId)> {
+    let (first, count) = match protocol {
+        Protocol::Tcp | Protocol::Udp => EPHEMERAL,
+        Protocol::Icmp => (1, u16::MAX),
+    };
+    let drawn = rng.below(u32::from(count));
+    (0..u32::from(count)).find_map(|tried| {
+        let offset = u16::try_from((drawn + tried) % u32::from(count)).ok()?;
+        let number = first + offset;
+        let bound = match protocol {
+            Protocol::Icmp => Bound::Ping { id: number },
+            Protocol::Udp => Bound::Udp { port: number },
+            Protocol::Tcp => Bound::Tcp { port: number },
+        };
+        let program = match protocol {
+            Protocol::Tcp => Program::Connects,
+            Protocol::Udp | Protocol::Icmp => Program::Reads,
+        };
+        let (addr, broadcast) = (None, false);
+        let socket = Socket { bound, addr, program, owner: owner.into(), broadcast, heard: 0 };
+        Some((ns, world.bind(ns, socket).ok()?))
+    })
 }
 
 fn unsent(at: Nanos, entries: Range<usize>) -> ActionResult {
     ActionResult {
         verdict: Verdict::Dropped,
         because: "the sender has no free port (EADDRINUSE)".to_owned(),
-        served_by: None,
-        seen_source: None,
         at,
         entries,
+        ..ActionResult::default()
+    }
+}
+
+/// Builds the node behind a dormant namespace, and lets the packets through that wait for it.
+fn wake(cluster: &Cluster, world: &mut World, trace: &mut Recorder, ns: NsId) {
+    let name = &*world.netns[ns].name;
+    let node = cluster.nodes.iter().position(|node| node.netns == name);
+    if let Some(node) = node.filter(|_| world.netns[ns].is_dormant) {
+        let items = kube::node(cluster, &mut KubeProxy::new(cluster), node);
+        tool::apply(world, &items).expect("a node's configuration follows from what was checked");
+    }
+    world.wake(trace, ns);
+}
+
+/// [`World::run_until_quiet`], with the nodes built that packets reach.
+fn run_until_quiet(
+    cluster: &Cluster,
+    world: &mut World,
+    trace: &mut Recorder,
+    wait: Nanos,
+) -> Stopped {
+    let until = world.now() + wait;
+    loop {
+        match world.run_until_quiet(trace, until.since(world.now())) {
+            Stopped::Dormant(ns) => wake(cluster, world, trace, ns),
+            stopped @ (Stopped::Quiet | Stopped::EventBudget) => return stopped,
+        }
     }
 }
 
 impl Send {
-    /// Hands it to the sender's stack. Whether a packet left the program.
-    fn begin(&self, world: &mut World, trace: &mut Recorder) -> bool {
+    /// Begins it. None: nothing left the sender.
+    fn begin(&self, world: &mut World, trace: &mut Recorder) -> (Done, bool) {
         world.refill_event_budget();
-        let Action { to, payload, .. } = &self.action;
-        let sent = match (to.port, self.action.protocol) {
-            (Some(port), Protocol::Tcp) => {
-                world.connect(trace, self.socket, (to.ip, port), payload)
+        match &self.errand {
+            Errand::Program { ns, owner, app } => {
+                (Done::Program(world.spawn(*ns, owner, app.clone())), true)
             }
-            (Some(port), Protocol::Udp | Protocol::Icmp) => {
-                world.send_udp(trace, self.socket, (to.ip, port), payload)
+            Errand::Socket { socket, to: (ip, port), protocol, payload } => {
+                let sent = match (*port, protocol) {
+                    (Some(port), Protocol::Tcp) => {
+                        world.connect(trace, *socket, (*ip, port), payload)
+                    }
+                    (Some(port), Protocol::Udp | Protocol::Icmp) => {
+                        world.send_udp(trace, *socket, (*ip, port), payload)
+                    }
+                    (None, _) => world.send_echo(trace, *socket, (*ip, 1, None), payload),
+                };
+                (Done::Socket(*socket), sent.is_ok())
             }
-            (None, _) => world.send_echo(trace, self.socket, (to.ip, 1, None), payload),
-        };
-        sent.is_ok()
+        }
     }
 
-    fn run(&self, world: &mut World, trace: &mut Recorder) -> Stopped {
-        let sent = self.begin(world, trace);
-        let stopped = world.run_until_quiet(trace, self.action.wait);
-        let (ns, socket) = self.socket;
-        if !sent || world.netns[ns].sockets.get(socket).heard > 0 || stopped != Stopped::Quiet {
-            return stopped;
+    fn run(&self, cluster: &Cluster, world: &mut World, trace: &mut Recorder) -> (Done, Stopped) {
+        let (done, sent) = self.begin(world, trace);
+        let mut stopped = run_until_quiet(cluster, world, trace, self.wait);
+        match done {
+            Done::Socket((ns, socket)) => {
+                let heard = world.netns[ns].sockets.get(socket).heard > 0;
+                if sent && !heard && stopped == Stopped::Quiet {
+                    let until = self.at + Action::NO_ANSWER;
+                    let wait = until.since(world.now());
+                    stopped = run_until_quiet(cluster, world, trace, wait);
+                }
+            }
+            Done::Program(process) => {
+                while world.process(process).outcome.is_none()
+                    && stopped == Stopped::Quiet
+                    && world.now() < self.at + PATIENCE
+                {
+                    stopped = run_until_quiet(cluster, world, trace, LOOK_AGAIN);
+                }
+            }
         }
-        let until = self.at + Action::NO_ANSWER;
-        world.run_until_quiet(trace, until.since(world.now()))
+        (done, stopped)
     }
 }
 
@@ -241,11 +370,13 @@ impl Run {
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(&mut world, &mut trace);
+                send.run(&self.cluster, &mut world, &mut trace);
             }
             last.begin(&mut world, &mut trace);
         }
-        world.run_until(&mut trace, until);
+        while let Stopped::Dormant(ns) = world.run_until(&mut trace, until) {
+            wake(&self.cluster, &mut world, &mut trace, ns);
+        }
         world
     }
 }

@@ -328,7 +328,7 @@ fn bind<T>(
     program: Program,
 ) -> Result<SocketId, Problem> {
     let owner = match program {
-        Program::Reads | Program::Connects => "a sender".into(),
+        Program::Reads | Program::Connects | Program::Runs { .. } => "a sender".into(),
         Program::Answers(_) | Program::Tunnel(_) => "a listener".into(),
     };
     let socket = Socket { bound, addr: None, program, owner, broadcast: true, heard: 0 };

@@ -9,11 +9,11 @@ use super::ip::{self, Delivered};
 use super::neigh::{self, Neighbour};
 use super::options;
 use super::route::{About, Output, Refusal, Routing};
-use super::{Netns, PmtuDiscovery, pmtu, socket::Bound, tcp, vxlan};
+use super::{Netns, PmtuDiscovery, pmtu, socket::Bound, socket::Program, tcp, vxlan};
 use crate::base::{DevId, Nanos, PacketId, SocketId};
 use crate::link::{Devices, Scope};
 use crate::skb::{Ct, DstKind, Mark, PacketType, Skb};
-use crate::trace::{Birth, Ctx, DropReason, Event, Heard, Heed, LookupFor, Tracer};
+use crate::trace::{Birth, Ctx, DropReason, Event, Heard, Heed, LookupFor, Next, Told, Tracer};
 use crate::wire::icmp::{self, Error, Message, Quote};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, udp};
@@ -179,8 +179,14 @@ pub(super) fn hear<T: Tracer>(
     heard: Heard,
     skb: &Skb,
 ) {
-    ns.sockets.get_mut(socket).heard += 1;
-    ctx.event(skb.id, Event::SocketReceive { ns: devices[dev].ns, socket, heard });
+    let own = ns.sockets.get_mut(socket);
+    own.heard += 1;
+    let ns = devices[dev].ns;
+    ctx.event(skb.id, Event::SocketReceive { ns, socket, heard });
+    if let (Program::Runs { .. }, Heard::Error(error)) = (&own.program, heard) {
+        let packet = Some(skb.id);
+        ctx.out.push(Next::Tell { ns, socket, told: Told::Error(error), packet });
+    }
 }
 
 /// A gateway tells of a shorter way (`__ip_do_redirect`): believed only if it is the gateway in use, and the new one is a

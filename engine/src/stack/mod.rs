@@ -49,6 +49,8 @@ pub struct Netns {
     pub fib: Fib,
     pub neigh: NeighTable,
     pub sockets: Sockets,
+    /// Its configuration is still to come, and will be asked for when an IP packet reaches it.
+    pub is_dormant: bool,
     /// None as long as there is no rule, no set and no tracked connection.
     pub netfilter: Option<Box<Netfilter>>,
     /// Packets for this host that wait for pieces.
@@ -171,6 +173,7 @@ impl Netns {
             fib: Fib::default(),
             neigh: NeighTable::default(),
             sockets: Sockets::default(),
+            is_dormant: false,
             netfilter: None,
             fragments: defrag::Reassembly::default(),
             peers: Peers::default(),

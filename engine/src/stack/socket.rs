@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::tcp::Connections;
-use crate::base::{Arena, DevId, FxIndexMap, SocketId};
+use crate::base::{Arena, DevId, FxIndexMap, ProcessId, SocketId};
 
 /// What a socket is bound to, besides an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -32,6 +32,19 @@ pub enum Program {
     Tunnel(Vec<DevId>),
     /// Makes connections of its own, and takes none.
     Connects,
+    /// A program that is told what happens, and then makes its calls; `listens` if connections may come by this socket.
+    Runs { process: ProcessId, listens: bool },
+}
+
+impl Program {
+    /// Whether connections may come by its socket.
+    const fn listens(&self) -> bool {
+        match self {
+            Self::Reads | Self::Answers(_) | Self::Tunnel(_) => true,
+            Self::Connects => false,
+            Self::Runs { listens, .. } => *listens,
+        }
+    }
 }
 
 /// A socket.
@@ -84,7 +97,7 @@ impl Sockets {
     }
 
     /// Gives the port of a client back, whose connection is over.
-    pub(super) fn unbind(&mut self, id: SocketId) {
+    pub(crate) fn unbind(&mut self, id: SocketId) {
         if let Some(bound) = self.by_port.get_mut(&self.all[id].bound) {
             bound.retain(|&other| other != id);
         }
@@ -93,7 +106,7 @@ impl Sockets {
     /// The socket that listens for connections to an address and port.
     pub(super) fn find_listener(&self, (addr, port): (Ipv4Addr, u16)) -> Option<SocketId> {
         let found = self.find(Bound::Tcp { port }, addr)?;
-        (self.all[found].program != Program::Connects).then_some(found)
+        self.all[found].program.listens().then_some(found)
     }
 
     /// Closes the sockets of a port or echo identifier, so that nothing finds them any more.

@@ -9,7 +9,9 @@ use super::{Netns, PmtuDiscovery, icmp as stack_icmp, socket::Bound, socket::Pro
 use crate::base::{DevId, PacketId, SocketId};
 use crate::link::Devices;
 use crate::skb::{DstKind, Skb};
-use crate::trace::{Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, SendError, Tracer};
+use crate::trace::{
+    Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, SendError, Told, Tracer,
+};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, icmp, icmp::Error, udp};
 
@@ -42,9 +44,17 @@ pub(super) fn receive<T: Tracer>(
         Program::Tunnel(_) => {
             return vxlan::receive(ctx, ns, devices, (dev, socket), header, skb);
         }
-        Program::Reads | Program::Answers(_) | Program::Connects => {}
+        Program::Reads | Program::Answers(_) | Program::Connects | Program::Runs { .. } => {}
     }
     stack_icmp::hear(ctx, ns, devices, dev, socket, Heard::Data, &skb);
+    if let Program::Runs { .. } = ns.sockets.get(socket).program {
+        let told = Told::Datagram {
+            from: (header.src, datagram.src_port),
+            payload: datagram.payload.to_vec(),
+        };
+        let (ns, packet) = (devices[dev].ns, Some(skb.id));
+        ctx.out.push(Next::Tell { ns, socket, told, packet });
+    }
     if let Program::Answers(_) = ns.sockets.get(socket).program {
         ctx.out.push(Next::Answer {
             ns: devices[dev].ns,

@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use crate::base::{FxIndexMap, NsId, PacketId, SocketId};
-use crate::trace::{Birth, DropReason, Event, Heard, Recorder, Role, SendError, TcpState};
+use crate::trace::{Birth, DropReason, Event, Heard, Recorder, Role, RuleRef, SendError, TcpState};
 use crate::wire::{eth, icmp::Error, ipv4};
 use crate::world::World;
 
 /// How an exchange ends. A closed set: nothing ends in silence without one of these saying so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Verdict {
     /// The destination's stack or program read it.
     Delivered,
@@ -20,6 +20,7 @@ pub enum Verdict {
     /// The destination said that nothing listens there.
     Refused,
     /// Nobody answers at the next hop, or at all.
+    #[default]
     Timeout,
     /// Decided by something this engine does not model, or beyond the model's edge.
     Unmodelled,
@@ -94,6 +95,17 @@ pub fn verdict_of(
                 exchange.unmodelled = true;
             }
             Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
+            Event::RuleMatched { ns, rule } => {
+                exchange.matched.insert(packet, (ns, Some(rule)));
+            }
+            Event::ChainPolicy { ns, accept: false, .. } => {
+                exchange.matched.insert(packet, (ns, None));
+            }
+            Event::Dropped { reason: DropReason::NetfilterDrop, .. }
+                if exchange.part_of(packet).is_some() && exchange.matched.contains_key(&packet) =>
+            {
+                exchange.forbidden = exchange.matched.get(&packet).copied();
+            }
             Event::Dropped { dev, reason }
                 if exchange.part_of(packet).is_some() && !exchange.copies.contains_key(&packet) =>
             {
@@ -125,6 +137,10 @@ struct Exchange<'a> {
     failed: Option<(SendError, Ipv4Addr)>,
     unmodelled: bool,
     left: Option<String>,
+    /// The rule that each packet matched last; None where a chain's policy decided.
+    matched: FxIndexMap<PacketId, (NsId, Option<RuleRef>)>,
+    /// The rule that dropped or rejected the last packet of the exchange to which that happened.
+    forbidden: Option<(NsId, Option<RuleRef>)>,
     dropped: Option<(DropReason, String)>,
 }
 
@@ -167,6 +183,20 @@ impl Exchange<'_> {
         let speaker = |source: Option<Ipv4Addr>| {
             source.map_or_else(|| "a host".to_owned(), |ip| ip.to_string())
         };
+        let said_no = match &self.heard {
+            Some((Heard::Reset, _)) => !self.established,
+            Some((Heard::Error(_), _)) => true,
+            Some(_) | None => false,
+        };
+        if let Some(by) = self.forbidden.filter(|_| said_no) {
+            let because = format!("rejected by {}", forbidden_by(world, by));
+            return Told {
+                verdict: Verdict::Rejected,
+                because,
+                served_by: None,
+                seen_source: None,
+            };
+        }
         let (verdict, because) = match (&self.heard, &self.failed) {
             (Some((Heard::Bytes(_), source)), _) => {
                 (Verdict::Delivered, format!("{} answered", speaker(*source)))
@@ -272,6 +302,9 @@ impl Exchange<'_> {
                 format!("a program in {} read it and sent no answer", world.netns[ns].name),
             );
         }
+        if let Some(by) = self.forbidden {
+            return (Verdict::Dropped, format!("dropped by {}", forbidden_by(world, by)));
+        }
         match &self.dropped {
             Some((reason, dev)) => (
                 Verdict::Dropped,
@@ -280,6 +313,19 @@ impl Exchange<'_> {
             None => (Verdict::Timeout, "no answer came".into()),
         }
     }
+}
+
+/// `a rule of node-1, because of Service default/api: -A KUBE-SERVICES ... -j REJECT`.
+fn forbidden_by(world: &World, (ns, rule): (NsId, Option<RuleRef>)) -> String {
+    let own = &world.netns[ns];
+    let tables = own.netfilter.as_ref().map(|it| &it.tables);
+    let (Some(rule), Some(tables)) = (rule, tables) else {
+        return format!("the policy of a chain of {}", own.name);
+    };
+    let origin = tables
+        .rule_origin(rule)
+        .map_or(String::new(), |id| format!(", because of {}", world.origin(id)));
+    format!("a rule of {}{origin}: {}", own.name, tables.rule_text(rule))
 }
 
 fn not_sent(error: SendError, dst: Ipv4Addr) -> (Verdict, String) {

@@ -95,15 +95,15 @@ pub enum Op {
         netns: String,
         setting: Setting,
     },
+    /// Sets for rules, as `ipset save` prints them, beside those that are there.
+    IpsetRestore {
+        netns: String,
+        sets: Arc<str>,
+    },
     /// Rules and chains beside those that are there.
     IptablesRestore {
         netns: String,
         rules: Arc<Ruleset>,
-    },
-    /// Sets, as `ipset restore` takes them, beside those that are there. Rules that ask for them come later.
-    IpsetRestore {
-        netns: String,
-        sets: Arc<str>,
     },
     /// A program that listens on a port, on all addresses, and answers every datagram or connection with the same bytes.
     Serve {
@@ -189,6 +189,20 @@ pub struct Ruleset {
     pub lines: Vec<u32>,
     /// For example `Service default/api`.
     pub origins: Vec<String>,
+}
+
+impl Ruleset {
+    /// Adds a line that this object caused.
+    pub fn line(&mut self, line: &str, origin: &str) {
+        let known = self.origins.iter().position(|it| it == origin);
+        let place = known.unwrap_or_else(|| {
+            self.origins.push(origin.to_owned());
+            self.origins.len() - 1
+        });
+        self.text.push_str(line);
+        self.text.push('\n');
+        self.lines.push(u32::try_from(place).unwrap_or(u32::MAX));
+    }
 }
 
 impl From<String> for Ruleset {

@@ -100,12 +100,12 @@ impl fmt::Display for Op {
                     }
                 }
             }
+            Self::IpsetRestore { netns, sets } => {
+                write!(f, "ip netns exec {netns} ipset restore <<'END'\n{sets}END")
+            }
             Self::IptablesRestore { netns, rules } => {
                 let text = &rules.text;
                 write!(f, "ip netns exec {netns} iptables-restore --noflush <<'END'\n{text}END")
-            }
-            Self::IpsetRestore { netns, sets } => {
-                write!(f, "ip netns exec {netns} ipset restore <<'END'\n{sets}END")
             }
             Self::Serve { netns, transport, port, answer, owner: _ } => {
                 let (listen, before) = match transport {

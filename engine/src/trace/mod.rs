@@ -573,6 +573,21 @@ impl NotModelled {
     }
 }
 
+/// What a process hears of besides bytes of a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    Datagram {
+        from: (Ipv4Addr, u16),
+        payload: Vec<u8>,
+    },
+    /// An ICMP error about something it sent.
+    Error(icmp::Error),
+    /// The other side refused or broke a connection with a reset.
+    Reset,
+    /// The other side did not answer in all the time it was given.
+    TimedOut,
+}
+
 /// What a layer reports. Only [`World`](crate::world::World) acts on it; every frame taken in leaves as at least one
 /// of these or as a [`Event::Dropped`], a wait or a delivery.
 #[derive(Clone, Debug)]
@@ -608,6 +623,8 @@ pub enum Next {
     Wake { ns: NsId, socket: SocketId },
     /// The time for a packet's pieces to come is over then.
     FragmentTimer { at: Nanos, ns: NsId, by: Gathers, number: u32 },
+    /// A process hears of something by one of its sockets.
+    Tell { ns: NsId, socket: SocketId, told: Told, packet: Option<PacketId> },
     /// A program answers a datagram.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

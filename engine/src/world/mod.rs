@@ -3,19 +3,24 @@
 //! [`World`] is plain data: a clone is a snapshot, and the world at any moment is the start state run to it.
 
 mod build;
+mod process;
 mod queue;
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 pub use build::{ConfigError, Hop, LinkEnd, NewRoute};
+pub use process::Process;
 
-use crate::base::{Arena, DevId, FxIndexMap, Nanos, NsId, OriginId, Rng, SocketId, limits};
+use crate::base::{
+    Arena, DevId, FxIndexMap, Nanos, NsId, OriginId, ProcessId, Rng, SocketId, limits,
+};
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
 use crate::stack::{self, Netns, arp, br_netfilter, frag, neigh, tcp, udp, vxlan};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
+use crate::wire::eth::{self, EtherType};
 use queue::{Due, Queue, Task};
 
 /// Everything a packet's path depends on, at one moment of virtual time.
@@ -37,6 +42,9 @@ pub struct World {
     multipath_seed: u32,
     /// Programs that have something to do, in the order they were woken.
     runnable: VecDeque<Task>,
+    processes: Arena<ProcessId, Process>,
+    /// A packet waits until this namespace is configured.
+    awaited: Option<NsId>,
 }
 
 /// How long a program needs to wake up and act, in virtual time.
@@ -49,6 +57,8 @@ const SOON: Nanos = Nanos::from_millis(100);
 pub enum Stopped {
     /// No frame is in flight and nothing is due before the given time.
     Quiet,
+    /// A packet reached this namespace, which is dormant: it must be configured and [woken](World::wake), then the run goes on.
+    Dormant(NsId),
     /// More than [`limits::EVENTS`] happened: frames go round in a loop, or the lab is too large for one run.
     EventBudget,
 }
@@ -70,6 +80,8 @@ impl World {
             events_left: limits::EVENTS,
             multipath_seed: Rng::new(seed).below(u32::MAX) + 1,
             runnable: VecDeque::new(),
+            processes: Arena::default(),
+            awaited: None,
         }
     }
 
@@ -198,7 +210,25 @@ impl World {
     /// for in any case.
     pub fn run_until_quiet<T: Tracer>(&mut self, trace: &mut T, wait: Nanos) -> Stopped {
         let deadline = self.now + wait;
-        while let Some((at, due)) = self.next_due(|at, busy| busy || at <= deadline) {
+        self.run_while(trace, |at, busy| busy || at <= deadline, deadline)
+    }
+
+    /// Runs what is due up to and including `until`, for looking at the world as it was then.
+    pub fn run_until<T: Tracer>(&mut self, trace: &mut T, until: Nanos) -> Stopped {
+        self.run_while(trace, |at, _| at <= until, until)
+    }
+
+    fn run_while<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        take: impl Fn(Nanos, bool) -> bool + Copy,
+        deadline: Nanos,
+    ) -> Stopped {
+        loop {
+            if let Some(ns) = self.awaited {
+                return Stopped::Dormant(ns);
+            }
+            let Some((at, due)) = self.next_due(take) else { break };
             if self.events_left == 0 {
                 return Stopped::EventBudget;
             }
@@ -210,13 +240,13 @@ impl World {
         Stopped::Quiet
     }
 
-    /// Runs what is due up to and including `until`, for looking at the world as it was then.
-    pub fn run_until<T: Tracer>(&mut self, trace: &mut T, until: Nanos) {
-        while let Some((at, due)) = self.next_due(|at, _| at <= until) {
-            self.now = at;
-            self.handle(trace, due);
+    /// Lets the packets through to a namespace that has its configuration now.
+    pub fn wake<T: Tracer>(&mut self, trace: &mut T, ns: NsId) {
+        self.netns[ns].is_dormant = false;
+        if self.awaited == Some(ns) {
+            self.awaited = None;
+            self.settle(trace);
         }
-        self.now = self.now.max(until);
     }
 
     /// What happens next, if `take` says so of its time and of whether anything is under way. Programs act when no frame
@@ -262,6 +292,13 @@ impl World {
             }
             Due::TcpTimer { ns, socket, timer, .. } => {
                 tcp::fire(&mut ctx, &mut netns[ns], devices, socket, timer);
+            }
+            Due::Alarm { process, number } => return self.alarm(process, number),
+            Due::Program(Task::Process(process)) => return self.run_process(trace, process),
+            Due::Program(Task::Connection { ns, socket })
+                if matches!(netns[ns].sockets.get(socket).program, Program::Runs { .. }) =>
+            {
+                return self.poll_connection(trace, (ns, socket));
             }
             Due::Program(Task::Connection { ns, socket }) => {
                 if tcp::run(&mut ctx, &mut netns[ns], devices, socket) {
@@ -330,6 +367,11 @@ impl World {
                 Next::Up(dev, skb) => {
                     let (mut ctx, netns, devices) = self.split(trace);
                     let ns = devices[dev].ns;
+                    if netns[ns].is_dormant && eth::ether_type(&skb.frame) == EtherType::Ipv4 {
+                        self.awaited = Some(ns);
+                        self.work.push(Next::Up(dev, skb));
+                        return;
+                    }
                     stack::receive(&mut ctx, &mut netns[ns], devices, dev, skb);
                 }
                 Next::BridgeIn(dev, skb) => {
@@ -355,6 +397,9 @@ impl World {
                     if !self.runnable.contains(&task) {
                         self.runnable.push_back(task);
                     }
+                }
+                Next::Tell { ns, socket, told, packet } => {
+                    self.tell((ns, socket), told, packet);
                 }
                 Next::ProxyArp { at, dev, skb } => {
                     self.queue.push(at, Due::ProxyArp { dev, skb });

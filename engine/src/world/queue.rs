@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::Ipv4Addr;
 
-use crate::base::{DevId, Nanos, NsId, PacketId, SocketId};
+use crate::base::{DevId, Nanos, NsId, PacketId, ProcessId, SocketId};
 use crate::skb::Skb;
 use crate::trace::{Gathers, TcpTimer};
 
@@ -32,6 +32,8 @@ pub(super) enum Due {
     NeighTimer { dev: DevId, ip: Ipv4Addr, generation: u32 },
     /// A connection's timer. One that is due soon keeps the network from being quiet.
     TcpTimer { ns: NsId, socket: SocketId, timer: TcpTimer, generation: u32, soon: bool },
+    /// A process wanted to be woken, if it has not asked for another time since.
+    Alarm { process: ProcessId, number: u32 },
     /// A program acts.
     Program(Task),
 }
@@ -41,6 +43,8 @@ pub(super) enum Due {
 pub(super) enum Task {
     /// Something happened to its connection.
     Connection { ns: NsId, socket: SocketId },
+    /// A process has heard of something, or has calls left to make.
+    Process(ProcessId),
     /// A datagram came that it answers.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

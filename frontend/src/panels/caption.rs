@@ -23,7 +23,7 @@ pub fn caption(shown: &Shown, step_idx: usize) -> Html {
         };
     };
     let place = step.moves.first().map(|moved| {
-        let world = &run.start;
+        let world = &run.end;
         let device = &world.devices[moved.to];
         format!(" · {} · {}", world.netns[device.ns].name, device.name)
     });

@@ -21,7 +21,7 @@ pub struct Props {
 
 #[component]
 pub fn Captures(props: &Props) -> Html {
-    let world = &props.shown.run.start;
+    let world = &props.shown.run.end;
     let all = use_memo((props.shown.clone(), props.device), |(shown, device)| rows(shown, *device));
     use_effect_with((props.step_idx, all.clone()), |(step_idx, all)| {
         if let Some(n) = all.iter().rposition(|row| row.step_idx.is_some_and(|of| of <= *step_idx))
@@ -88,7 +88,7 @@ fn line(props: &Props, n: usize, row: &Row) -> Html {
     let cells = html! {
         <>
             <span>{ row.at.to_string() }</span>
-            <span>{ props.shown.run.start.device_name(row.dev) }</span>
+            <span>{ props.shown.run.end.device_name(row.dev) }</span>
             <span>{ dir }</span>
             <span>{ &row.text }</span>
         </>

@@ -49,7 +49,7 @@ fn moves(props: &Props) -> Html {
     if step.moves.len() < 2 {
         return Html::default();
     }
-    let world = &props.shown.run.start;
+    let world = &props.shown.run.end;
     html! {
         <div class="moves" role="group" aria-label="Frame">
             { for step.moves.iter().enumerate().map(|(n, moved)| html! {

@@ -30,7 +30,7 @@ const GLIDE_MS: u32 = 500;
 pub fn StageFrame(props: &Props) -> Html {
     let layout = use_memo((props.shown.clone(), props.narrow), |(shown, narrow)| {
         let view = ClusterView::from(&shown.lab.cluster);
-        lay_out(&shown.run.start, &view, *narrow)
+        lay_out(&shown.run.end, &view, *narrow)
     });
     let layout = Shared::from(layout);
     let scene = use_memo(

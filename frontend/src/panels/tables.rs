@@ -21,7 +21,7 @@ pub struct Props {
 #[component]
 pub fn Tables(props: &Props) -> Html {
     let run = &props.shown.run;
-    let world = &run.start;
+    let world = &run.end;
     let here = run.story.steps.get(props.step_idx).and_then(|step| step.moves.first());
     let here = here.map(|moved| world.devices[moved.to].ns);
     let first = world.netns.iter().next().map(|(id, _)| id);

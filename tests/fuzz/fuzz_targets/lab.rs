@@ -4,7 +4,7 @@
 use everyhop_engine::lesson::Lab;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    match Lab::from_bytes(data) {
+    match Lab::from_bytes(data, &[]) {
         Ok(loaded) => drop(loaded.lab.run()),
         Err(problems) => assert!(!problems.is_empty(), "a refusal says why"),
     }

@@ -6,6 +6,9 @@
 mod bridge;
 mod calico;
 mod flannel;
+mod masquerade;
+
+use std::sync::Arc;
 
 use super::{Cluster, Node, Pod};
 use crate::base::Mac;
@@ -61,6 +64,18 @@ pub(super) fn attach(items: &mut Vec<Configured>, cluster: &Cluster, pod: &Pod, 
         Cni::Flannel => bridge::attach(items, pod, node, (number, Cni::Flannel.mtu_bytes())),
         Cni::Calico => calico::attach(items, pod, node),
     }
+}
+
+/// A node's rules that rewrite the source of what leaves the cluster.
+pub(super) fn masquerade(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
+    let own = &cluster.nodes[node];
+    let netns = own.netns.clone();
+    if cluster.cni == Cni::Calico {
+        let sets = masquerade::sets(cluster).into();
+        items.push(item(Op::IpsetRestore { netns: netns.clone(), sets }, &own.origin()));
+    }
+    let rules = Arc::new(masquerade::rules(cluster, own));
+    items.push(item(Op::IptablesRestore { netns, rules }, &own.origin()));
 }
 
 /// A pod's device.

@@ -6,14 +6,9 @@
 
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
-
 use crate::base::FxIndexMap;
 use crate::kube::service::{ClusterIp, IpMode, LoadBalancerIngress, Service, ServiceType};
 
-/// Where Services have their addresses, as kubeadm sets it (`--service-cluster-ip-range`).
-pub(in crate::kube) const CLUSTER_IPS: Ipv4Net =
-    Ipv4Net::new_assert(Ipv4Addr::new(10, 96, 0, 0), 12);
 /// The first 256 addresses are left for those that ask for one of them.
 const FIRST_CLUSTER_IP: Ipv4Addr = Ipv4Addr::new(10, 96, 1, 1);
 /// Of 30000 to 32767 the first 86 are left for those that ask for one of them.

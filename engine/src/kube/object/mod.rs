@@ -13,6 +13,8 @@ mod workload;
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 pub(super) use endpoint_slice::EndpointSliceObject;
 pub(super) use ingress::{IngressClassObject, IngressObject};
 pub(super) use kube_proxy::KubeProxyObject;
@@ -24,7 +26,8 @@ pub(super) use pod::PodObject;
 pub(super) use service::ServiceObject;
 pub(super) use workload::{Workload, WorkloadKind};
 
-use super::Protocol;
+use super::service::ClusterIp;
+use super::{Protocol, ranges};
 use crate::base::FxIndexMap;
 use crate::yaml::{At, Place, Report};
 
@@ -80,6 +83,19 @@ impl Seen {
 }
 
 impl Objects {
+    /// Whether an address is the cluster's own, as far as can be said before everything is placed.
+    pub fn owns(&self, ip: Ipv4Addr) -> bool {
+        let given = self.nodes.iter().any(|node| {
+            node.pod_cidr.as_ref().is_some_and(|it| it.value.contains(&ip))
+                || node.address.as_ref().is_some_and(|it| it.value == ip)
+        });
+        let is_usual = |range: &Ipv4Net| range.contains(&ip);
+        given
+            || ip.is_loopback()
+            || self.services.iter().any(|it| it.service.cluster_ip == ClusterIp::Address(ip))
+            || [ranges::PODS, ranges::UNDERLAY, ranges::SERVICES].iter().any(is_usual)
+    }
+
     /// Reads one object: a Node, a Pod, or a List of objects. Others are pointed out and ignored.
     pub fn read(&mut self, object: &At<'_>, report: &mut Report) {
         if !object.is_map(report) {

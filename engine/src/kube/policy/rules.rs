@@ -28,8 +28,8 @@ use ipnet::Ipv4Net;
 
 use super::{NetworkPolicy, Peer, PortMatch, Ports, Rule};
 use crate::base::FxIndexMap;
-use crate::kube::controllers::services::CLUSTER_IPS;
 use crate::kube::kube_proxy::names::hash;
+use crate::kube::ranges::SERVICES;
 use crate::kube::{Cluster, Pod, Protocol};
 use crate::tool::{Configured, Op, Ruleset, Setting};
 
@@ -239,7 +239,7 @@ fn top(out: &mut Out) {
         );
     }
     let input = TOP[0].1;
-    let (comment, range) = ("allow traffic to primary/secondary cluster IP range", CLUSTER_IPS);
+    let (comment, range) = ("allow traffic to primary/secondary cluster IP range", SERVICES);
     let id = hash(&format!("{input}-mcomment--comment{comment}-d{range}-jRETURN"));
     out.rule(
         ENGINE,

@@ -24,15 +24,15 @@ use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, Rng, SocketId};
 use crate::link::Devices;
 use crate::skb::{DstKind, PacketType, Skb};
 use crate::trace::{
-    Birth, Ctx, DropReason, Event, Heard, LookupFor, Role, SendError, TcpSegment, TcpState,
-    TcpTimer, Tracer,
+    Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, Role, SendError, TcpSegment, TcpState,
+    TcpTimer, Told, Tracer,
 };
 use crate::wire::icmp::Error;
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::tcp::{self, Flags, Segment, Seq};
 use crate::wire::{Malformed, icmp::Quote};
 
-pub use program::run;
+pub use program::{Polled, close, poll, run, write};
 pub use timer::{fire, is_due};
 
 /// The four numbers that name a connection, as seen from here.
@@ -280,6 +280,16 @@ impl<T: Tracer> Env<'_, '_, T> {
         let (ns, socket) = (self.ns_id(), self.known_as);
         self.event(packet, Event::SocketReceive { ns, socket, heard });
         self.ns.sockets.get_mut(socket).heard += 1;
+        let told = match heard {
+            Heard::Error(error) => Told::Error(error),
+            Heard::Reset => Told::Reset,
+            Heard::TimedOut => Told::TimedOut,
+            // It reads these itself.
+            Heard::Data | Heard::Bytes(_) | Heard::Closed => return,
+        };
+        if let Program::Runs { .. } = self.ns.sockets.get(self.socket).program {
+            self.ctx.out.push(Next::Tell { ns, socket: self.socket, told, packet });
+        }
     }
 }
 
@@ -426,7 +436,7 @@ pub fn connect<T: Tracer>(
     }
     let (isn, ahead) = ns.sockets.connections.beginning(ctx.rng, ctx.now, pair);
     let mut conn = Box::new(Conn::new(pair, isn));
-    conn.work = program::Work::client(send);
+    conn.work = program::Work::client(&ns.sockets.get(socket).program, send);
     conn.clock = Some(Clock { offset: ahead, recent: 0 });
     (conn.sack_ok, conn.scaling) = (true, true);
     conn.identification = ctx.rng.bits16();

@@ -5,7 +5,7 @@
 //! comes while it is in a system call waits for the call's end, as the kernel's backlog does.
 
 use super::{Conn, Env, Netns, Program, TcpState, input::Waiting, with};
-use crate::base::SocketId;
+use crate::base::{PacketId, SocketId};
 use crate::link::Devices;
 use crate::trace::{Ctx, Heard, Next, Tracer};
 
@@ -36,17 +36,42 @@ enum Doing {
         reply: Vec<u8>,
     },
     Closing,
+    /// A process makes the calls, and was told so far that the connection is there, and that the other side ended it.
+    Driven {
+        connected: bool,
+        ended: bool,
+    },
+}
+
+/// What a process finds when it looks at its connection.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Polled {
+    /// The connection is there, since the last look.
+    pub connected: bool,
+    pub bytes: Vec<u8>,
+    /// The other side will send no more, since the last look.
+    pub ended: bool,
+    /// Its last call goes on; it comes back when what that sent has settled.
+    pub busy: bool,
+    /// The packet that brought the bytes.
+    pub packet: Option<PacketId>,
 }
 
 impl Work {
-    pub(super) fn client(send: &[u8]) -> Self {
-        let doing = Doing::Connecting { send: send.to_vec() };
+    pub(super) fn client(program: &Program, send: &[u8]) -> Self {
+        let doing = match program {
+            Program::Runs { .. } => Doing::Driven { connected: false, ended: false },
+            Program::Reads | Program::Answers(_) | Program::Connects | Program::Tunnel(_) => {
+                Doing::Connecting { send: send.to_vec() }
+            }
+        };
         Self { doing, busy: true, line: Vec::new() }
     }
 
     pub(super) fn server(program: &Program) -> Self {
         let doing = match program {
             Program::Answers(reply) => Doing::ReadingOnce { reply: reply.clone() },
+            Program::Runs { .. } => Doing::Driven { connected: false, ended: false },
             Program::Reads | Program::Connects | Program::Tunnel(_) => Doing::ReadingToEnd,
         };
         Self { doing, ..Self::default() }
@@ -89,7 +114,72 @@ pub fn run<T: Tracer>(
     with(ctx, ns, devices, socket, Conn::run).unwrap_or(false)
 }
 
+/// Lets a process look at its connection (`epoll_wait`, then `recv` of all there is). None where there is none.
+pub fn poll<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    socket: SocketId,
+) -> Option<Polled> {
+    with(ctx, ns, devices, socket, Conn::poll)
+}
+
+/// A process writes to its connection. Whether there is one.
+pub fn write<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    socket: SocketId,
+    bytes: &[u8],
+) -> bool {
+    let written = with(ctx, ns, devices, socket, |conn, env| {
+        conn.call(|conn| conn.write(env, bytes));
+    });
+    written.is_some()
+}
+
+/// A process closes its connection. Whether there is one.
+pub fn close<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    socket: SocketId,
+) -> bool {
+    let closed = with(ctx, ns, devices, socket, |conn, env| {
+        conn.work.doing = Doing::Done;
+        conn.call(|conn| conn.close(env));
+    });
+    closed.is_some()
+}
+
 impl Conn {
+    fn poll<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) -> Polled {
+        let mut found = Polled::default();
+        if self.work.busy {
+            if self.work_off(env) {
+                found.busy = self.work.busy; // not if that ended the connection
+                return found;
+            }
+            self.work.busy = false;
+        }
+        let Doing::Driven { connected, ended } = self.work.doing else { return found };
+        if self.state == TcpState::SynSent {
+            return found;
+        }
+        found.connected = !connected;
+        if !self.unread.is_empty() {
+            found.bytes = self.unread.clone();
+            found.packet = self.brought_by;
+            self.read_some(env, usize::MAX);
+        }
+        found.ended = self.fin_received && !ended;
+        if found.ended {
+            env.hear(self.brought_by, Heard::Closed);
+        }
+        self.work.doing = Doing::Driven { connected: true, ended: self.fin_received };
+        found
+    }
+
     fn run<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) -> bool {
         if self.work.busy {
             if self.work_off(env) {
@@ -100,6 +190,10 @@ impl Conn {
         loop {
             match std::mem::take(&mut self.work.doing) {
                 Doing::Done => return false,
+                driven @ Doing::Driven { .. } => {
+                    self.work.doing = driven;
+                    return false;
+                }
                 Doing::Connecting { send } if self.state == TcpState::SynSent => {
                     self.work.doing = Doing::Connecting { send };
                     return false;

@@ -1,0 +1,51 @@
+//! What clusters come with, where a lab does not describe its own: CoreDNS, and an ingress controller. Each is the text
+//! that an operator would apply.
+
+use super::object::{Objects, PodObject};
+use crate::kube::labels::Labels;
+use crate::yaml::{At, Report, parse};
+
+const COREDNS: &str = include_str!("coredns.yaml");
+const INGRESS_NGINX: &str = include_str!("ingress-nginx.yaml");
+
+/// Whether a pod answers the cluster's names.
+pub(super) fn is_dns(labels: &Labels) -> bool {
+    labels.get("k8s-app") == Some("kube-dns")
+        || labels.get("app.kubernetes.io/name") == Some("coredns")
+}
+
+/// Whether a pod acts on Ingress objects.
+pub(super) fn is_ingress_controller(labels: &Labels) -> bool {
+    labels.get("app.kubernetes.io/name") == Some("ingress-nginx")
+        && labels.get("app.kubernetes.io/component").is_none_or(|it| it == "controller")
+}
+
+impl Objects {
+    /// Installs CoreDNS, unless there is a pod that does its work.
+    pub(super) fn add_coredns(&mut self) {
+        if !self.has_pod(is_dns) {
+            self.install(COREDNS);
+        }
+    }
+
+    /// Installs a controller that is exposed by a load balancer, unless there is one.
+    pub(super) fn add_ingress_controller(&mut self) {
+        if !self.has_pod(is_ingress_controller) {
+            self.install(INGRESS_NGINX);
+        }
+    }
+
+    fn has_pod(&self, is_it: fn(&Labels) -> bool) -> bool {
+        let of_pod = |pod: &PodObject| is_it(&pod.meta.labels);
+        self.pods.iter().any(of_pod) || self.workloads.iter().any(|it| is_it(&it.labels))
+    }
+
+    fn install(&mut self, text: &str) {
+        let mut report = Report::default();
+        let documents = parse(text, &mut report).unwrap_or_default();
+        for document in &documents {
+            self.read(&At::root(document), &mut report);
+        }
+        debug_assert!(report.is_ok(), "the text is part of this program");
+    }
+}

@@ -1,0 +1,174 @@
+//! A cloud's load balancer for a Service of that type: a machine that has the advertised address and passes connections on
+//! to the nodes' node ports.
+//!
+//! Passing on rewrites the destination alone, so that the node sees the client's address, and the cloud's network brings
+//! the answers back here (a policy rule of the gateway). A balancer that does not keep the client's address rewrites the
+//! source, too. With `externalTrafficPolicy: Local` only nodes that have an endpoint pass the health check.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use ipnet::Ipv4Net;
+
+use super::outside::{Outside, SwitchPorts, item};
+use super::service::{Service, ServicePort};
+use super::{Cluster, Protocol};
+use crate::link::Conf;
+use crate::stack::fib::TableId;
+use crate::tool::{Configured, Op, Ruleset, Setting, Transport, Way};
+
+/// The gateway's table for what goes back through a balancer; the next balancer has the next.
+const FIRST_TABLE: u32 = 100;
+const FIRST_PRIORITY: u32 = 1000;
+
+/// A load balancer of one Service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoadBalancer {
+    /// Its network namespace.
+    pub netns: String,
+    /// Index into the cluster's Services.
+    pub service: usize,
+    /// Where clients find it.
+    pub address: Ipv4Addr,
+    /// On the underlay.
+    pub private_address: Ipv4Addr,
+    /// Nodes that pass its health check, as indices into the cluster's.
+    pub nodes: Vec<usize>,
+    pub keeps_client: bool,
+}
+
+/// Which nodes a Service's load balancer may pass to: all, or those with an endpoint of it.
+pub(super) fn healthy_nodes(cluster: &Cluster, service: &Service) -> Vec<usize> {
+    if service.health_check().is_none() {
+        return (0..cluster.nodes.len()).collect();
+    }
+    let own = |slice: &&super::endpoint_slice::EndpointSlice| {
+        slice.namespace == service.namespace && slice.service.as_deref() == Some(&service.name)
+    };
+    let mut nodes = Vec::new();
+    for endpoint in cluster.endpoint_slices.iter().filter(own).flat_map(|it| &it.endpoints) {
+        let node = endpoint.node_name.as_deref().and_then(|name| cluster.find_node(name));
+        let is_ready = endpoint.conditions.is_ready();
+        nodes.extend(node.filter(|_| is_ready));
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+pub(super) fn compile(
+    items: &mut Vec<Configured>,
+    cluster: &Cluster,
+    outside: &Outside,
+    balancer: &LoadBalancer,
+    ports: &mut SwitchPorts<'_>,
+) {
+    let Some(underlay) = &cluster.underlay else { return };
+    let service = &cluster.services[balancer.service];
+    let origin = service.origin();
+    let netns = &balancer.netns;
+    let mut add = |op| items.push(item(op, Some(&origin)));
+    add(Op::AddNetns { netns: netns.clone() });
+    for setting in [
+        Setting::IpForward(true),
+        // All that comes in by the one link goes out by it.
+        Setting::Conf(None, Conf::SendRedirects, 0),
+    ] {
+        add(Op::Sysctl { netns: netns.clone(), setting });
+    }
+    let private = Ipv4Net::new_assert(balancer.private_address, underlay.prefix_len);
+    ports.plug(items, netns, private, Some(&origin));
+    let setting = Setting::Conf(Some("eth0".to_owned()), Conf::SendRedirects, 0);
+    items.push(item(Op::Sysctl { netns: netns.clone(), setting }, Some(&origin)));
+    let mut add = |op| items.push(item(op, Some(&origin)));
+    let addr = Ipv4Net::new_assert(balancer.address, 32);
+    add(Op::AddAddr { netns: netns.clone(), dev: "lo".to_owned(), addr });
+    let route =
+        |netns: &str, table, dst, way| Op::AddRoute { netns: netns.to_owned(), table, dst, way };
+    let default = Ipv4Net::default();
+    add(route(netns, TableId::MAIN, default, Way::Via(outside.gateway_address)));
+    add(route(&outside.gateway, TableId::MAIN, addr, Way::Via(balancer.private_address)));
+    if balancer.keeps_client {
+        answers_come_back(items, cluster, outside, balancer);
+    }
+    let rules = Arc::new(rules(cluster, balancer));
+    items.push(item(Op::IptablesRestore { netns: netns.clone(), rules }, Some(&origin)));
+}
+
+/// What nodes answer from a node port goes back through the balancer, which alone knows what to make of it.
+fn answers_come_back(
+    items: &mut Vec<Configured>,
+    cluster: &Cluster,
+    outside: &Outside,
+    balancer: &LoadBalancer,
+) {
+    let service = &cluster.services[balancer.service];
+    let number = u32::try_from(balancer.service).unwrap_or(0);
+    let table = TableId(FIRST_TABLE + number);
+    let netns = &outside.gateway;
+    let origin = service.origin();
+    let (dst, way) = (Ipv4Net::default(), Way::Via(balancer.private_address));
+    let op = Op::AddRoute { netns: netns.clone(), table, dst, way };
+    items.push(item(op, Some(&origin)));
+    for (transport, _, node_port) in passed_on(service) {
+        for &node in &balancer.nodes {
+            let op = Op::AddRule {
+                netns: netns.clone(),
+                priority: FIRST_PRIORITY + number,
+                src: Ipv4Net::new_assert(cluster.nodes[node].address, 32),
+                sport: Some((transport, node_port)),
+                table,
+            };
+            items.push(item(op, Some(&origin)));
+        }
+    }
+}
+
+/// The ports that a balancer listens on, with the node ports behind them.
+fn passed_on(service: &Service) -> impl Iterator<Item = (Transport, &ServicePort, u16)> {
+    service.ports.iter().filter_map(|port| {
+        let transport = match port.protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+            Protocol::Sctp => return None,
+        };
+        Some((transport, port, port.node_port?))
+    })
+}
+
+fn rules(cluster: &Cluster, balancer: &LoadBalancer) -> Ruleset {
+    let service = &cluster.services[balancer.service];
+    let (origin, address) = (service.origin(), balancer.address);
+    let mut rules = Ruleset::default();
+    let mut line = |text: &str| rules.line(text, &origin);
+    line("*filter");
+    if !service.source_ranges.is_empty() {
+        line("-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+        for range in &service.source_ranges {
+            line(&format!("-A FORWARD -s {range} -j ACCEPT"));
+        }
+        line("-A FORWARD -j DROP");
+    }
+    line("COMMIT");
+    line("*nat");
+    for (transport, port, node_port) in passed_on(service) {
+        let name = transport.name();
+        for (tried, &node) in balancer.nodes.iter().enumerate() {
+            let left = balancer.nodes.len() - tried;
+            let chance = match left {
+                1 => String::new(),
+                _ => format!(" -m statistic --mode nth --every {left} --packet 0"),
+            };
+            let to = cluster.nodes[node].address;
+            line(&format!(
+                "-A PREROUTING -d {address}/32 -p {name} -m {name} --dport {}{chance} -j DNAT --to-destination {to}:{node_port}",
+                port.number
+            ));
+        }
+    }
+    if !balancer.keeps_client {
+        line("-A POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE");
+    }
+    line("COMMIT");
+    rules
+}

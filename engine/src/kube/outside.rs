@@ -1,0 +1,229 @@
+//! What is around a cluster: the internet gateway, the internet, a client on it, and the cloud's load balancers.
+//!
+//! ```text
+//! nodes ── switch ── internet gateway ── internet ── client
+//!             └───── load balancers
+//! ```
+//!
+//! The gateway gives each node an address of its own on the internet, one for one, and lets nothing else through. The
+//! internet is one machine that has every address that nobody else has (a `local` default route), so whatever is asked
+//! for is there and answers. All of it is Linux, as the cluster is.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use ipnet::Ipv4Net;
+
+use super::load_balancer::{self, LoadBalancer};
+use super::{Cluster, Node};
+use crate::base::Mac;
+use crate::link::Conf;
+use crate::stack::fib::TableId;
+use crate::tool::{Configured, End, Op, Ruleset, Setting, Way};
+
+/// The link between the gateway and the internet, and the client's.
+const LINK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 252), 30);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 253);
+const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 254);
+const CLIENT_NET: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 0), 25);
+const CLIENT_ROUTER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
+/// Nodes have these on the internet, counted up; what comes after them is for load balancers.
+const FIRST_EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 11);
+const N_EXTERNALS: u32 = 180;
+/// For nodes beyond those: the range for measurements (RFC 2544), which nobody has.
+const MORE_EXTERNALS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
+
+/// What is around a cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outside {
+    /// The network namespaces.
+    pub gateway: String,
+    pub internet: String,
+    pub client: String,
+    /// The gateway's address on the underlay.
+    pub gateway_address: Ipv4Addr,
+    /// Each node's address on the internet.
+    pub externals: Vec<Ipv4Addr>,
+    pub load_balancers: Vec<LoadBalancer>,
+}
+
+impl Outside {
+    /// The client's address.
+    pub const fn client_address(&self) -> Ipv4Addr {
+        CLIENT
+    }
+}
+
+/// The addresses of nodes on the internet, in their order.
+pub(super) fn externals(n_nodes: usize) -> Vec<Ipv4Addr> {
+    let counted = |number: usize| {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let (first, number) = match number.checked_sub(N_EXTERNALS) {
+            None => (FIRST_EXTERNAL, number),
+            Some(more) => (MORE_EXTERNALS, more),
+        };
+        Ipv4Addr::from(u32::from(first).wrapping_add(number))
+    };
+    (0..n_nodes).map(counted).collect()
+}
+
+/// All of it as Linux configuration. The switch is there.
+pub(super) fn compile(items: &mut Vec<Configured>, cluster: &Cluster, ports: &mut SwitchPorts<'_>) {
+    let (Some(outside), Some(underlay)) = (&cluster.outside, &cluster.underlay) else { return };
+    gateway(items, cluster, outside, (ports, underlay.prefix_len));
+    internet(items, outside);
+    for balancer in &outside.load_balancers {
+        load_balancer::compile(items, cluster, outside, balancer, ports);
+    }
+    for node in &cluster.nodes {
+        let (netns, dst) = (node.netns.clone(), Ipv4Net::default());
+        let way = Way::Via(outside.gateway_address);
+        let op = Op::AddRoute { netns, table: TableId::MAIN, dst, way };
+        items.push(item(op, Some(&node.origin())));
+    }
+}
+
+/// Cables machines to the underlay's switch, one port after the other.
+pub(super) struct SwitchPorts<'c> {
+    pub switch: &'c str,
+    pub bridge: &'static str,
+    pub n_used: usize,
+}
+
+impl SwitchPorts<'_> {
+    /// A machine's `eth0`, cabled to the next port, with an address.
+    pub(super) fn plug(
+        &mut self,
+        items: &mut Vec<Configured>,
+        netns: &str,
+        addr: Ipv4Net,
+        origin: Option<&str>,
+    ) {
+        self.n_used += 1;
+        let port = format!("port{}", self.n_used);
+        let [.., b, c, d] = self.n_used.to_be_bytes();
+        let ends = [
+            end(netns, "eth0", mac(addr.addr())),
+            end(self.switch, &port, Mac([2, 0, 0, b, c, d])),
+        ];
+        let (bridge, switch) = (self.bridge.to_owned(), self.switch.to_owned());
+        for op in [
+            Op::AddCable { ends },
+            Op::SetMaster { netns: switch, port, bridge, hairpin: false },
+            Op::AddAddr { netns: netns.to_owned(), dev: "eth0".to_owned(), addr },
+        ] {
+            items.push(item(op, origin));
+        }
+    }
+}
+
+fn gateway(
+    items: &mut Vec<Configured>,
+    cluster: &Cluster,
+    outside: &Outside,
+    (ports, prefix_len): (&mut SwitchPorts<'_>, u8),
+) {
+    let netns = &outside.gateway;
+    let underlay = Ipv4Net::new_assert(outside.gateway_address, prefix_len);
+    let own = |op| item(op, None);
+    items.push(own(Op::AddNetns { netns: netns.clone() }));
+    for setting in [
+        Setting::IpForward(true),
+        // What a load balancer's nodes answer comes back by the link it goes out on.
+        Setting::Conf(None, Conf::SendRedirects, 0),
+    ] {
+        items.push(own(Op::Sysctl { netns: netns.clone(), setting }));
+    }
+    ports.plug(items, netns, underlay, None);
+    items.push(own(Op::Sysctl {
+        netns: netns.clone(),
+        setting: Setting::Conf(Some("eth0".to_owned()), Conf::SendRedirects, 0),
+    }));
+    let mut route = |op| items.push(own(op));
+    route(Op::AddNetns { netns: outside.internet.clone() });
+    route(Op::AddCable {
+        ends: [end(netns, "eth1", mac(GATEWAY)), end(&outside.internet, "eth0", mac(INTERNET))],
+    });
+    let (dev, addr) = ("eth1".to_owned(), Ipv4Net::new_assert(GATEWAY, LINK.prefix_len()));
+    route(Op::AddAddr { netns: netns.clone(), dev, addr });
+    let (dst, way) = (Ipv4Net::default(), Way::Via(INTERNET));
+    route(Op::AddRoute { netns: netns.clone(), table: TableId::MAIN, dst, way });
+    items.push(own(Op::IptablesRestore {
+        netns: netns.clone(),
+        rules: Arc::new(gateway_rules(cluster, outside, underlay.trunc())),
+    }));
+}
+
+/// One for one: a node's own address to its address on the internet, and back.
+fn gateway_rules(cluster: &Cluster, outside: &Outside, underlay: Ipv4Net) -> Ruleset {
+    let mut rules = Ruleset::default();
+    let own = "the internet gateway";
+    rules.line("*nat", own);
+    let pairs = || cluster.nodes.iter().zip(&outside.externals);
+    for (Node { name, address, .. }, external) in pairs() {
+        let because = format!("Node {name}");
+        rules.line(
+            &format!("-A PREROUTING -d {external}/32 -i eth1 -j DNAT --to-destination {address}"),
+            &because,
+        );
+        rules.line(
+            &format!("-A POSTROUTING -s {address}/32 -o eth1 -j SNAT --to-source {external}"),
+            &because,
+        );
+    }
+    rules.line("COMMIT", own);
+    rules.line("*filter", own);
+    rules.line("-A FORWARD -o eth1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", own);
+    // A pod's address means nothing out there.
+    rules.line(&format!("-A FORWARD ! -s {underlay} -o eth1 -j DROP"), own);
+    rules.line("COMMIT", own);
+    rules
+}
+
+/// The internet's one machine, which is a router to the client, and the client. Its link to the gateway is there.
+fn internet(items: &mut Vec<Configured>, outside: &Outside) {
+    let Outside { internet, client, .. } = outside;
+    let add = |netns: &str, dev: &str, ip, net: Ipv4Net| Op::AddAddr {
+        netns: netns.to_owned(),
+        dev: dev.to_owned(),
+        addr: Ipv4Net::new_assert(ip, net.prefix_len()),
+    };
+    let route = |netns: &str, dst, way| Op::AddRoute {
+        netns: netns.to_owned(),
+        table: TableId::MAIN,
+        dst,
+        way,
+    };
+    let mut ops = vec![
+        Op::Sysctl { netns: internet.clone(), setting: Setting::IpForward(true) },
+        add(internet, "eth0", INTERNET, LINK),
+        Op::AddNetns { netns: client.clone() },
+        Op::AddCable {
+            ends: [end(internet, "eth1", mac(CLIENT_ROUTER)), end(client, "eth0", mac(CLIENT))],
+        },
+        add(internet, "eth1", CLIENT_ROUTER, CLIENT_NET),
+        add(client, "eth0", CLIENT, CLIENT_NET),
+        route(client, Ipv4Net::default(), Way::Via(CLIENT_ROUTER)),
+        route(internet, Ipv4Net::default(), Way::Local),
+    ];
+    let balancers = outside.load_balancers.iter().map(|it| it.address);
+    for ip in outside.externals.iter().copied().chain(balancers) {
+        ops.push(route(internet, Ipv4Net::new_assert(ip, 32), Way::Via(GATEWAY)));
+    }
+    items.extend(ops.into_iter().map(|op| item(op, None)));
+}
+
+pub(super) fn item(op: Op, origin: Option<&str>) -> Configured {
+    Configured { op, origin: origin.map(str::to_owned) }
+}
+
+pub(super) fn end(netns: &str, dev: &str, mac: Mac) -> End {
+    End { netns: netns.to_owned(), dev: dev.to_owned(), mac }
+}
+
+/// A network card's address that tells what it belongs to. No host's address begins with 0, as a switch's ports' do.
+pub(super) fn mac(ip: Ipv4Addr) -> Mac {
+    let [a, b, c, d] = ip.octets();
+    Mac([2, 0, a, b, c, d])
+}
