@@ -65,9 +65,9 @@ pub fn node(cluster: &Cluster, kube_proxy: &mut KubeProxy<'_>, node: usize) -> V
     items
 }
 
-/// Without a Service and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.
+/// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.
 fn has_rules(cluster: &Cluster) -> bool {
-    !cluster.services.is_empty() || cluster.outside.is_some()
+    !cluster.services.is_empty() || cluster.outside.is_some() || !cluster.policies.is_empty()
 }
 
 /// The machines' network cards, cabled to a switch.

@@ -31,7 +31,7 @@ use crate::base::FxIndexMap;
 use crate::kube::kube_proxy::names::hash;
 use crate::kube::ranges::SERVICES;
 use crate::kube::{Cluster, Pod, Protocol};
-use crate::tool::{Configured, Op, Ruleset, Setting};
+use crate::tool::{Configured, Op, Ruleset};
 
 /// Who caused what belongs to no policy or pod.
 const ENGINE: &str = "kube-router";
@@ -108,13 +108,11 @@ impl<'c> Enforcement<'c> {
         Some(Self { cluster, sets: sets.text.into(), chains, of_pod })
     }
 
-    /// What the engine does to a node that has its pods.
+    /// What the engine does to a node that has kube-proxy's rules: its own jumps come first.
     pub fn node(&self, node: usize) -> Vec<Configured> {
         let netns = || self.cluster.nodes[node].netns.clone();
         let by = |op| Configured { op, origin: Some(ENGINE.into()) };
-        let setting = Setting::BridgeCallsIptables(true);
         vec![
-            by(Op::Sysctl { netns: netns(), setting }),
             by(Op::IpsetRestore { netns: netns(), sets: Arc::clone(&self.sets) }),
             by(Op::IptablesRestore { netns: netns(), rules: Arc::new(self.rules(node)) }),
         ]
