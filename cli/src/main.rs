@@ -9,6 +9,7 @@ mod flow;
 mod input;
 mod lab;
 mod markdown;
+mod reach;
 mod replay;
 mod rules;
 mod told;
@@ -40,6 +41,10 @@ everyhop shows every hop a packet takes through Kubernetes.
       build.sh: the lab's world as a shell script that builds it for real on a Linux machine; pcapng: what every device
       saw while the lab's actions ran, as a capture; to standard output or FILE
 
+  everyhop reach LAB.yaml [--ports 80/TCP,81/UDP] [--json]
+      say for every pod and every other whether the lab's NetworkPolicies let it through, and why; without --ports for
+      the ports that the destination declares
+
   everyhop check FILE...
       load and run every lab, also those in fenced blocks of Markdown marked everyhop, and check what they claim
 
@@ -47,7 +52,7 @@ Names of pods may be NAMESPACE/NAME. Exit code: 0 done, 1 the answer is no, 2 ba
 ";
 
 /// The commands that there are, for the message about an unknown one.
-const COMMANDS: &str = "trace, replay, rules, flow, export and check";
+const COMMANDS: &str = "trace, replay, rules, flow, reach, export and check";
 
 /// Why a command ends without a result; the message goes to standard error, and the exit code is 2.
 #[derive(Debug)]
@@ -96,6 +101,7 @@ fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
             Some("rules") => rules::run(&mut args),
             Some("flow") => flow::run(&mut args),
             Some("export") => export::run(&mut args),
+            Some("reach") => reach::run(&mut args),
             Some("check") => check::run(&mut args),
             _ => {
                 let command = command.to_string_lossy();

@@ -124,9 +124,12 @@ fn wrong_usage_is_one_message() {
     for (args, expected) in [
         (
             &[][..],
-            "a command is missing; there are trace, replay, export and check; everyhop --help shows how",
+            "a command is missing; there are trace, replay, rules, flow, reach, export and check; everyhop --help shows how",
         ),
-        (&["rules"], "there is no command \"rules\"; there are trace, replay, export and check"),
+        (
+            &["route"],
+            "there is no command \"route\"; there are trace, replay, rules, flow, reach, export and check",
+        ),
         (&["--verbose"], "invalid option '--verbose'; everyhop --help shows how"),
         (&["replay"], "replay needs --snapshot DIR; everyhop --help shows how"),
         (

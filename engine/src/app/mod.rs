@@ -7,6 +7,7 @@ pub mod curl;
 pub mod dig;
 pub mod dns_server;
 pub mod http_server;
+pub mod ingress;
 pub mod resolver;
 
 use std::net::{Ipv4Addr, SocketAddrV4};

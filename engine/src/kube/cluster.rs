@@ -6,12 +6,14 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::controllers::{endpoint_slices, services, workloads};
-use super::object::{Marked, Meta, NodeObject, Objects, PodObject, Seen, ServiceObject};
+use super::object::{
+    Marked, Meta, NetworkPolicyObject, NodeObject, Objects, PodObject, Seen, ServiceObject,
+};
 use super::ranges::UNDERLAY;
 use super::service::ServiceType;
 use super::{
     Cluster, Cni, LoadBalancer, Node, Outside, Pod, Settings, Underlay, limits, load_balancer,
-    outside,
+    outside, policy,
 };
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
@@ -105,6 +107,10 @@ impl Objects {
             services: self.services.into_iter().map(|it| it.service).collect(),
             endpoint_slices: self.endpoint_slices.into_iter().map(|it| it.slice).collect(),
             kube_proxy: self.kube_proxy.map(|it| it.config).unwrap_or_default(),
+            namespaces: FxIndexMap::default(),
+            policies: self.network_policies.into_iter().map(|it| it.policy).collect(),
+            ingresses: self.ingresses.into_iter().map(|it| it.ingress).collect(),
+            ingress_classes: self.ingress_classes.into_iter().map(|it| it.class).collect(),
             outside: None,
         };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
@@ -113,6 +119,8 @@ impl Objects {
         services::complete(&mut cluster.services);
         let slices = endpoint_slices::make(&cluster);
         cluster.endpoint_slices.extend(slices);
+        let written = self.namespaces.iter().map(|it| (&it.meta.name, &it.meta.labels));
+        cluster.namespaces = policy::namespaces(written, &cluster.pods);
         if has_outside {
             cluster.outside = place_outside(&cluster, settings, report);
         }
@@ -199,6 +207,18 @@ fn check_names(objects: &Objects, is_assumed: bool, report: &mut Report) {
     let mut seen = Seen::default();
     for node in &objects.nodes {
         once(&mut seen, format!("Node {}", node.meta.name), &node.meta.place, report);
+    }
+    for Meta { name, place, .. } in objects.namespaces.iter().map(|it| &it.meta) {
+        once(&mut seen, format!("Namespace {name}"), place, report);
+    }
+    for NetworkPolicyObject { policy, place } in &objects.network_policies {
+        once(&mut seen, policy.origin(), place, report);
+    }
+    for it in &objects.ingresses {
+        once(&mut seen, it.ingress.origin(), &it.place, report);
+    }
+    for it in &objects.ingress_classes {
+        once(&mut seen, format!("IngressClass {}", it.class.name), &it.place, report);
     }
     for pod in &objects.pods {
         once(&mut seen, origin(pod), &pod.meta.place, report);

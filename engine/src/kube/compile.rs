@@ -1,10 +1,11 @@
 //! A cluster as Linux configuration: machines and the switch between them, then each node: what its CNI plugin makes, its
-//! pods, and the programs in them.
+//! pods, the programs in them, and what keeps its policies.
 
 use ipnet::Ipv4Net;
 
 use super::kube_proxy::KubeProxy;
 use super::outside::{self, SwitchPorts, end, item};
+use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, cni};
 use crate::app::App;
 use crate::app::http_server::HttpServer;
@@ -20,8 +21,10 @@ const SWITCH_MAC: Mac = Mac([2, 0, 0, 0, 0, 0]);
 pub fn compile(cluster: &Cluster) -> Vec<Configured> {
     let mut items = machines(cluster);
     let mut kube_proxy = KubeProxy::new(cluster);
+    let policies = Enforcement::new(cluster);
     for index in 0..cluster.nodes.len() {
         items.extend(node(cluster, &mut kube_proxy, index));
+        items.extend(policies.iter().flat_map(|it| it.node(index)));
     }
     items
 }
@@ -64,9 +67,9 @@ pub fn node(cluster: &Cluster, kube_proxy: &mut KubeProxy<'_>, node: usize) -> V
     items
 }
 
-/// Without a Service and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.
+/// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.
 fn has_rules(cluster: &Cluster) -> bool {
-    !cluster.services.is_empty() || cluster.outside.is_some()
+    !cluster.services.is_empty() || cluster.outside.is_some() || !cluster.policies.is_empty()
 }
 
 /// The machines' network cards, cabled to a switch.

@@ -10,12 +10,15 @@ mod compile;
 mod controllers;
 pub mod endpoint_slice;
 pub mod flow;
+pub mod ingress;
 pub mod kube_proxy;
 pub mod labels;
 mod load_balancer;
 mod name;
 mod object;
 mod outside;
+pub mod policy;
+pub mod reach;
 pub mod service;
 
 use std::fmt;
@@ -26,11 +29,15 @@ use ipnet::Ipv4Net;
 pub use cni::Cni;
 pub use compile::{compile, machines, node};
 use endpoint_slice::EndpointSlice;
+use ingress::{Ingress, IngressClass};
 use labels::Labels;
 pub use load_balancer::LoadBalancer;
 pub use object::Objects;
 pub use outside::Outside;
+use policy::NetworkPolicy;
 use service::Service;
+
+use crate::base::FxIndexMap;
 
 /// Where things have their addresses if nothing else is said.
 mod ranges {
@@ -77,6 +84,13 @@ pub struct Cluster {
     pub services: Vec<Service>,
     pub endpoint_slices: Vec<EndpointSlice>,
     pub kube_proxy: kube_proxy::Config,
+    /// The labels of each namespace.
+    pub namespaces: FxIndexMap<String, Labels>,
+    /// In the order of the text.
+    pub policies: Vec<NetworkPolicy>,
+    /// In the order of the text.
+    pub ingresses: Vec<Ingress>,
+    pub ingress_classes: Vec<IngressClass>,
     /// What is around the cluster, where something needs it.
     pub outside: Option<Outside>,
 }
@@ -212,6 +226,18 @@ pub enum Protocol {
     Tcp,
     Udp,
     Sctp,
+}
+
+impl Protocol {
+    /// As a port's `protocol` names it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "TCP" => Self::Tcp,
+            "UDP" => Self::Udp,
+            "SCTP" => Self::Sctp,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for Protocol {

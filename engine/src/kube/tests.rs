@@ -14,7 +14,7 @@ use crate::world::World;
 use crate::yaml::{At, Report, parse};
 
 /// The cluster and the notices, or the problems.
-fn read(text: &str) -> Result<(Cluster, Vec<String>), Vec<String>> {
+pub(super) fn read(text: &str) -> Result<(Cluster, Vec<String>), Vec<String>> {
     read_with(text, &Settings::default())
 }
 
@@ -30,7 +30,7 @@ fn read_with(text: &str, settings: &Settings) -> Result<(Cluster, Vec<String>), 
     Ok((cluster.expect("no cluster without a problem"), notices))
 }
 
-fn refused(text: &str) -> Vec<String> {
+pub(super) fn refused(text: &str) -> Vec<String> {
     read(text).expect_err("a cluster with a problem")
 }
 
@@ -129,7 +129,7 @@ fn other_kinds_and_ended_pods_are_pointed_out_and_left_out() {
     let text = pod("p", "", "")
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: api, namespace: default}\n"
         + &pod("job", "", "status: {phase: Succeeded}\n")
-        + "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
+        + "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: shop}}\n"
         + &pod("typo", ", nodename: x, hostnetwork: true", "");
     let (_, notices) = read(&text).expect("they are only notices");
     assert_eq!(
@@ -137,7 +137,7 @@ fn other_kinds_and_ended_pods_are_pointed_out_and_left_out() {
         [
             "7:1: ConfigMap default/api is not used yet",
             "11:1: Pod default/job has ended (Succeeded) and is left out",
-            "20:3: items[0]: Namespace shop is not used yet",
+            "20:3: items[0]: Secret shop is not used yet",
             "25:35: spec: \"nodename\" is no field that is read here: did you mean nodeName?",
             "25:48: spec: \"hostnetwork\" is no field that is read here: did you mean hostNetwork?",
             "no Node is described: node-1 is assumed, with podCIDR 10.244.1.0/24",

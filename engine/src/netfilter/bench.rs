@@ -18,7 +18,7 @@ pub(super) const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 pub(super) const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
 
 /// An address and a port.
-pub(super) type End = (Ipv4Addr, u16);
+pub(crate) type End = (Ipv4Addr, u16);
 
 pub(super) struct Bench {
     pub ct: Conntrack,
@@ -140,7 +140,7 @@ impl Bench {
     }
 }
 
-pub(super) fn at(hook: Hook) -> At {
+pub(crate) fn at(hook: Hook) -> At {
     At { ns: NsId::from_index(0), hook, in_dev: None, out_dev: None }
 }
 
@@ -192,7 +192,7 @@ pub(super) fn packet(protocol: Protocol, src: Ipv4Addr, dst: Ipv4Addr, data: &[u
     frame
 }
 
-pub(super) fn udp(src: End, dst: End) -> Vec<u8> {
+pub(crate) fn udp(src: End, dst: End) -> Vec<u8> {
     let mut data = [src.1.to_be_bytes(), dst.1.to_be_bytes(), [0, 13], [0, 0]].concat();
     data.extend_from_slice(b"hello");
     let sum = match checksum::with_pseudo_header(src.0, dst.0, 17, &data) {
@@ -204,7 +204,7 @@ pub(super) fn udp(src: End, dst: End) -> Vec<u8> {
 }
 
 /// A TCP segment with a window of 1000 and no options.
-pub(super) fn tcp(src: End, dst: End, flags: u8, (seq, ack): (u32, u32), data: &[u8]) -> Vec<u8> {
+pub(crate) fn tcp(src: End, dst: End, flags: u8, (seq, ack): (u32, u32), data: &[u8]) -> Vec<u8> {
     let mut segment = [src.1.to_be_bytes(), dst.1.to_be_bytes()].concat();
     segment.extend_from_slice(&seq.to_be_bytes());
     segment.extend_from_slice(&ack.to_be_bytes());

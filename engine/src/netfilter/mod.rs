@@ -13,7 +13,7 @@
 //! rule must know of the namespace around it, it asks through [`Around`]. Not here: native nftables, IPv6.
 
 #[cfg(test)]
-mod bench;
+pub(crate) mod bench;
 pub mod conntrack;
 pub mod defrag;
 pub mod ipset;

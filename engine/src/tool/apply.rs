@@ -57,6 +57,7 @@ pub fn apply(world: &mut World, items: &[Configured]) -> Result<(), (usize, Erro
         names: FxIndexMap::default(),
         origins: FxIndexMap::default(),
         restored: Vec::new(),
+        restored_sets: Vec::new(),
         world,
     };
     for (id, ns) in applier.world.netns.iter() {
@@ -76,6 +77,8 @@ struct Applier<'w, 'i> {
     origins: FxIndexMap<&'i str, OriginId>,
     /// What rules made of a namespace that had none: nodes with equal rules share them.
     restored: Vec<(&'i Arc<Ruleset>, Option<OriginId>, Netfilter)>,
+    /// What a text made of a namespace without sets.
+    restored_sets: Vec<(&'i Arc<str>, Sets)>,
 }
 
 impl<'i> Applier<'_, 'i> {
@@ -214,14 +217,8 @@ impl<'i> Applier<'_, 'i> {
                 let ns = self.netns(netns)?;
                 self.world.spawn(ns, owner, app.clone());
             }
-            Op::IpsetRestore { netns, sets } => {
-                let (ns, now) = (self.netns(netns)?, self.world.now());
-                let known = &mut self.world.netns[ns].netfilter_mut().sets;
-                // Those that are there come first, so that rules find them where they were.
-                let all = known.save(now) + sets;
-                *known = Sets::parse(&all, now).map_err(Error::Rules)?;
-            }
             Op::IptablesRestore { netns, rules } => self.restore(netns, rules, origin)?,
+            Op::IpsetRestore { netns, sets } => self.restore_sets(netns, sets)?,
             Op::Serve { netns, transport, port, answer, owner } => {
                 let port = *port;
                 let socket = Socket {
@@ -237,6 +234,22 @@ impl<'i> Applier<'_, 'i> {
                 };
                 self.world.bind(self.netns(netns)?, socket)?;
             }
+        }
+        Ok(())
+    }
+
+    fn restore_sets(&mut self, netns: &str, text: &'i Arc<str>) -> Result<(), Error> {
+        let (ns, now) = (self.netns(netns)?, self.world.now());
+        let netfilter = self.world.netns[ns].netfilter_mut();
+        let is_fresh = netfilter.sets.is_empty();
+        let known = self.restored_sets.iter().find(|(known, _)| Arc::ptr_eq(known, text));
+        if let Some((_, known)) = known.filter(|_| is_fresh) {
+            netfilter.sets = known.clone();
+            return Ok(());
+        }
+        netfilter.sets.restore(text, now).map_err(Error::Rules)?;
+        if is_fresh {
+            self.restored_sets.push((text, netfilter.sets.clone()));
         }
         Ok(())
     }

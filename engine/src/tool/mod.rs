@@ -99,7 +99,7 @@ pub enum Op {
     /// Sets for rules, as `ipset save` prints them, beside those that are there.
     IpsetRestore {
         netns: String,
-        sets: String,
+        sets: Arc<str>,
     },
     /// Rules and chains beside those that are there.
     IptablesRestore {

@@ -71,7 +71,7 @@ pub(super) fn masquerade(items: &mut Vec<Configured>, cluster: &Cluster, node: u
     let own = &cluster.nodes[node];
     let netns = own.netns.clone();
     if cluster.cni == Cni::Calico {
-        let sets = masquerade::sets(cluster);
+        let sets = masquerade::sets(cluster).into();
         items.push(item(Op::IpsetRestore { netns: netns.clone(), sets }, &own.origin()));
     }
     let rules = Arc::new(masquerade::rules(cluster, own));

@@ -6,7 +6,7 @@
 mod config;
 mod endpoints;
 mod iptables;
-mod names;
+pub(super) mod names;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! The hash is written out here: these names are its only use, and a crate for it would weigh more in the page.
 
 /// The first 16 letters of the base32 of a text's SHA-256: 80 bits.
-pub(super) fn hash(text: &str) -> String {
+pub(in crate::kube) fn hash(text: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let [a, b, c, ..] = sha256(text.as_bytes());
     let bits = u128::from(a) << 96 | u128::from(b) << 64 | u128::from(c) << 32;

@@ -1,8 +1,11 @@
 //! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
 
 mod endpoint_slice;
+mod ingress;
 mod kube_proxy;
 mod meta;
+mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 mod service;
@@ -13,8 +16,11 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 pub(super) use endpoint_slice::EndpointSliceObject;
+pub(super) use ingress::{IngressClassObject, IngressObject};
 pub(super) use kube_proxy::KubeProxyObject;
 pub(super) use meta::Meta;
+pub(super) use namespace::NamespaceObject;
+pub(super) use network_policy::NetworkPolicyObject;
 pub(super) use node::NodeObject;
 pub(super) use pod::PodObject;
 pub(super) use service::ServiceObject;
@@ -40,6 +46,10 @@ pub struct Objects {
     pub(super) endpoint_slices: Vec<EndpointSliceObject>,
     /// More than one is a problem.
     pub(super) kube_proxy: Option<KubeProxyObject>,
+    pub(super) namespaces: Vec<NamespaceObject>,
+    pub(super) network_policies: Vec<NetworkPolicyObject>,
+    pub(super) ingresses: Vec<IngressObject>,
+    pub(super) ingress_classes: Vec<IngressClassObject>,
 }
 
 /// A value and where it was written.
@@ -115,6 +125,12 @@ impl Objects {
                     self.kube_proxy = Some(read);
                 }
             }
+            "Namespace" => self.namespaces.extend(namespace::read(object, report)),
+            "NetworkPolicy" => {
+                self.network_policies.extend(network_policy::read(object, report));
+            }
+            "Ingress" => self.ingresses.extend(ingress::read(object, report)),
+            "IngressClass" => self.ingress_classes.extend(ingress::read_class(object, report)),
             other => {
                 if let Some(kind) = WorkloadKind::from_name(other) {
                     self.workloads.extend(workload::read(kind, object, report));
@@ -151,11 +167,6 @@ fn is_host_address(ip: Ipv4Addr) -> bool {
 /// `protocol` of a port: TCP unless it says otherwise.
 fn protocol(port: &At<'_>, report: &mut Report) -> Option<Protocol> {
     port.field("protocol").map_or(Some(Protocol::Tcp), |it| {
-        it.parsed("TCP, UDP or SCTP", report, |text| match text {
-            "TCP" => Some(Protocol::Tcp),
-            "UDP" => Some(Protocol::Udp),
-            "SCTP" => Some(Protocol::Sctp),
-            _ => None,
-        })
+        it.parsed("TCP, UDP or SCTP", report, Protocol::from_name)
     })
 }

@@ -97,7 +97,7 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> Option<ServiceObject
     let internal_policy = read_policy(&spec, "internalTrafficPolicy", report);
     let external_policy = read_policy(&spec, "externalTrafficPolicy", report);
     let source_ranges = read_source_ranges(&spec, report);
-    let ingress = read_ingress(object, report);
+    let ingress = load_balancer(object, report);
     let meta = meta?;
     Some(ServiceObject {
         place: meta.place,
@@ -268,7 +268,8 @@ fn read_source_ranges(spec: &At<'_>, report: &mut Report) -> Vec<Ipv4Net> {
     ranges
 }
 
-fn read_ingress(object: &At<'_>, report: &mut Report) -> Vec<LoadBalancerIngress> {
+/// `status.loadBalancer.ingress`.
+pub(super) fn load_balancer(object: &At<'_>, report: &mut Report) -> Vec<LoadBalancerIngress> {
     let Some(status) = object.section("status", report) else { return Vec::new() };
     status.misspelt(&["loadBalancer"], &[], report);
     let Some(balancer) = status.section("loadBalancer", report) else { return Vec::new() };

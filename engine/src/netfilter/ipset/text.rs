@@ -34,20 +34,26 @@ impl Sets {
     /// Reads what `ipset save` prints; times begin to run at `now`.
     pub fn parse(text: &str, now: Nanos) -> Result<Self, RuleError> {
         let mut sets = Self::default();
+        sets.restore(text, now)?;
+        Ok(sets)
+    }
+
+    /// `ipset restore`: adds to the sets that are there.
+    pub fn restore(&mut self, text: &str, now: Nanos) -> Result<(), RuleError> {
         for (index, line) in text.lines().enumerate() {
             let (rest, comment) = split_comment(line);
             let mut words = Words::split(&rest, index + 1, 1)?;
             match words.next() {
                 None => {}
                 Some(word) if word.text.starts_with('#') || *word.text == *"COMMIT" => {}
-                Some(word) if matches!(&*word.text, "create" | "-N") => sets.create(&mut words)?,
+                Some(word) if matches!(&*word.text, "create" | "-N") => self.create(&mut words)?,
                 Some(word) if matches!(&*word.text, "add" | "-A") => {
-                    sets.add(&mut words, comment, now)?;
+                    self.add(&mut words, comment, now)?;
                 }
                 Some(word) => return Err(words.wrong(&word, "expected create or add")),
             }
         }
-        for (_, set) in &mut sets.0 {
+        for (_, set) in &mut self.0 {
             // Made once here, so that a look-up goes from the longest prefix to the shortest.
             let set = Arc::make_mut(set);
             for (place, prefixes) in set.prefixes.iter_mut().enumerate() {
@@ -60,7 +66,7 @@ impl Sets {
                 prefixes.sort_unstable_by(|a, b| b.cmp(a));
             }
         }
-        Ok(sets)
+        Ok(())
     }
 
     fn create(&mut self, words: &mut Words<'_>) -> Result<(), RuleError> {
