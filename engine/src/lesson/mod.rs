@@ -32,8 +32,6 @@ pub struct Lab {
     pub actions: Vec<Action>,
     pub narration: Vec<narration::Rule>,
     pub expect: Vec<Expect>,
-    /// The world before any action.
-    world: World,
 }
 
 /// A lab and what its author may want to know.
@@ -215,13 +213,21 @@ fn read(text: &str, report: &mut Report) -> Result<Option<Lab>, Problem> {
     let document = lab.map(|(_, document)| document).unwrap_or_default();
     let actions = document.actions(&cluster, report);
     let configured = kube::compile(&cluster);
-    let mut world = World::new(document.seed);
-    if let Err((index, error)) = tool::apply(&mut world, &configured) {
-        let origin = configured[index].origin.as_deref().unwrap_or("the underlay");
-        return Err(Problem::of_text(format!("{origin}: {error}")));
-    }
+    build(document.seed, &configured)?;
     let Document { title, seed, narration, expect, .. } = document;
-    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect, world }))
+    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect }))
+}
+
+/// The world before any action.
+fn build(seed: u64, configured: &[Configured]) -> Result<World, Problem> {
+    let mut world = World::new(seed);
+    match tool::apply(&mut world, configured) {
+        Ok(()) => Ok(world),
+        Err((index, error)) => {
+            let origin = configured[index].origin.as_deref().unwrap_or("the underlay");
+            Err(Problem::of_text(format!("{origin}: {error}")))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Running a lab: every action in turn, recorded in one trace, and the world at any step by running it again.
+//!
+//! A world to run again is built again: it is soon made, and the page does without the code that copies one.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::narration::{self, Caption};
-use super::{Action, Lab, Protocol, Source};
+use super::{Action, Lab, Protocol, Source, build};
 use crate::base::{Mac, Nanos, NsId, Rng, SocketId};
 use crate::kube;
 use crate::link::DeviceKind;
@@ -33,6 +35,7 @@ pub struct Run {
     pub unbound: Vec<Problem>,
     /// One for each action.
     pub results: Vec<ActionResult>,
+    actions: Vec<Action>,
     sends: Vec<Send>,
 }
 
@@ -52,12 +55,12 @@ pub struct ActionResult {
     pub entries: Range<usize>,
 }
 
-/// An action that can be run, with the socket it is sent from.
-#[derive(Clone, Debug)]
+/// An action that can be run, as an index into [`Run::actions`], with the socket it is sent from.
+#[derive(Clone, Copy, Debug)]
 struct Send {
     at: Nanos,
     socket: (NsId, SocketId),
-    action: Action,
+    action: usize,
 }
 
 impl Lab {
@@ -68,19 +71,15 @@ impl Lab {
 
     /// Runs these actions instead, one after the other, in the lab's world.
     pub fn run_actions(&self, actions: &[Action]) -> Run {
-        let mut start = self.world.clone();
-        let mut rng = Rng::new(self.seed);
-        let sockets: Vec<_> =
-            actions.iter().map(|action| self.open(&mut start, &mut rng, action)).collect();
-        let (mut world, mut trace) = (start.clone(), Recorder::default());
+        let (start, _) = self.start(actions);
+        let ((mut world, sockets), mut trace) = (self.start(actions), Recorder::default());
         let (mut results, mut sends) = (Vec::new(), Vec::new());
-        for (action, socket) in actions.iter().zip(sockets) {
+        for (index, (action, socket)) in actions.iter().zip(sockets).enumerate() {
             let (at, before) = (world.now(), trace.entries.len());
             let stopped = socket.map(|socket| {
-                let send = Send { at, socket, action: action.clone() };
-                let stopped = send.run(&mut world, &mut trace);
+                let send = Send { at, socket, action: index };
                 sends.push(send);
-                stopped
+                send.run(action, &mut world, &mut trace)
             });
             let entries = before..trace.entries.len();
             results.push(match (socket, stopped) {
@@ -94,7 +93,19 @@ impl Lab {
         let told = (&start, &trace, &story);
         let (captions, unbound) =
             narration::bind(&self.narration, (&self.cluster, actions.first()), told);
-        Run { start, end: world, trace, story, captions, unbound, results, sends }
+        let actions = actions.to_vec();
+        Run { start, end: world, trace, story, captions, unbound, results, actions, sends }
+    }
+
+    /// The world before the first action, and the socket of each action; None for one that cannot be sent.
+    fn start(&self, actions: &[Action]) -> (World, Vec<Option<(NsId, SocketId)>>) {
+        let Ok(mut world) = build(self.seed, &self.configured) else {
+            unreachable!("the operations were tried when the lab was read");
+        };
+        let mut rng = Rng::new(self.seed);
+        let sockets =
+            actions.iter().map(|action| self.open(&mut world, &mut rng, action)).collect();
+        (world, sockets)
     }
 
     fn netns(&self, world: &World, source: Source) -> Option<NsId> {
@@ -180,10 +191,10 @@ fn unsent(at: Nanos, entries: Range<usize>) -> ActionResult {
 
 impl Send {
     /// Hands it to the sender's stack. Whether a packet left the program.
-    fn begin(&self, world: &mut World, trace: &mut Recorder) -> bool {
+    fn begin(self, action: &Action, world: &mut World, trace: &mut Recorder) -> bool {
         world.refill_event_budget();
-        let Action { to, payload, .. } = &self.action;
-        let sent = match (to.port, self.action.protocol) {
+        let Action { to, payload, .. } = action;
+        let sent = match (to.port, action.protocol) {
             (Some(port), Protocol::Tcp) => {
                 world.connect(trace, self.socket, (to.ip, port), payload)
             }
@@ -195,9 +206,9 @@ impl Send {
         sent.is_ok()
     }
 
-    fn run(&self, world: &mut World, trace: &mut Recorder) -> Stopped {
-        let sent = self.begin(world, trace);
-        let stopped = world.run_until_quiet(trace, self.action.wait);
+    fn run(self, action: &Action, world: &mut World, trace: &mut Recorder) -> Stopped {
+        let sent = self.begin(action, world, trace);
+        let stopped = world.run_until_quiet(trace, action.wait);
         let (ns, socket) = self.socket;
         if !sent || world.netns[ns].sockets.get(socket).heard > 0 || stopped != Stopped::Quiet {
             return stopped;
@@ -209,9 +220,11 @@ impl Send {
 
 impl Run {
     /// The world as the step with this index ends, by running the start again: its tables hold what the steps up to
-    /// there tell, and nothing of later ones. Past the last step it is the end.
-    pub fn world_at(&self, step: usize) -> World {
-        let Some(last) = self.story.steps.get(step) else { return self.end.clone() };
+    /// there tell, and nothing of later ones. Past the last step it is the end. The lab is the one that ran.
+    pub fn world_at(&self, lab: &Lab, step: usize) -> World {
+        let Some(last) = self.story.steps.get(step) else {
+            return self.replay(lab, self.end.now());
+        };
         let mut told = vec![false; self.trace.entries.len()];
         for &event in self.story.steps[..=step].iter().flat_map(|step| &step.events) {
             told[event] = true;
@@ -223,11 +236,14 @@ impl Run {
             (from..to).filter(|&index| changes_a_table(&entries[index].event)).collect()
         };
         if of_instant.iter().all(|&index| told[index]) {
-            return self.replay(last.at);
+            return self.replay(lab, last.at);
         }
         // Several steps share the instant: take the tables before it, and of its changes only those told so far.
         let before = last.at.0.checked_sub(1).map(Nanos);
-        let mut world = before.map_or_else(|| self.start.clone(), |before| self.replay(before));
+        let mut world = match before {
+            Some(before) => self.replay(lab, before),
+            None => lab.start(&self.actions).0,
+        };
         for index in of_instant.into_iter().filter(|&index| told[index]) {
             change_table(&mut world, &self.trace.entries[index].event, last.at);
         }
@@ -236,14 +252,14 @@ impl Run {
 
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
     /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
-    fn replay(&self, until: Nanos) -> World {
-        let (mut world, mut trace) = (self.start.clone(), Recorder::default());
+    fn replay(&self, lab: &Lab, until: Nanos) -> World {
+        let ((mut world, _), mut trace) = (lab.start(&self.actions), Recorder::default());
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(&mut world, &mut trace);
+                send.run(&self.actions[send.action], &mut world, &mut trace);
             }
-            last.begin(&mut world, &mut trace);
+            last.begin(&self.actions[last.action], &mut world, &mut trace);
         }
         world.run_until(&mut trace, until);
         world
