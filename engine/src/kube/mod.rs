@@ -27,8 +27,10 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::app::resolver::Conf;
+use crate::wire::dns::Name;
 pub use cni::Cni;
-pub use compile::{compile, machines, node};
+pub use compile::{Nodes, compile, machines};
 use endpoint_slice::EndpointSlice;
 use ingress::{Ingress, IngressClass};
 use labels::Labels;
@@ -260,6 +262,28 @@ pub struct Underlay {
 }
 
 impl Cluster {
+    /// The cluster's domain.
+    pub fn domain(&self) -> Name {
+        Name::new("cluster.local").expect("a good name")
+    }
+
+    /// The address of the Service in front of the cluster's DNS servers.
+    pub fn dns_address(&self) -> Option<Ipv4Addr> {
+        let is_it = |it: &&Service| it.namespace == "kube-system" && it.name == "kube-dns";
+        self.services.iter().find(is_it)?.virtual_ip()
+    }
+
+    /// A node's own `resolv.conf`: the cloud's resolver is the gateway.
+    pub fn node_resolv_conf(&self) -> Conf {
+        let nameservers = self.outside.iter().map(|it| it.gateway_address).collect();
+        Conf { nameservers, ..Conf::default() }
+    }
+
+    /// A pod's `resolv.conf`.
+    pub fn resolv_conf(&self, pod: &Pod) -> Conf {
+        dns::resolv_conf(pod, self.dns_address(), &self.domain(), &self.node_resolv_conf())
+    }
+
     /// A pod by its namespace and name.
     pub fn find_pod(&self, namespace: &str, name: &str) -> Option<usize> {
         self.pods.iter().position(|pod| pod.namespace == namespace && pod.name == name)

@@ -24,8 +24,12 @@ impl Lab {
         }
     }
 
-    fn resolv_conf(&self, _: Source) -> Conf {
-        Conf::default()
+    fn resolv_conf(&self, source: Source) -> Conf {
+        match source {
+            Source::Pod(pod) => self.cluster.resolv_conf(&self.cluster.pods[pod]),
+            Source::Node(_) => self.cluster.node_resolv_conf(),
+            Source::Internet => Conf::default(),
+        }
     }
 
     /// What came of a program.

@@ -36,7 +36,7 @@ use crate::trace::{Ctx, DropReason, Gathers, Tracer};
 use crate::wire::ipv4::Header;
 
 use conntrack::Conntrack;
-pub use words::RuleError;
+pub use words::{Mistake, RuleError};
 
 use defrag::Place;
 use evaluate::Walked;
