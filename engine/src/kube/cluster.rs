@@ -181,6 +181,7 @@ fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         gateway_address,
         externals: outside::externals(cluster.nodes.len()),
         load_balancers,
+        asked: settings.internet.clone(),
     })
 }
 

@@ -70,8 +70,17 @@ pub struct Settings {
     pub needs_outside: bool,
     /// Somebody asks for names.
     pub needs_dns: bool,
+    /// What is asked of the internet, besides the usual: it answers.
+    pub internet: Internet,
     /// A load balancer puts its own address in place of the client's.
     pub balancers_hide_client: bool,
+}
+
+/// What is asked of the internet: it has the names, and listens on the ports.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Internet {
+    pub names: Vec<String>,
+    pub ports: Vec<u16>,
 }
 
 /// Nodes and pods with all their names and addresses decided.

@@ -232,8 +232,7 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
     let document = lab.map(|(_, document)| document).unwrap_or_default();
     let mut settings = document.settings.clone();
     for end in ends.iter().copied().chain(document.ends()) {
-        settings.needs_outside |= end::is_outside(end, |ip| objects.owns(ip));
-        settings.needs_dns |= end::is_by_name(end);
+        end::note_needs(end, &objects, &mut settings);
     }
     let cluster = objects.cluster(&settings, &mut of_objects);
     report.absorb(of_objects);
