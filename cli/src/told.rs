@@ -44,7 +44,7 @@ impl Ran<'_> {
             Destination::Address { .. } => {
                 format!("{from} to {} by {}", action.to, action.protocol)
             }
-            Destination::Http { .. } | Destination::Dns { .. } => {
+            Destination::Page(_) | Destination::Dns { .. } => {
                 format!("{from} to {}", action.to)
             }
         }

@@ -232,7 +232,7 @@ impl DnsServer {
                 self.serve(Client::Udp(from), bytes, now, &mut calls);
             }
             Happened::Datagram { sock, ref bytes, .. } => {
-                self.hear_upstream(sock, bytes, &mut calls)
+                self.hear_upstream(sock, bytes, &mut calls);
             }
             Happened::Undelivered { sock } => {
                 if let Some(idx) = self.forwarded.iter().position(|it| it.sock == sock) {

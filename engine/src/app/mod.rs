@@ -3,17 +3,21 @@
 //! A program knows bytes and times, not devices, routes or Kubernetes. Who runs it (`world`) binds its sockets, moves what it
 //! writes, and wakes it up. It reads as a process with an event loop does: what comes is read at once and whole.
 
+pub mod curl;
 pub mod dig;
 pub mod dns_server;
+pub mod http_server;
 pub mod ingress;
 pub mod resolver;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use self::curl::{Curl, Fetched};
+use self::dig::Dig;
+use self::dns_server::DnsServer;
+use self::http_server::HttpServer;
+use self::resolver::Resolution;
 use crate::base::Nanos;
-use dig::Dig;
-use dns_server::DnsServer;
-use resolver::Resolution;
 
 /// A socket of a program. It numbers those that it opens itself, from 0 on; who runs it numbers the connections that come by
 /// its listeners, from [`Sock::ACCEPTED`] on. Numbers are not used again.
@@ -124,16 +128,20 @@ pub enum Call {
 /// A program, in the state it is in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum App {
+    Curl(Curl),
     Dig(Dig),
     DnsServer(DnsServer),
+    HttpServer(HttpServer),
 }
 
 impl App {
     /// Tells it what happened.
     pub fn on(&mut self, happened: &Happened, now: Nanos) -> Vec<Call> {
         match self {
+            Self::Curl(it) => it.on(happened, now),
             Self::Dig(it) => it.on(happened, now),
             Self::DnsServer(it) => it.on(happened, now),
+            Self::HttpServer(it) => it.on(happened),
         }
     }
 }
@@ -142,6 +150,7 @@ impl App {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     Resolved(Resolution),
+    Fetched(Fetched),
 }
 
 /// Numbers without a pattern, from a seed: identifiers of queries, turns of a list. All 65,536 come before one comes again.

@@ -7,6 +7,8 @@ use super::kube_proxy::KubeProxy;
 use super::outside::{self, SwitchPorts, end, item};
 use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, cni};
+use crate::app::App;
+use crate::app::http_server::HttpServer;
 use crate::base::Mac;
 use crate::tool::{Configured, Op, Setting, Transport};
 
@@ -87,23 +89,28 @@ fn join<'c>(
     ports
 }
 
-/// A program behind each UDP and TCP port that a container declares.
+/// The programs of a pod's containers: each serves HTTP on the TCP ports that it declares, and answers on the others.
 fn serve(items: &mut Vec<Configured>, pod: &Pod) {
+    let origin = pod.origin();
     for container in &pod.containers {
-        for port in &container.ports {
-            let transport = match port.protocol {
-                Protocol::Udp => Transport::Udp,
-                Protocol::Tcp => Transport::Tcp,
-                Protocol::Sctp => continue,
-            };
+        let owner = format!("container {}", container.name);
+        let of = |protocol| container.ports.iter().filter(move |it| it.protocol == protocol);
+        let ports: Vec<u16> = of(Protocol::Tcp).map(|it| it.number).collect();
+        if !ports.is_empty() {
+            let by = format!("{}/{}", pod.namespace, pod.name);
+            let app = App::HttpServer(HttpServer::new(&by, ports, 200));
+            let (netns, owner) = (pod.netns.clone(), owner.clone());
+            items.push(item(Op::Run { netns, owner, app }, Some(&origin)));
+        }
+        for port in of(Protocol::Udp) {
             let serve = Op::Serve {
                 netns: pod.netns.clone(),
-                transport,
+                transport: Transport::Udp,
                 port: port.number,
                 answer: format!("hello from {}", pod.short_name()).into_bytes(),
-                owner: format!("container {}", container.name),
+                owner: owner.clone(),
             };
-            items.push(item(serve, Some(&pod.origin())));
+            items.push(item(serve, Some(&origin)));
         }
     }
 }

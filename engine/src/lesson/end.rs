@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Protocol;
+use crate::app::curl::Url;
 use crate::kube::service::Service;
 use crate::kube::{self, Cluster};
 use crate::wire::dns::Type;
@@ -29,8 +30,8 @@ pub enum Destination {
         /// What was named, if something was.
         named: Named,
     },
-    /// `http://HOST[:PORT]/PATH`, fetched.
-    Http { host: String, port: u16, path: String },
+    /// Something that is fetched.
+    Page(Url),
     /// A name that is looked up: records of a type, or addresses, as a program asks for them that wants to connect.
     Dns { name: String, kind: Option<Type> },
 }
@@ -50,7 +51,7 @@ impl Destination {
     pub const fn port(&self) -> Option<u16> {
         match self {
             Self::Address { port, .. } => *port,
-            Self::Http { port, .. } => Some(*port),
+            Self::Page(url) => Some(url.port),
             Self::Dns { .. } => None,
         }
     }
@@ -59,7 +60,7 @@ impl Destination {
     pub const fn pod(&self) -> Option<usize> {
         match self {
             Self::Address { named: Named::Pod(pod), .. } => Some(*pod),
-            Self::Address { .. } | Self::Http { .. } | Self::Dns { .. } => None,
+            Self::Address { .. } | Self::Page(_) | Self::Dns { .. } => None,
         }
     }
 }
@@ -69,8 +70,10 @@ impl fmt::Display for Destination {
         match self {
             Self::Address { ip, port: None, .. } => ip.fmt(f),
             Self::Address { ip, port: Some(port), .. } => write!(f, "{ip}:{port}"),
-            Self::Http { host, port: 80, path } => write!(f, "http://{host}{path}"),
-            Self::Http { host, port, path } => write!(f, "http://{host}:{port}{path}"),
+            Self::Page(url) => {
+                let scheme = if url.tls { "https" } else { "http" };
+                write!(f, "{scheme}://{}{}", url.host_field(), url.path)
+            }
             Self::Dns { name, .. } => write!(f, "dns:{name}"),
         }
     }
@@ -127,13 +130,14 @@ pub(super) fn is_outside(text: &str, own: impl Fn(Ipv4Addr) -> bool) -> bool {
 
 /// Whether somebody has to look a name up for it.
 pub(super) fn is_by_name(text: &str) -> bool {
-    let of_page = text.starts_with("http://") && host(text).parse::<Ipv4Addr>().is_err();
+    let of_page = text.contains("://") && host(text).parse::<Ipv4Addr>().is_err();
     of_page || text.starts_with("dns:")
 }
 
 /// `HOST` of `http://HOST:PORT/PATH`, of `dns:HOST/TYPE` and of `HOST:PORT`.
 fn host(text: &str) -> &str {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("dns:")).unwrap_or(text);
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let rest = rest.strip_prefix("dns:").unwrap_or(rest);
     rest.split(['/', ':']).next().unwrap_or_default()
 }
 
@@ -145,14 +149,13 @@ fn is_cluster_name(host: &str) -> bool {
 
 /// Reads what [`EXPECTED`] says; names may be `NAMESPACE/NAME`.
 pub(super) fn destination(text: &str, cluster: &Cluster) -> Result<Destination, Refused> {
-    if let Some(url) = text.strip_prefix("http://") {
-        return http(url);
+    if text.contains("://") {
+        let expected =
+            || Refused::Wrong(format!("expected http://HOST[:PORT]/PATH, found {text:?}"));
+        return Url::parse(text).map(Destination::Page).ok_or_else(expected);
     }
     if let Some(name) = text.strip_prefix("dns:") {
         return dns(name);
-    }
-    if text.starts_with("https://") {
-        return Err(Refused::NotModelled(format!("{text}: TLS is not spoken here")));
     }
     if text.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() || text.starts_with('[') {
         return Err(Refused::NotModelled(format!("{text}: IPv6 is not modelled yet")));
@@ -212,26 +215,6 @@ fn service(name: &str, port: Option<&str>, cluster: &Cluster) -> Result<Destinat
         },
     };
     Ok(Destination::Address { ip, port: Some(port), named: Named::Service(found) })
-}
-
-/// `HOST[:PORT][/PATH]`.
-fn http(url: &str) -> Result<Destination, Refused> {
-    let (authority, path) = match url.find('/') {
-        Some(slash) => (&url[..slash], &url[slash..]),
-        None => (url, "/"),
-    };
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, read_port(port)?),
-        None => (authority, 80),
-    };
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    if host.is_empty() || !host.bytes().all(is_name) {
-        return Err(Refused::Wrong(format!("expected a host's name, found {host:?}")));
-    }
-    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Refused::Wrong(format!("expected a path without white space, found {path:?}")));
-    }
-    Ok(Destination::Http { host: host.to_owned(), port, path: path.to_owned() })
 }
 
 /// `NAME[/TYPE]`.

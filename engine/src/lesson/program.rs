@@ -1,10 +1,12 @@
 //! Actions that are programs: what is run for them, and what came of it.
 
 use super::run::ActionResult;
-use super::{Action, Destination, Lab};
+use super::{Action, Destination, Lab, Source};
+use crate::app::curl::{Curl, End, Fetched};
 use crate::app::dig::Dig;
+use crate::app::http_server::Served;
 use crate::app::resolver::{Conf, Resolution, Unanswered};
-use crate::app::{App, Chance, Outcome};
+use crate::app::{App, Chance, Closed, Outcome};
 use crate::base::{ProcessId, Rng};
 use crate::story::Verdict;
 use crate::wire::dns::Rcode;
@@ -14,13 +16,16 @@ impl Lab {
     /// The program that does what an action says. None: a socket does.
     pub(super) fn program(&self, rng: &mut Rng, action: &Action) -> Option<App> {
         let chance = Chance::new(rng.bits16());
+        let conf = self.resolv_conf(action.from);
         match &action.to {
             Destination::Address { .. } => None,
-            Destination::Dns { name, kind } => {
-                Some(App::Dig(Dig::new(&Conf::default(), name, *kind, chance)))
-            }
-            Destination::Http { .. } => None,
+            Destination::Dns { name, kind } => Some(App::Dig(Dig::new(&conf, name, *kind, chance))),
+            Destination::Page(url) => Some(App::Curl(Curl::new(url.clone(), &conf, None, chance))),
         }
+    }
+
+    fn resolv_conf(&self, _: Source) -> Conf {
+        Conf::default()
     }
 
     /// What came of a program.
@@ -32,7 +37,53 @@ impl Lab {
                 ..ActionResult::default()
             },
             Some(Outcome::Resolved(resolution)) => resolved(resolution),
+            Some(Outcome::Fetched(fetched)) => self.fetched(fetched),
         }
+    }
+
+    fn fetched(&self, fetched: &Fetched) -> ActionResult {
+        let Fetched { resolution, server, .. } = fetched;
+        let speaker = server.map_or_else(|| "the server".to_owned(), |it| it.to_string());
+        let mut result = ActionResult { resolution: resolution.clone(), ..ActionResult::default() };
+        (result.verdict, result.because) = match &fetched.end {
+            End::Responded(response) => {
+                result.status = Some(response.status);
+                if let Some(served) = Served::read(&response.body) {
+                    result.seen_source = Some(served.client);
+                    result.served_by = self.pod_named(&served.by);
+                }
+                (Verdict::Delivered, format!("{speaker} answered with status {}", response.status))
+            }
+            End::Encrypted => (Verdict::Delivered, format!("{speaker} answered the hello of TLS")),
+            End::NotResolved => {
+                let told = resolution.as_ref().map(resolved);
+                let because = told.map_or_else(String::new, |it| it.because);
+                (Verdict::Dropped, format!("the name has no address: {because}"))
+            }
+            End::Closed(Closed::Refused) => {
+                (Verdict::Refused, format!("{speaker} refuses connections"))
+            }
+            End::Closed(Closed::TimedOut) => {
+                (Verdict::Timeout, format!("{speaker} did not answer"))
+            }
+            End::Closed(Closed::Unreachable) => {
+                (Verdict::Rejected, format!("{speaker} cannot be reached"))
+            }
+            End::Closed(Closed::Reset | Closed::Ended) | End::Empty => (
+                Verdict::Rejected,
+                format!("{speaker} ended the connection before there was an answer"),
+            ),
+            End::Malformed(malformed) => {
+                (Verdict::Delivered, format!("{speaker} answered, but not in HTTP: {malformed}"))
+            }
+        };
+        result
+    }
+
+    /// A pod by `NAMESPACE/NAME`.
+    fn pod_named(&self, name: &str) -> Option<usize> {
+        let (namespace, name) = name.split_once('/')?;
+        self.cluster.find_pod(namespace, name)
     }
 }
 

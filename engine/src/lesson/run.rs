@@ -167,7 +167,7 @@ impl Lab {
                 let socket = open(world, rng, (ns, &owner), protocol)?;
                 Errand::Socket { socket, to: (*ip, *port), protocol, payload }
             }
-            Destination::Http { .. } | Destination::Dns { .. } => {
+            Destination::Page(_) | Destination::Dns { .. } => {
                 Errand::Program { ns, owner, app: self.program(rng, action)? }
             }
         })

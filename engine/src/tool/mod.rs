@@ -14,6 +14,7 @@ use ipnet::Ipv4Net;
 
 pub use apply::{Error, apply};
 
+use crate::app::App;
 use crate::base::Mac;
 use crate::link::Conf;
 use crate::stack::fib::TableId;
@@ -104,6 +105,12 @@ pub enum Op {
     IptablesRestore {
         netns: String,
         rules: Arc<Ruleset>,
+    },
+    /// A program that runs from then on.
+    Run {
+        netns: String,
+        owner: String,
+        app: App,
     },
     /// A program that listens on a port, on all addresses, and answers every datagram or connection with the same bytes.
     Serve {

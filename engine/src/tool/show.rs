@@ -100,6 +100,7 @@ impl fmt::Display for Op {
                     }
                 }
             }
+            Self::Run { netns, owner, app: _ } => write!(f, "# {netns}: {owner} runs"),
             Self::IpsetRestore { netns, sets } => {
                 write!(f, "ip netns exec {netns} ipset restore <<'END'\n{sets}END")
             }

@@ -7,9 +7,11 @@ pub mod checksum;
 pub mod dissect;
 pub mod dns;
 pub mod eth;
+pub mod http;
 pub mod icmp;
 pub mod ipv4;
 pub mod tcp;
+pub mod tls;
 pub mod udp;
 pub mod vxlan;
 
