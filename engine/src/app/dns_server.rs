@@ -55,16 +55,18 @@ impl Zone {
         self.records.entry(name).or_default();
     }
 
-    /// A record; nothing happens if it is there already.
+    /// A record, which must not be there yet.
     pub fn add(&mut self, name: Name, data: Data) {
         self.add_with_ttl(name, data, self.ttl_s);
     }
 
     pub fn add_with_ttl(&mut self, name: Name, data: Data, ttl_s: u32) {
-        let records = self.records.entry(name).or_default();
-        if !records.iter().any(|(_, it)| *it == data) {
-            records.push((ttl_s, data));
-        }
+        self.records.entry(name).or_default().push((ttl_s, data));
+    }
+
+    /// Whether a record is there.
+    pub fn has(&self, name: &Name, data: &Data) -> bool {
+        self.records.get(name).is_some_and(|all| all.iter().any(|(_, it)| it == data))
     }
 
     /// Below `name`, every name like `10-244-1-2` has that address.

@@ -221,9 +221,16 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_refused_and_the_connection_closed() {
-        let calls = server().on(&hear(b"\x16\x03\x01\x00\x05hello"));
+        let calls = server().on(&hear(b"GET /\x01 nonsense\r\n\r\n"));
         let [write, Call::Close { .. }] = calls.as_slice() else { panic!("{calls:?}") };
         assert_eq!(response(write).status, 400);
+    }
+
+    #[test]
+    fn what_is_no_http_at_all_gets_a_greeting() {
+        let calls = server().on(&hear(b"hello"));
+        let bytes = b"hello from default/api-1".to_vec();
+        assert_eq!(calls, [Call::Write { sock: SOCK, bytes }, Call::Close { sock: SOCK }]);
     }
 
     #[test]

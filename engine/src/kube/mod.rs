@@ -8,6 +8,7 @@ mod cluster;
 mod cni;
 mod compile;
 mod controllers;
+pub mod dns;
 pub mod endpoint_slice;
 pub mod flow;
 pub mod ingress;

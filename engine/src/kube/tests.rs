@@ -1,5 +1,6 @@
 //! Claims about clusters: what is read, what is refused and how, and what is made of it.
 
+mod dns;
 #[cfg(not(target_arch = "wasm32"))]
 mod kernel;
 mod services;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::eth::{self, EtherType};
 use super::ipv4::{self, Protocol};
-use super::{arp, checksum, icmp, tcp, udp, vxlan};
+use super::{arp, checksum, dns, icmp, tcp, udp, vxlan};
 use crate::base::Mac;
 
 /// One header, or the bytes that no header claims. Layers follow each other as in the frame.
@@ -375,7 +375,86 @@ fn datagram(
     );
     let name = if depth == 0 { "UDP" } else { "UDP (quoted)" };
     layers.push(fields.layer(name, start, ports));
-    rest(layers, frame, start + udp::LEN, None);
+    let body = start + udp::LEN;
+    let is_dns = bytes[0..2] == dns::PORT.to_be_bytes() || bytes[2..4] == dns::PORT.to_be_bytes();
+    match dns::Message::parse_placed(&frame[body..]) {
+        Ok((message, places)) if is_dns && depth == 0 => {
+            name_service(layers, frame, body, &message, &places);
+        }
+        Ok(_) | Err(_) => rest(layers, frame, body, None),
+    }
+}
+
+/// A DNS message, with the places of its questions and records.
+fn name_service(
+    layers: &mut Vec<Layer>,
+    frame: &[u8],
+    start: usize,
+    message: &dns::Message,
+    places: &[dns::Placed],
+) {
+    let mut fields = Fields::new(frame, start);
+    fields.plain("Transaction ID", |raw| format!("0x{:04x}", u16::from_be_bytes(raw)));
+    fields.take("Flags", |raw| {
+        (format!("0x{:04x}", u16::from_be_bytes(raw)), Some(dns_flags(message)))
+    });
+    for name in ["Questions", "Answer RRs", "Authority RRs", "Additional RRs"] {
+        fields.number(name);
+    }
+    let queries = message.questions.iter().map(|it| ("Query", format!("{} {}", it.name, it.kind)));
+    let records = |name, records: &[dns::Record]| -> Vec<_> {
+        records.iter().map(|it| (name, it.to_string())).collect()
+    };
+    let answers = records("Answer", &message.answers);
+    let authority = records("Authority", &message.authority);
+    let additional = records("Additional", &message.additional);
+    let mut items = queries.chain(answers).chain(authority).chain(additional);
+    for placed in places {
+        let size = message.edns.filter(|_| placed.is_opt);
+        let opt = size.map(|size| ("Additional", format!("OPT: takes {size} bytes")));
+        let Some((name, value)) = opt.or_else(|| items.next()) else { break };
+        let bytes = fields.at..start + placed.end;
+        fields.at = bytes.end;
+        fields.done.push(Field { name, value, bytes, note: None });
+    }
+    let end = fields.at;
+    layers.push(fields.layer("DNS", start, dns_summary(message)));
+    rest(layers, frame, end, None);
+}
+
+fn dns_flags(message: &dns::Message) -> String {
+    let flags = message.flags;
+    let mut words = vec![if flags.response { "response" } else { "query" }.to_owned()];
+    for (set, word) in [
+        (flags.authoritative, "authoritative"),
+        (flags.truncated, "truncated"),
+        (flags.recursion_desired, "recursion desired"),
+        (flags.recursion_available, "recursion available"),
+    ] {
+        words.extend(set.then(|| word.to_owned()));
+    }
+    if flags.response {
+        words.push(message.rcode.to_string());
+    }
+    words.join(", ")
+}
+
+fn dns_summary(message: &dns::Message) -> String {
+    let asked = match message.questions.first() {
+        Some(question) => format!("{} {}", question.kind, question.name),
+        None => "nothing".into(),
+    };
+    if !message.flags.response {
+        return format!("{asked}?");
+    }
+    if message.rcode != dns::Rcode::NoError {
+        return format!("{asked}: {}", message.rcode);
+    }
+    let answers: Vec<_> = message.answers.iter().map(|it| it.data.to_string()).collect();
+    match answers.as_slice() {
+        [] => format!("{asked}: none"),
+        answers => format!("{asked}: {}", answers.join(", ")),
+    }
 }
 
 /// Takes the payload of a VXLAN datagram apart.
@@ -411,6 +490,7 @@ fn tunnelled(layers: &mut Vec<Layer>, frame: &[u8]) {
             "ICMP" => "ICMP (inside)",
             "UDP" => "UDP (inside)",
             "TCP" => "TCP (inside)",
+            "DNS" => "DNS (inside)",
             other => other,
         };
         layers.push(layer);
@@ -591,6 +671,39 @@ mod tests {
         assert_eq!(field(&layers, "Payload", "Data").value, "\"hello\"");
     }
 
+    /// A query, or the response to it with one address.
+    fn dns(answered: bool) -> Vec<u8> {
+        let name = dns::Name::new("api.default.svc.cluster.local").expect("a good name");
+        let question = dns::Question { name: name.clone(), kind: dns::Type::A };
+        let mut message = dns::Message::query(7, question);
+        if answered {
+            message = message.reply(dns::Rcode::NoError);
+            message.edns = Some(1232);
+            let data = dns::Data::A(B);
+            message.answers.push(dns::Record { name, ttl_s: 30, data });
+        }
+        let bytes = message.emit(512);
+        let ports = if answered { (53, 40000) } else { (40000, 53) };
+        let mut frame = header(Protocol::Udp, udp::LEN + bytes.len());
+        udp::emit(&mut frame, (A, ports.0), (B, ports.1), &bytes);
+        frame
+    }
+
+    #[test]
+    fn a_name_shows_as_it_is_asked_for_and_answered() {
+        let query = dissect(&dns(false));
+        assert_eq!(names(&query), ["Ethernet", "IPv4", "UDP", "DNS"]);
+        assert_eq!(query[3].summary, "A api.default.svc.cluster.local.?");
+        let response = dissect(&dns(true));
+        assert_eq!(response[3].summary, "A api.default.svc.cluster.local.: 10.244.1.3");
+        let note = field(&response, "DNS", "Flags").note.as_deref();
+        assert_eq!(note, Some("response, recursion desired, NOERROR"));
+        let answer = field(&response, "DNS", "Answer");
+        assert_eq!(answer.value, "api.default.svc.cluster.local. 30 IN A 10.244.1.3");
+        assert_eq!(answer.bytes.len(), 45);
+        assert_eq!(field(&response, "DNS", "Additional").value, "OPT: takes 1232 bytes");
+    }
+
     #[test]
     fn a_segment_shows_its_flags_and_options() {
         let mut frame = header(Protocol::Tcp, tcp::LEN + 4);
@@ -720,11 +833,17 @@ mod tests {
         let flags = tcp::Flags::SYN;
         let syn_header = tcp::Header { flags, options, ..tcp::Header::default() };
         tcp::emit(&mut syn, (A, 40000), (B, 8080), &syn_header, &[]);
-        for whole in [hello(), error, syn] {
+        for (whole, n) in [
+            (hello(), 20_000),
+            (error, 20_000),
+            (syn, 20_000),
+            (dns(false), 4_000),
+            (dns(true), 4_000),
+        ] {
             for cut in 0..=whole.len() {
                 check_covers(&whole[..cut]);
             }
-            for _ in 0..20_000 {
+            for _ in 0..n {
                 let mut frame = whole.clone();
                 for _ in 0..3 {
                     let at = usize::from(rng.bits16()) % frame.len();

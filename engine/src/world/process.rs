@@ -54,8 +54,9 @@ impl Process {
 }
 
 impl World {
-    /// Starts a program.
-    pub fn spawn(&mut self, ns: NsId, owner: &str, app: App) -> ProcessId {
+    /// Starts a program. What it listens on it does at once; other calls it makes when its turn comes.
+    pub fn spawn(&mut self, ns: NsId, owner: &str, mut app: App) -> ProcessId {
+        let calls = app.on(&Happened::Started, self.now);
         let process = self.processes.push(Process {
             ns,
             owner: owner.into(),
@@ -64,12 +65,25 @@ impl World {
             sockets: Vec::new(),
             n_accepted: 0,
             connected: Vec::new(),
-            heard: VecDeque::from([(Happened::Started, None)]),
+            heard: VecDeque::new(),
             calls: VecDeque::new(),
             cause: None,
             n_alarms: 0,
         });
-        self.runnable.push_back(Task::Process(process));
+        for call in calls {
+            match call {
+                Call::Bind { sock, addr, port } => {
+                    self.open(process, sock, addr, Bound::Udp { port }, false);
+                }
+                Call::Listen { sock, addr, port } => {
+                    self.open(process, sock, addr, Bound::Tcp { port }, true);
+                }
+                later => self.processes[process].calls.push_back(later),
+            }
+        }
+        if !self.processes[process].calls.is_empty() {
+            self.schedule(process);
+        }
         process
     }
 

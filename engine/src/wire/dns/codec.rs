@@ -1,16 +1,19 @@
 //! The only place that names the crate `domain`: messages from and to bytes.
 
 use domain::base::iana::{Class, Opcode, Rcode as WireRcode};
+use domain::base::message::RecordSection;
 use domain::base::rdata::{ComposeRecordData, ParseRecordData, RecordData};
 use domain::base::wire::{Composer, ParseError};
 use domain::base::{
-    Message as Wire, MessageBuilder, ParsedName, ParsedRecord, Record as WireRecord, Rtype, Serial,
+    Message as Wire, MessageBuilder, ParsedName, Record as WireRecord, Rtype, Serial,
     StaticCompressor, ToName, Ttl,
 };
 use domain::dep::octseq::{OctetsBuilder, Parser, Truncate};
 use domain::rdata;
 
-use super::{Data, Flags, LEN, Message, Name, Question, Rcode, Record, Soa, Type, UDP_BYTES};
+use super::{
+    Data, Flags, LEN, Message, Name, Placed, Question, Rcode, Record, Soa, Type, UDP_BYTES,
+};
 use crate::wire::Malformed;
 
 const UNREADABLE: Malformed = Malformed::Field("DNS record");
@@ -24,6 +27,11 @@ impl From<ParseError> for Malformed {
 impl Message {
     /// Reads a message. Any bytes behind it are ignored.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        Self::parse_placed(bytes).map(|(message, _)| message)
+    }
+
+    /// Reads a message, and says where each question and record of it stands, in their order.
+    pub fn parse_placed(bytes: &[u8]) -> Result<(Self, Vec<Placed>), Malformed> {
         let short = Malformed::Truncated { need: LEN, have: bytes.len() };
         let wire = Wire::from_slice(bytes).map_err(|_| short)?;
         let header = wire.header();
@@ -42,22 +50,24 @@ impl Message {
             rcode: Rcode::from_u8(header.rcode().to_int()),
             ..Self::default()
         };
+        let mut places = Vec::new();
         let mut questions = wire.question();
-        for question in &mut questions {
+        while let Some(question) = questions.next() {
             let question = question?;
             if question.qclass() != Class::IN {
                 return Err(Malformed::Field("DNS class"));
             }
             let kind = Type::from_u16(question.qtype().to_int());
             message.questions.push(Question { name: Name::from_wire(question.qname()), kind });
+            places.push(Placed { end: questions.pos(), is_opt: false });
         }
         let mut section = questions.answer()?;
-        message.answers = records(&mut section, &mut None)?;
+        message.answers = records(&mut section, &mut None, &mut places)?;
         let Some(mut section) = section.next_section()? else { return Err(UNREADABLE) };
-        message.authority = records(&mut section, &mut None)?;
+        message.authority = records(&mut section, &mut None, &mut places)?;
         let Some(mut section) = section.next_section()? else { return Err(UNREADABLE) };
-        message.additional = records(&mut section, &mut message.edns)?;
-        Ok(message)
+        message.additional = records(&mut section, &mut message.edns, &mut places)?;
+        Ok((message, places))
     }
 
     /// Writes the message in at most so many bytes, 512 at least: with names compressed if it does not fit without; if not
@@ -119,13 +129,15 @@ fn wire_record(record: &Record) -> WireRecord<super::name::Wire, &Data> {
 }
 
 /// The records of one section. `edns` takes the size that an OPT record says.
-fn records<'a>(
-    section: impl Iterator<Item = Result<ParsedRecord<'a, [u8]>, ParseError>>,
+fn records(
+    section: &mut RecordSection<'_, [u8]>,
     edns: &mut Option<u16>,
+    places: &mut Vec<Placed>,
 ) -> Result<Vec<Record>, Malformed> {
     let mut all = Vec::new();
-    for record in section {
+    while let Some(record) = section.next() {
         let record = record?;
+        places.push(Placed { end: section.pos(), is_opt: record.rtype() == Rtype::OPT });
         if record.rtype() == Rtype::OPT {
             *edns = Some(record.class().to_int());
             continue;

@@ -127,6 +127,14 @@ pub struct Soa {
     pub minimum_s: u32,
 }
 
+/// Where a question or a record ends within its message; it begins where the one before it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Placed {
+    pub end: usize,
+    /// It is the OPT record, which no section of a [`Message`] has.
+    pub is_opt: bool,
+}
+
 impl Message {
     /// A query with one question, recursion desired.
     pub fn query(id: u16, question: Question) -> Self {

@@ -18,7 +18,11 @@ impl Name {
     /// Reads a name, absolute with or without a dot at its end. None: a label is empty or has over 63 bytes, or all are
     /// over 255.
     pub fn new(text: &str) -> Option<Self> {
-        Wire::vec_from_str(text).ok().map(|name| Self::from_wire(&name))
+        if !is_host(text) {
+            return Wire::vec_from_str(text).ok().map(|name| Self::from_wire(&name));
+        }
+        let dot = if text.ends_with('.') { "" } else { "." };
+        Some(Self([text, dot].concat().into()))
     }
 
     pub fn root() -> Self {
@@ -101,6 +105,22 @@ impl Name {
     pub(super) fn to_wire(&self) -> Wire {
         Wire::vec_from_str(&self.0).expect("a name was checked when it was made")
     }
+}
+
+/// Whether a name is good, and of characters that are written as they are. Nearly all are, by the ten thousands.
+fn is_host(text: &str) -> bool {
+    let mut label_len = 0;
+    for byte in text.strip_suffix('.').unwrap_or(text).bytes() {
+        label_len = match byte {
+            b'.' if label_len == 0 => return false,
+            b'.' => 0,
+            b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' if label_len < 63 => {
+                label_len + 1
+            }
+            _ => return false,
+        };
+    }
+    label_len > 0 && text.len() <= 253
 }
 
 impl PartialEq for Name {

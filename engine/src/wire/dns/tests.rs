@@ -125,7 +125,11 @@ fn names_are_equal_in_any_case_and_know_their_zone() {
     assert_eq!(api.within(&Name::root()), Some("API.default.svc.cluster.local"));
     assert_eq!(api.parent(), Some(name("default.svc.cluster.local")));
     assert_eq!((name("x").parent(), Name::root().parent()), (Some(Name::root()), None));
-    for bad in ["", "a..b", ".a", &"a".repeat(64), &"abcdefg.".repeat(32)] {
+    let long = "abcdefg.".repeat(31) + "abcde";
+    assert_eq!((long.len(), Name::new(&long).is_some()), (253, true));
+    assert_eq!(Name::new(&(long + "f")), None);
+    assert_eq!(name("a\\.b*.c").to_string(), "a\\.b*.c.");
+    for bad in ["", "..", "a..", "a..b", ".a", &"a".repeat(64), &"abcdefg.".repeat(32)] {
         assert_eq!(Name::new(bad), None, "{bad}");
     }
 }
