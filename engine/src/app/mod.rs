@@ -16,6 +16,7 @@ use self::curl::{Curl, Fetched};
 use self::dig::Dig;
 use self::dns_server::DnsServer;
 use self::http_server::HttpServer;
+use self::ingress::Ingress;
 use self::resolver::Resolution;
 use crate::base::Nanos;
 
@@ -132,6 +133,7 @@ pub enum App {
     Dig(Dig),
     DnsServer(DnsServer),
     HttpServer(HttpServer),
+    Ingress(Ingress),
 }
 
 impl App {
@@ -142,6 +144,7 @@ impl App {
             Self::Dig(it) => it.on(happened, now),
             Self::DnsServer(it) => it.on(happened, now),
             Self::HttpServer(it) => it.on(happened),
+            Self::Ingress(it) => it.on(happened, now),
         }
     }
 }
