@@ -12,6 +12,8 @@ use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns};
 use crate::app::dns_server::{DnsServer, Zone};
 use crate::app::http_server::HttpServer;
+use crate::app::ingress::route::Routes;
+use crate::app::ingress::{Ingress, Ports};
 use crate::app::{App, Chance};
 use crate::base::Mac;
 use crate::tool::{Configured, Op, Setting, Transport};
@@ -19,6 +21,7 @@ use crate::tool::{Configured, Op, Setting, Transport};
 /// The underlay switch's bridge.
 const SWITCH_BRIDGE: &str = "br0";
 const DNS_PORT: u16 = 53;
+const HTTPS_PORT: u16 = 443;
 /// What its identifiers and turns begin with.
 const DNS_SEED: u16 = 53;
 /// Its ports count on from here.
@@ -57,12 +60,14 @@ pub struct Nodes<'c> {
     policies: Option<Enforcement<'c>>,
     /// What the cluster's DNS servers know, once one is started.
     zones: Option<Arc<[Zone]>>,
+    /// Where its ingress controllers lead to, once one is started.
+    routes: Option<Arc<Routes>>,
 }
 
 impl<'c> Nodes<'c> {
     pub fn new(cluster: &'c Cluster) -> Self {
         let (kube_proxy, policies) = (KubeProxy::new(cluster), Enforcement::new(cluster));
-        Self { cluster, kube_proxy, policies, zones: None }
+        Self { cluster, kube_proxy, policies, zones: None, routes: None }
     }
 
     /// What a machine becomes as a node: its network for pods, its pods, the rules of those who write some, and programs.
@@ -86,11 +91,29 @@ impl<'c> Nodes<'c> {
         for pod in pods() {
             if addons::is_dns(&pod.labels) {
                 items.push(self.dns_server(pod));
+            } else if addons::is_ingress_controller(&pod.labels) {
+                items.push(self.ingress_controller(pod));
             } else {
                 serve(&mut items, pod);
             }
         }
         items
+    }
+
+    /// The controller: a proxy that dials the endpoints of the Services behind the cluster's Ingresses.
+    fn ingress_controller(&mut self, pod: &Pod) -> Configured {
+        let cluster = self.cluster;
+        let routes = self.routes.get_or_insert_with(|| Arc::new(cluster.ingress_routes()));
+        let mut ports = Ports { http: Vec::new(), tls: Vec::new() };
+        for port in pod.ports().filter(|it| it.protocol == Protocol::Tcp) {
+            let is_tls = port.number == HTTPS_PORT || port.name.as_deref() == Some("https");
+            let list = if is_tls { &mut ports.tls } else { &mut ports.http };
+            list.push(port.number);
+        }
+        let owner = pod.containers.first().map_or("controller", |it| it.name.as_str());
+        let (netns, owner) = (pod.netns.clone(), format!("container {owner}"));
+        let app = App::Ingress(Ingress::new(Arc::clone(routes), ports));
+        item(Op::Run { netns, owner, app }, Some(&pod.origin()))
     }
 
     /// CoreDNS: it answers for the cluster, and asks the node's own servers for the rest.

@@ -27,6 +27,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::app::ingress::route::Routes;
 use crate::app::resolver::Conf;
 use crate::wire::dns::Name;
 pub use cni::Cni;
@@ -291,6 +292,29 @@ impl Cluster {
     /// A pod's `resolv.conf`.
     pub fn resolv_conf(&self, pod: &Pod) -> Conf {
         dns::resolv_conf(pod, self.dns_address(), &self.domain(), &self.node_resolv_conf())
+    }
+
+    /// Where the cluster's ingress controllers lead to: every Ingress is theirs that is not of another controller's class.
+    fn ingress_routes(&self) -> Routes {
+        let is_ours = |it: &&Ingress| {
+            let class =
+                self.ingress_classes.iter().find(|class| it.class.as_ref() == Some(&class.name));
+            class.is_none_or(|class| class.controller == addons::INGRESS_CONTROLLER)
+        };
+        let ours = self.ingresses.iter().filter(is_ours);
+        ingress::routes(ours, &self.services, &self.endpoint_slices)
+    }
+
+    /// Where a client on the internet finds the sites that Ingresses serve.
+    pub fn ingress_address(&self) -> Option<Ipv4Addr> {
+        let told = self.ingresses.iter().flat_map(|it| &it.addresses).find_map(|it| it.ip);
+        told.or_else(|| {
+            let is_it = |it: &&Service| {
+                addons::is_ingress_controller(&it.labels)
+                    || it.selector.as_ref().is_some_and(addons::is_ingress_controller)
+            };
+            self.services.iter().filter(is_it).flat_map(|it| &it.ingress).find_map(|it| it.ip)
+        })
     }
 
     /// A pod by its namespace and name.

@@ -126,6 +126,7 @@ pub(super) fn note_needs(text: &str, objects: &Objects, settings: &mut Settings)
     let host = name.unwrap_or(rest).split(['/', ':']).next().unwrap_or_default();
     let authority = rest.split('/').next().unwrap_or_default();
     let port: Option<u16> = authority.split_once(':').and_then(|(_, port)| port.parse().ok());
+    settings.needs_dns |= name.is_some();
     let is_outside = match host.parse() {
         Ok(ip) => !objects.owns(ip),
         Err(_) if by_name => {

@@ -1,5 +1,7 @@
 //! Actions that are programs: what is run for them, and what came of it.
 
+use std::net::Ipv4Addr;
+
 use super::run::ActionResult;
 use super::{Action, Destination, Lab, Source};
 use crate::app::curl::{Curl, End, Fetched};
@@ -20,7 +22,15 @@ impl Lab {
         match &action.to {
             Destination::Address { .. } => None,
             Destination::Dns { name, kind } => Some(App::Dig(Dig::new(&conf, name, *kind, chance))),
-            Destination::Page(url) => Some(App::Curl(Curl::new(url.clone(), &conf, None, chance))),
+            Destination::Page(url) => {
+                // A client on the internet knows the sites of the cluster by their public names.
+                let at = match action.from {
+                    Source::Internet => self.cluster.ingress_address(),
+                    Source::Pod(_) | Source::Node(_) => None,
+                };
+                let at = at.filter(|_| url.host.parse::<Ipv4Addr>().is_err());
+                Some(App::Curl(Curl::new(url.clone(), &conf, at, chance)))
+            }
         }
     }
 
