@@ -186,6 +186,8 @@ pub struct Skb {
     pub socket: Option<SocketId>,
     /// How it came, if it came in fragments and goes on.
     pub reassembled: Option<Box<Reassembled>>,
+    /// Bytes of payload of each segment that it is cut into when it leaves this host (`gso_size`); zero: it is one.
+    pub segment_len: u16,
     /// It may be fragmented here although its header forbids that (`skb->ignore_df`).
     pub ignore_df: bool,
     /// Its connection had word from the other side, so the next hop is there (`skb->dst_pending_confirm`). Nothing clears it on
@@ -212,6 +214,7 @@ impl Skb {
             bridge: None,
             socket: None,
             reassembled: None,
+            segment_len: 0,
             ignore_df: false,
             confirms_neigh: false,
             options: None,

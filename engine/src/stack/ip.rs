@@ -337,6 +337,12 @@ pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &
     let packet = skb.payload();
     let daddr = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
     let routing = Routing { ns, devices, now: ctx.now };
+    if skb.segment_len != 0 && dst.dev != ns.lo {
+        for segment in tcp::segments(ctx, ns, skb) {
+            finish_output(ctx, ns, devices, segment);
+        }
+        return;
+    }
     let mtu_bytes = routing.mtu(&dst, daddr, skb.iif.is_some());
     // What came in pieces goes on in pieces, even if it fits.
     if packet.len() > mtu_bytes as usize || skb.reassembled.is_some() {

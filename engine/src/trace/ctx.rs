@@ -65,6 +65,7 @@ impl<T: Tracer> Ctx<'_, T> {
             bridge: skb.bridge,
             socket: skb.socket,
             reassembled: skb.reassembled.clone(),
+            segment_len: skb.segment_len,
             ignore_df: skb.ignore_df,
             confirms_neigh: skb.confirms_neigh,
             options: skb.options,

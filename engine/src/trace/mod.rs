@@ -608,6 +608,8 @@ pub enum Next {
     Wake { ns: NsId, socket: SocketId },
     /// The time for a packet's pieces to come is over then.
     FragmentTimer { at: Nanos, ns: NsId, by: Gathers, number: u32 },
+    /// A program's call sends these pieces of its packet, each as soon as nothing is in flight.
+    SendPieces { ns: NsId, pieces: Vec<Skb> },
     /// A program answers a datagram.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

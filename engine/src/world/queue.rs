@@ -32,6 +32,8 @@ pub(super) enum Due {
     NeighTimer { dev: DevId, ip: Ipv4Addr, generation: u32 },
     /// A connection's timer. One that is due soon keeps the network from being quiet.
     TcpTimer { ns: NsId, socket: SocketId, timer: TcpTimer, generation: u32, soon: bool },
+    /// A program's call sends the next piece of its packet.
+    SendPiece { ns: NsId, skb: Skb },
     /// A program acts.
     Program(Task),
 }

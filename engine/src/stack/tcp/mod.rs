@@ -12,6 +12,7 @@ mod input;
 mod listen;
 mod output;
 mod program;
+mod segment;
 mod timer;
 
 use std::net::Ipv4Addr;
@@ -33,6 +34,7 @@ use crate::wire::tcp::{self, Flags, Segment, Seq};
 use crate::wire::{Malformed, icmp::Quote};
 
 pub use program::run;
+pub(super) use segment::segments;
 pub use timer::{fire, is_due};
 
 /// The four numbers that name a connection, as seen from here.
@@ -497,6 +499,8 @@ struct Outgoing<'a> {
     identification: u16,
     header: &'a tcp::Header,
     payload: &'a [u8],
+    /// As in [`Skb`].
+    segment_len: u16,
     packet: PacketId,
     socket: Option<SocketId>,
     confirms_neigh: bool,
@@ -536,6 +540,7 @@ fn transmit<T: Tracer>(
     skb.dst = Some(route.dst);
     skb.socket = out.socket;
     skb.confirms_neigh = out.confirms_neigh;
+    skb.segment_len = out.segment_len;
     ip::local_out(ctx, ns, devices, skb);
 }
 
@@ -610,6 +615,7 @@ fn send_reset<T: Tracer>(
         identification: 0,
         header,
         payload: &[],
+        segment_len: 0,
         packet,
         socket: None,
         confirms_neigh: false,

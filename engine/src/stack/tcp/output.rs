@@ -18,7 +18,16 @@ struct Piece {
     flags: Flags,
     from: Seq,
     payload: Vec<u8>,
+    /// What a segment holds at most; what is longer is cut on its way out (`gso_size`).
+    segment_len: u32,
     again: bool,
+}
+
+impl Piece {
+    /// No bytes, only numbers and flags.
+    const fn bare(flags: Flags, from: Seq) -> Self {
+        Self { flags, from, payload: Vec::new(), segment_len: 0, again: false }
+    }
 }
 
 impl Conn {
@@ -71,7 +80,7 @@ impl Conn {
         self.nxt = self.una.plus(1);
         self.syn_at = Some(env.ctx.now);
         self.syn_packet = Some(packet);
-        self.emit(env, identification, &header, &[], packet);
+        self.emit(env, identification, &header, (&[], 0), packet);
     }
 
     /// An acknowledgement alone (`tcp_send_ack`).
@@ -81,11 +90,7 @@ impl Conn {
         parent: Option<PacketId>,
     ) {
         let from = self.nxt;
-        self.send_piece(
-            env,
-            parent,
-            Piece { flags: Flags::ACK, from, payload: Vec::new(), again: false },
-        );
+        self.send_piece(env, parent, Piece::bare(Flags::ACK, from));
     }
 
     /// An answer to a segment that does not fit a request (`tcp_v4_reqsk_send_ack`).
@@ -101,7 +106,7 @@ impl Conn {
     pub(super) fn send_active_reset<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) {
         let flags = Flags::RST.with(Flags::ACK);
         let from = self.nxt;
-        self.send_piece(env, None, Piece { flags, from, payload: Vec::new(), again: false });
+        self.send_piece(env, None, Piece::bare(flags, from));
     }
 
     /// Refuses a segment that this connection cannot use (`tcp_v4_send_reset`).
@@ -117,7 +122,7 @@ impl Conn {
         let segment = tcp::Segment { src_port, dst_port, header: *it.header, payload: it.payload };
         let birth = Birth::Tcp { segment: TcpSegment::Reset, again: false, by: self.role() };
         let packet = env.ctx.born(Some(it.packet), birth);
-        self.emit(env, 0, &segment.reset(), &[], packet);
+        self.emit(env, 0, &segment.reset(), (&[], 0), packet);
     }
 
     fn send_piece<T: Tracer>(
@@ -126,7 +131,7 @@ impl Conn {
         parent: Option<PacketId>,
         piece: Piece,
     ) -> PacketId {
-        let Piece { flags, from, payload, again } = piece;
+        let Piece { flags, from, payload, segment_len, again } = piece;
         let window = self.tell_window();
         let options = self.options(env.ctx.now);
         let header = Header { seq: from, ack: self.rcv_nxt, flags, window, options };
@@ -146,7 +151,7 @@ impl Conn {
         let identification =
             if self.state == TcpState::TimeWait { 0 } else { self.next_identification() };
         let packet = env.ctx.born(parent, Birth::Tcp { segment, again, by: self.role() });
-        self.emit(env, identification, &header, &payload, packet);
+        self.emit(env, identification, &header, (&payload, segment_len), packet);
         packet
     }
 
@@ -169,15 +174,17 @@ impl Conn {
         env: &mut Env<'_, '_, T>,
         identification: u16,
         header: &Header,
-        payload: &[u8],
+        (payload, segment_len): (&[u8], u32),
         packet: PacketId,
     ) {
+        let is_cut = count(payload.len()) > segment_len;
         let out = Outgoing {
             pair: self.pair,
             tos: 0,
             identification,
             header,
             payload,
+            segment_len: if is_cut { u16::try_from(segment_len).unwrap_or(0) } else { 0 },
             packet,
             socket: Some(env.socket),
             confirms_neigh: std::mem::take(&mut self.confirms_neigh),
@@ -340,28 +347,18 @@ impl Conn {
         parent: Option<PacketId>,
         (mss, len): (u32, u32),
     ) {
-        let end = self.nxt.plus(len);
-        let several = len > mss;
-        loop {
-            let left = end.since(self.nxt);
-            let now = left.min(mss);
-            let is_last = left == now;
-            let at_end = self.nxt.plus(now) == self.data_end();
-            let mut flags = Flags::ACK;
-            if now > 0 && is_last && (several || at_end) {
-                flags = flags.with(Flags::PSH);
-            }
-            let fin = at_end && self.fin.is_some();
-            if fin {
-                flags = flags.with(Flags::FIN);
-            }
-            let to = self.nxt.plus(now + u32::from(fin));
-            self.send_range(env, parent, (self.nxt, to), flags, false);
-            self.nxt = to;
-            if is_last {
-                return;
-            }
+        let at_end = self.nxt.plus(len) == self.data_end();
+        let mut flags = Flags::ACK;
+        if len > 0 && (len > mss || at_end) {
+            flags = flags.with(Flags::PSH);
         }
+        let fin = at_end && self.fin.is_some();
+        if fin {
+            flags = flags.with(Flags::FIN);
+        }
+        let to = self.nxt.plus(len + u32::from(fin));
+        self.send_range(env, parent, (self.nxt, to), (flags, mss), false);
+        self.nxt = to;
     }
 
     /// Sends the numbers of a range for the first time or again, and remembers it.
@@ -370,7 +367,7 @@ impl Conn {
         env: &mut Env<'_, '_, T>,
         parent: Option<PacketId>,
         (from, to): (Seq, Seq),
-        flags: Flags,
+        (flags, mss): (Flags, u32),
         again: bool,
     ) {
         let data_at = self.data_at();
@@ -378,7 +375,8 @@ impl Conn {
         let payload = self.data.get(from.since(data_at) as usize..until.since(data_at) as usize);
         let payload = payload.unwrap_or_default().to_vec();
         let at = env.ctx.now;
-        let packet = self.send_piece(env, parent, Piece { flags, from, payload, again });
+        let packet =
+            self.send_piece(env, parent, Piece { flags, from, payload, segment_len: mss, again });
         if again {
             self.sent.retain_mut(|it| {
                 let covered = !it.from.is_before(from) && !it.to.is_after(to);
@@ -389,16 +387,24 @@ impl Conn {
                 !covered || it.from == from
             });
         } else {
-            self.sent.push(Sent {
-                from,
-                to,
-                at,
-                sacked: false,
-                lost: false,
-                retransmitted: false,
-                ever_retransmitted: false,
-                packet,
-            });
+            let mut begin = from;
+            while begin.is_before(to) {
+                // A FIN goes with the last bytes.
+                let left = to.since(begin);
+                let whole = left <= mss + u32::from(flags.has(Flags::FIN));
+                let end = if whole { to } else { begin.plus(mss) };
+                self.sent.push(Sent {
+                    from: begin,
+                    to: end,
+                    at,
+                    sacked: false,
+                    lost: false,
+                    retransmitted: false,
+                    ever_retransmitted: false,
+                    packet,
+                });
+                begin = end;
+            }
         }
     }
 
@@ -449,7 +455,7 @@ impl Conn {
         if self.fin.is_some_and(|fin| to.is_after(fin)) {
             flags = flags.with(Flags::FIN);
         }
-        self.send_range(env, parent, (first.from, to), flags, true);
+        self.send_range(env, parent, (first.from, to), (flags, mss), true);
         true
     }
 
