@@ -62,18 +62,6 @@ fn connection(line: &str) -> (String, Option<u64>) {
         words[4] = "_";
     }
     words.retain(|it| !it.starts_with("use="));
-    // The source port of a VXLAN datagram is a hash that begins with a random number.
-    let hashed = words.windows(2).find_map(|it| match it {
-        [port, "dport=4789"] => port.strip_prefix("sport="),
-        _ => None,
-    });
-    let words: Vec<&str> = words
-        .iter()
-        .map(|&it| match it.split_once("port=") {
-            Some((_, port)) if Some(port) == hashed => "port=_",
-            _ => it,
-        })
-        .collect();
     (words.join(" "), seconds)
 }
 

@@ -8,7 +8,7 @@ use super::route::{Output, Routing};
 use super::{Netns, PmtuDiscovery, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
 use crate::base::{DevId, PacketId, SocketId};
 use crate::link::Devices;
-use crate::skb::{DstKind, Skb};
+use crate::skb::{Ct, DstKind, Skb};
 use crate::trace::{Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, SendError, Tracer};
 use crate::wire::ipv4::{self, Header, Protocol};
 use crate::wire::{Malformed, icmp, icmp::Error, udp};
@@ -22,7 +22,7 @@ pub(super) fn receive<T: Tracer>(
     dev: DevId,
     header: &Header,
     how: Delivered,
-    skb: Skb,
+    mut skb: Skb,
 ) {
     let datagram =
         match udp::Datagram::parse(&skb.payload()[header.header_len..], header.src, header.dst) {
@@ -32,7 +32,9 @@ pub(super) fn receive<T: Tracer>(
                 return ctx.drop(dev, skb, DropReason::PktTooSmall);
             }
         };
-    let Some(socket) = ns.sockets.find(Bound::Udp { port: datagram.dst_port }, header.dst) else {
+    let bound = Bound::Udp { port: datagram.dst_port };
+    let Some(socket) = ns.sockets.find(bound, header.dst) else {
+        skb.ct = Ct::None; // nf_reset_ct: what follows has to find the connection by itself
         if how == Delivered::Unicast {
             stack_icmp::send_error(ctx, ns, devices, Error::PortUnreachable, &skb);
         }

@@ -25,6 +25,8 @@ use crate::problem::{Outcome, Problem};
 
 /// A network that is not quiet this long after its time is in a loop.
 const MAX_NOISE: Duration = Duration::from_secs(10);
+/// What is silent for less is not taken to be quiet.
+const MIN_QUIET: Duration = Duration::from_millis(12);
 const MAX_DATAGRAM_LEN: usize = 65_536;
 /// What a listener reads at once.
 const MAX_READ_LEN: usize = 65_536;
@@ -87,9 +89,12 @@ pub(super) fn play(
     }
     // They stay open, so that replies find them.
     let mut senders = BTreeMap::new();
+    // By the clock, so that delays do not add up and come close to what is due later.
+    let mut until = Instant::now();
     for it in stimuli {
         send(it, &mut senders)?;
-        wait(it.wait, listeners, sniffer, pace)?;
+        until += it.wait.max(pace.quiet);
+        wait(until, listeners, sniffer, pace)?;
     }
     Ok(sniffer.captures())
 }
@@ -207,11 +212,11 @@ fn unless_refused(sent: io::Result<usize>) -> io::Result<()> {
     }
 }
 
-/// Waits until `time` has passed and the network is quiet.
-fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pace) -> Outcome<()> {
-    let start = Instant::now();
+/// Waits until that time, and until the network is quiet.
+fn wait(until: Instant, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pace) -> Outcome<()> {
+    let quiet = (pace.quiet / 2).max(MIN_QUIET);
     loop {
-        let left = time.saturating_sub(start.elapsed()).max(pace.quiet);
+        let left = until.saturating_duration_since(Instant::now()).max(quiet);
         let timeout =
             PollTimeout::try_from(left).map_err(|_| Problem::new("wait_ms is too long"))?;
         let sockets = listeners.iter().map(|it| it.socket.as_fd());
@@ -221,10 +226,10 @@ fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pa
         drop(fds);
         answer(listeners)?;
         sniffer.drain()?;
-        if n_ready == 0 && start.elapsed() >= time {
+        if n_ready == 0 && Instant::now() >= until {
             return Ok(());
         }
-        if start.elapsed() > time + MAX_NOISE {
+        if Instant::now() > until + MAX_NOISE {
             return Err(Problem::new("the network never became quiet"));
         }
     }

@@ -193,6 +193,8 @@ struct TableText {
 
 /// The port that VXLAN has by RFC 7348.
 const VXLAN_PORT: u16 = 4789;
+/// One source port for all datagrams: else it is a hash that begins with a random number, and rules may see it.
+const VXLAN_SRC_PORTS: (u16, u16) = (50_000, 50_001);
 
 /// Built-in chains by table.
 pub(super) const BUILT_IN: [(&str, &[&str]); 5] = [
@@ -397,6 +399,7 @@ impl Item {
                     tos: way.tos,
                     learning: way.learning,
                     udp_csum: way.udp_csum,
+                    src_ports: VXLAN_SRC_PORTS,
                     ..Vxlan::new(end.ns, Vni::new(7)?, VXLAN_PORT)
                 };
                 let remote = vxlan.remote(way.remote);
@@ -472,14 +475,16 @@ impl Item {
             Self::Fdb { netns, port, mac, is_static } => {
                 let port = device(world, netns, port)?;
                 let bridge = world.devices[port].port?.bridge;
+                let is_up = world.devices[port].up;
                 let entry = if *is_static {
                     FdbEntry::Static { port }
                 } else {
                     FdbEntry::Learnt { port, updated: Nanos::ZERO }
                 };
                 let own = world.bridge_mut(bridge).ok()?;
-                // Where nothing is kept, the kernel forgets an entry within ten milliseconds.
-                let fades = !is_static && own.ageing == Nanos::ZERO;
+                // Where nothing is kept, the kernel forgets an entry within ten milliseconds, and a port that is down takes
+                // none.
+                let fades = !is_static && (own.ageing == Nanos::ZERO || !is_up);
                 if fades || own.fdb.contains_key(mac) {
                     return None;
                 }

@@ -44,6 +44,54 @@ pub struct Pair {
     pub remote: (Ipv4Addr, u16),
 }
 
+/// What connections offer, and how patient they are (`net.ipv4.tcp_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub timestamps: bool,
+    pub sack: bool,
+    pub window_scaling: bool,
+    /// `tcp_ecn` is not 0: a client that asks for explicit congestion notification is granted it.
+    pub ecn: bool,
+    pub syn_retries: u8,
+    /// So many more than `syn_retries`, at even times.
+    pub syn_linear_timeouts: u8,
+    pub synack_retries: u8,
+    /// Of data (`tcp_retries2`).
+    pub retries: u8,
+    /// Of data that no program holds any more; 0 means 8 (`tcp_orphan_retries`).
+    pub orphan_retries: u8,
+    /// `tcp_fin_timeout`.
+    pub fin_timeout: Nanos,
+    /// The second and third number of `tcp_rmem`: bytes for what is received, at first and at most.
+    pub receive_bytes: (u32, u32),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timestamps: true,
+            sack: true,
+            window_scaling: true,
+            ecn: true,
+            syn_retries: 6,
+            syn_linear_timeouts: 4,
+            synack_retries: 5,
+            retries: 15,
+            orphan_retries: 0,
+            fin_timeout: Nanos::from_secs(60),
+            receive_bytes: (131_072, 32 << 20),
+        }
+    }
+}
+
+impl Settings {
+    /// The shift that makes the largest window fit 16 bits (`tcp_select_initial_window`).
+    fn window_shift(&self) -> u8 {
+        let log = self.receive_bytes.1.max(self.receive_bytes.0).max(1).ilog2();
+        u8::try_from(log.saturating_sub(15).min(14)).unwrap_or(14)
+    }
+}
+
 /// A namespace's connections: closed ones are forgotten, their sockets are not.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
@@ -121,8 +169,13 @@ impl Sent {
 enum Congestion {
     Open,
     /// Something was lost; over when all that was sent by then is acknowledged.
+    /// The window shrinks in proportion to what arrives (RFC 6937): it was `before`, and since then so many arrived
+    /// (`prr_delivered`) and were sent (`prr_out`).
     Recovery {
         until: Seq,
+        before: u32,
+        arrived: u32,
+        sent: u32,
     },
     /// The timer had to help.
     Loss {
@@ -233,6 +286,8 @@ pub struct Conn {
     own_window: u32,
     window_limit: u32,
     own_window_shift: u8,
+    /// What a SYN offers to shift by.
+    offered_shift: u8,
     advmss: u16,
     /// Bytes that the program has not read, and segments behind a gap: from, bytes, whether a FIN follows.
     unread: Vec<u8>,
@@ -295,12 +350,8 @@ const HEADERS: u32 = 40;
 const TIMESTAMPS_LEN: u32 = 12;
 /// `TCP_INIT_CWND`.
 const INITIAL_CWND: u32 = 10;
-/// `tcp_full_space` of a new socket (`tcp_rmem[1]`, half of which is for payload).
-const RECEIVE_SPACE: u32 = 65_536;
 /// How far the window grows while segments are long (`tp->window_clamp` after the first ones).
 const MAX_RECEIVE_SPACE: u32 = 77 << 10;
-/// What `tcp_select_initial_window` makes of `tcp_rmem[2]`, 32 MB.
-const WINDOW_SHIFT: u8 = 10;
 
 /// What becomes of a segment that reached its connection.
 enum Taken {
@@ -429,10 +480,11 @@ pub fn connect<T: Tracer>(
     let (isn, ahead) = ns.sockets.connections.beginning(ctx.rng, ctx.now, pair);
     let mut conn = Box::new(Conn::new(pair, isn));
     conn.work = program::Work::client(send);
-    conn.clock = Some(Clock { offset: ahead, recent: 0 });
-    (conn.sack_ok, conn.scaling) = (true, true);
+    let settings = ns.sysctl.tcp;
+    conn.clock = settings.timestamps.then_some(Clock { offset: ahead, recent: 0 });
+    (conn.sack_ok, conn.scaling) = (settings.sack, settings.window_scaling);
     conn.identification = ctx.rng.bits16();
-    conn.advertise(advertised_mss(ns, devices, &route), false);
+    conn.advertise(&settings, advertised_mss(ns, devices, &route), false);
     ns.sockets.connections.insert(socket, conn);
     with(ctx, ns, devices, socket, |conn, env| {
         conn.enter(env, Some(packet), TcpState::SynSent);
@@ -608,7 +660,8 @@ fn send_reset<T: Tracer>(
     let packet = ctx.born(Some(skb.id), birth);
     let pair =
         Pair { local: (header.dst, segment.dst_port), remote: (header.src, segment.src_port) };
-    let (tos, header) = (header.tos, &segment.reset());
+    const CONGESTION: u8 = 3;
+    let (tos, header) = (header.tos & !CONGESTION, &segment.reset());
     let out = Outgoing {
         pair,
         tos,
@@ -666,6 +719,7 @@ impl Conn {
             own_window: 0,
             window_limit: 0,
             own_window_shift: 0,
+            offered_shift: 0,
             advmss: 0,
             unread: Vec::new(),
             ahead: Vec::new(),
@@ -716,12 +770,14 @@ impl Conn {
 
     /// What to tell of oneself in a SYN: the longest payload and the first window (`tcp_select_initial_window`), a whole
     /// number of segments.
-    fn advertise(&mut self, mss: u32, timestamps_known: bool) {
+    fn advertise(&mut self, settings: &Settings, mss: u32, timestamps_known: bool) {
         self.advmss = u16::try_from(mss).unwrap_or(u16::MAX);
         let segment = mss - if timestamps_known { TIMESTAMPS_LEN } else { 0 };
-        let space = RECEIVE_SPACE.min(u32::from(u16::MAX));
+        // Half of the space is for payload (`tcp_full_space`).
+        let space = (settings.receive_bytes.0 / 2).min(u32::from(u16::MAX));
         self.own_window = if space > segment { space / segment * segment } else { space };
         self.window_limit = self.own_window;
+        self.offered_shift = settings.window_shift();
     }
 
     fn role(&self) -> Role {

@@ -71,7 +71,7 @@ impl Conn {
             window: u16::try_from(self.own_window).unwrap_or(u16::MAX),
             options: Options {
                 mss: Some(self.advmss),
-                window_scale: self.scaling.then_some(super::WINDOW_SHIFT),
+                window_scale: self.scaling.then_some(self.offered_shift),
                 sack_permitted: self.sack_ok,
                 timestamps: self.timestamps(env.ctx.now),
                 ..Options::default()
@@ -375,6 +375,9 @@ impl Conn {
         let payload = self.data.get(from.since(data_at) as usize..until.since(data_at) as usize);
         let payload = payload.unwrap_or_default().to_vec();
         let at = env.ctx.now;
+        if let Congestion::Recovery { sent, .. } = &mut self.congestion {
+            *sent += count(payload.len()).div_ceil(mss).max(1);
+        }
         let packet =
             self.send_piece(env, parent, Piece { flags, from, payload, segment_len: mss, again });
         if again {
