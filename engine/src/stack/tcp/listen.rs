@@ -45,9 +45,10 @@ pub(super) fn receive<T: Tracer>(
     conn.work = program::Work::server(&ns.sockets.get(listener).program);
     conn.identification = ctx.rng.bits16();
     let settings = ns.sysctl.tcp;
-    conn.advertise(&settings, advertised_mss(ns, devices, &way), false);
+    let mss = advertised_mss(ctx, ns, devices, (&way, pair.remote.0));
+    conn.advertise(&settings, mss, false);
     conn.agree(&settings, ahead, segment);
-    conn.advertise(&settings, advertised_mss(ns, devices, &way), conn.clock.is_some());
+    conn.advertise(&settings, mss, conn.clock.is_some());
     let owner = ns.sockets.get(listener).owner.clone();
     let program = ns.sockets.get(listener).program.clone();
     let bound = Bound::Tcp { port: pair.local.1 };

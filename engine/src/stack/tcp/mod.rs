@@ -20,7 +20,7 @@ use std::net::Ipv4Addr;
 use super::fib::Flow;
 use super::ip;
 use super::route::{Output, Routing};
-use super::{Netns, socket::Bound, socket::Program};
+use super::{Netns, PmtuDiscovery, socket::Bound, socket::Program};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, Rng, SocketId};
 use crate::link::Devices;
 use crate::skb::{DstKind, PacketType, Skb};
@@ -89,6 +89,17 @@ impl Settings {
     fn window_shift(&self) -> u8 {
         let log = self.receive_bytes.1.max(self.receive_bytes.0).max(1).ilog2();
         u8::try_from(log.saturating_sub(15).min(14)).unwrap_or(14)
+    }
+}
+
+impl Pair {
+    fn flow(self, lo: DevId) -> Flow {
+        Flow {
+            protocol: Protocol::Tcp.to_u8(),
+            sport: self.local.1,
+            dport: self.remote.1,
+            ..Flow::to(self.remote.0, lo).from(self.local.0)
+        }
     }
 }
 
@@ -304,6 +315,10 @@ pub struct Conn {
     confirms_neigh: bool,
     /// Answers to strange segments are at most two a second (`last_oow_ack_time`).
     strange_answered_at: Option<Nanos>,
+    /// The MTU that segments are made for (`icsk_pmtu_cookie`), and what a packet said of a smaller one while the program was in
+    /// a call (`mtu_info`).
+    path_mtu: u32,
+    told_path_mtu: Option<(u32, PacketId)>,
 
     clock: Option<Clock>,
     sack_ok: bool,
@@ -484,7 +499,7 @@ pub fn connect<T: Tracer>(
     conn.clock = settings.timestamps.then_some(Clock { offset: ahead, recent: 0 });
     (conn.sack_ok, conn.scaling) = (settings.sack, settings.window_scaling);
     conn.identification = ctx.rng.bits16();
-    conn.advertise(&settings, advertised_mss(ns, devices, &route), false);
+    conn.advertise(&settings, advertised_mss(ctx, ns, devices, (&route, dst)), false);
     ns.sockets.connections.insert(socket, conn);
     with(ctx, ns, devices, socket, |conn, env| {
         conn.enter(env, Some(packet), TcpState::SynSent);
@@ -524,6 +539,18 @@ pub(super) fn hear_error<T: Tracer>(
         }
         let nobody_there =
             matches!(error, Error::NetUnreachable | Error::HostUnreachable | Error::TtlExceeded);
+        if let Error::FragmentationNeeded { mtu_bytes } = error {
+            let mtu_bytes = match env.ns.sysctl.pmtu.discovery {
+                PmtuDiscovery::On | PmtuDiscovery::Hardened => u32::from(mtu_bytes),
+                PmtuDiscovery::Off => 0,
+                PmtuDiscovery::Deaf => return true,
+            };
+            // What answers a SYN is short.
+            if conn.state != TcpState::SynRecv {
+                conn.hear_path_mtu(env, mtu_bytes, skb.id);
+            }
+            return true;
+        }
         match conn.state {
             // While the program is still in its call, an error is only noted, and the SYN goes again.
             TcpState::SynSent if !conn.work.is_busy() => {
@@ -580,7 +607,9 @@ fn transmit<T: Tracer>(
     ipv4::Emit {
         tos: out.tos,
         identification: out.identification,
-        dont_fragment: true,
+        dont_fragment: out.socket.is_none()
+            || ns.sysctl.pmtu.discovery == PmtuDiscovery::On
+                && !Routing { ns, devices, now: ctx.now }.mtu_is_locked(&route.dst, dst.0),
         ttl_hops: ns.sysctl.default_ttl_hops,
         protocol: Protocol::Tcp,
         src: src.0,
@@ -605,12 +634,7 @@ fn route<T: Tracer>(
     packet: Option<PacketId>,
 ) -> Result<Output, SendError> {
     let (src, dst) = (pair.local, pair.remote);
-    let flow = Flow {
-        protocol: Protocol::Tcp.to_u8(),
-        sport: src.1,
-        dport: dst.1,
-        ..Flow::to(dst.0, ns.lo).from(src.0)
-    };
+    let flow = pair.flow(ns.lo);
     let told = (dst.0, LookupFor::Output);
     let ns_id = devices[ns.lo].ns;
     match (Routing { ns, devices, now: ctx.now }).output(&flow, None) {
@@ -638,9 +662,15 @@ fn route<T: Tracer>(
 }
 
 /// The longest payload to ask for (`dst_metric_advmss`, `ipv4_default_advmss`).
-fn advertised_mss(ns: &Netns, devices: &Devices, route: &Output) -> u32 {
+fn advertised_mss<T: Tracer>(
+    ctx: &Ctx<'_, T>,
+    ns: &Netns,
+    devices: &Devices,
+    (route, remote): (&Output, Ipv4Addr),
+) -> u32 {
     let asked = route.dst.route.and_then(|id| ns.fib.route(id).advmss_bytes);
-    let by_mtu = devices[route.dst.dev].mtu_bytes.min(u32::from(u16::MAX)).saturating_sub(HEADERS);
+    let mtu_bytes = Routing { ns, devices, now: ctx.now }.mtu(&route.dst, remote, false);
+    let by_mtu = mtu_bytes.saturating_sub(HEADERS);
     asked.map_or(by_mtu.max(MIN_ADVERTISED_MSS), u32::from)
 }
 
@@ -739,6 +769,8 @@ impl Conn {
             },
             confirms_neigh: false,
             strange_answered_at: None,
+            path_mtu: u32::MAX,
+            told_path_mtu: None,
             clock: None,
             sack_ok: false,
             scaling: false,

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::base::{Nanos, PacketId};
 use crate::stack::route::Routing;
+use crate::stack::{PmtuDiscovery, pmtu};
 use crate::trace::{Birth, TcpSegment, TcpState, TcpTimer, Tracer};
 use crate::wire::tcp::{self, Flags, Header, MAX_SACKS, Options, Seq, Timestamps};
 
@@ -234,7 +235,7 @@ impl Conn {
     }
 
     /// The longest payload that goes to the other side now (`tcp_current_mss`).
-    fn mss<T: Tracer>(&self, env: &mut Env<'_, '_, T>) -> u32 {
+    fn mss<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) -> u32 {
         let mtu = match route(env.ctx, env.ns, env.devices, self.pair, None) {
             Ok(way) => {
                 let routing = Routing { ns: env.ns, devices: env.devices, now: env.ctx.now };
@@ -242,6 +243,7 @@ impl Conn {
             }
             Err(_) => HEADERS + self.mss_clamp,
         };
+        self.path_mtu = mtu;
         let mut options = Vec::new();
         self.options(Nanos::ZERO).emit(&mut options);
         let longest = mtu.saturating_sub(HEADERS).min(self.mss_clamp);
@@ -252,6 +254,51 @@ impl Conn {
         };
         let bounded = if half_window > 0 { longest.min(half_window.max(48)) } else { longest };
         bounded.saturating_sub(count(options.len())).max(8)
+    }
+
+    /// A router says that a segment was too long. While the program is in a call, that waits.
+    pub(super) fn hear_path_mtu<T: Tracer>(
+        &mut self,
+        env: &mut Env<'_, '_, T>,
+        mtu_bytes: u32,
+        packet: PacketId,
+    ) {
+        self.told_path_mtu = Some((mtu_bytes, packet));
+        if !self.work.is_busy() {
+            self.take_path_mtu(env);
+        }
+    }
+
+    /// `tcp_v4_mtu_reduced`: the host remembers it, and what was too long goes again at once. Whether something does.
+    pub(super) fn take_path_mtu<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) -> bool {
+        let Some((mtu_bytes, packet)) = self.told_path_mtu.take() else { return false };
+        let Ok(way) = route(env.ctx, env.ns, env.devices, self.pair, None) else { return false };
+        let flow = self.pair.flow(env.ns.lo);
+        pmtu::learn(env.ctx, env.ns, env.devices, packet, (&way.dst, &flow), mtu_bytes);
+        let before = self.path_mtu;
+        let mss = self.mss(env);
+        if env.ns.sysctl.pmtu.discovery != PmtuDiscovery::On || before <= self.path_mtu {
+            return false;
+        }
+        // `tcp_simple_retransmit`
+        let too_long: Vec<PacketId> =
+            self.sent.iter().filter(|it| it.len() > mss).map(|it| it.packet).collect();
+        let mut any = false;
+        for it in self.sent.iter_mut().filter(|it| !it.sacked && too_long.contains(&it.packet)) {
+            (it.lost, it.retransmitted) = (true, false);
+            any = true;
+        }
+        if any {
+            if self.congestion == Congestion::Open {
+                self.ssthresh = self.ssthresh.max(self.cwnd / 2 + self.cwnd / 4);
+            }
+            if !matches!(self.congestion, Congestion::Loss { .. }) {
+                self.congestion = Congestion::Loss { until: self.nxt };
+            }
+            self.retransmit_lost(env, Some(packet));
+            self.set_transmit_timer(env);
+        }
+        any
     }
 
     /// The program writes (`tcp_sendmsg`).
@@ -380,34 +427,30 @@ impl Conn {
         }
         let packet =
             self.send_piece(env, parent, Piece { flags, from, payload, segment_len: mss, again });
+        let (mut index, mut lost) = (self.sent.len(), false);
         if again {
-            self.sent.retain_mut(|it| {
-                let covered = !it.from.is_before(from) && !it.to.is_after(to);
-                if covered && it.from == from {
-                    (it.to, it.at, it.packet) = (to, at, packet);
-                    (it.retransmitted, it.ever_retransmitted) = (true, true);
-                }
-                !covered || it.from == from
-            });
-        } else {
-            let mut begin = from;
-            while begin.is_before(to) {
-                // A FIN goes with the last bytes.
-                let left = to.since(begin);
-                let whole = left <= mss + u32::from(flags.has(Flags::FIN));
-                let end = if whole { to } else { begin.plus(mss) };
-                self.sent.push(Sent {
-                    from: begin,
-                    to: end,
-                    at,
-                    sacked: false,
-                    lost: false,
-                    retransmitted: false,
-                    ever_retransmitted: false,
-                    packet,
-                });
-                begin = end;
-            }
+            lost = self.sent.iter().any(|it| it.from == from && it.lost);
+            index = self.sent.iter().position(|it| it.from == from).unwrap_or(index);
+            self.sent.retain(|it| it.from.is_before(from) || it.to.is_after(to));
+        }
+        let mut begin = from;
+        while begin.is_before(to) {
+            // A FIN goes with the last bytes.
+            let left = to.since(begin);
+            let whole = left <= mss + u32::from(flags.has(Flags::FIN));
+            let end = if whole { to } else { begin.plus(mss) };
+            let new = Sent {
+                from: begin,
+                to: end,
+                at,
+                sacked: false,
+                lost,
+                retransmitted: again,
+                ever_retransmitted: again,
+                packet,
+            };
+            self.sent.insert(index, new);
+            (begin, index) = (end, index + 1);
         }
     }
 
@@ -430,7 +473,7 @@ impl Conn {
         &mut self,
         env: &mut Env<'_, '_, T>,
         parent: Option<PacketId>,
-        index: usize,
+        (index, segments): (usize, u32),
     ) -> bool {
         let Some(&first) = self.sent.get(index) else { return false };
         if env.ns.neigh.holds(first.packet) {
@@ -438,9 +481,18 @@ impl Conn {
         }
         let mss = self.mss(env);
         let mut to = first.to;
-        if first.len() > mss {
-            self.split(index, mss);
-            to = first.from.plus(mss);
+        for next in &self.sent[index + 1..] {
+            let is_part = next.packet == first.packet && next.from == to && !next.sacked;
+            if !is_part || next.lost != first.lost || next.retransmitted != first.retransmitted {
+                break;
+            }
+            to = next.to;
+        }
+        let most = first.from.plus(mss * segments.max(1));
+        if to.since(first.from) > mss {
+            // As much of what left as one, in segments as long as fit.
+            to = if to.is_after(most) { most } else { to };
+            self.split_at(to);
         } else {
             for next in &self.sent[index + 1..] {
                 let fits = next.to.since(first.from) <= mss;
@@ -452,7 +504,9 @@ impl Conn {
         }
         let at_end = !to.is_before(self.data_end());
         let mut flags = Flags::ACK;
-        if at_end && first.from.is_before(self.data_end()) {
+        let is_cut =
+            to.since(first.from) > mss + u32::from(self.fin.is_some_and(|it| to.is_after(it)));
+        if is_cut || at_end && first.from.is_before(self.data_end()) {
             flags = flags.with(Flags::PSH);
         }
         if self.fin.is_some_and(|fin| to.is_after(fin)) {
@@ -462,10 +516,11 @@ impl Conn {
         true
     }
 
-    /// Cuts a sent segment, since the path has become narrower (`tcp_fragment`).
-    fn split(&mut self, index: usize, len: u32) {
+    /// Cuts the sent segment that the number is inside of (`tcp_fragment`).
+    fn split_at(&mut self, middle: Seq) {
+        let is_cut = |it: &Sent| it.from.is_before(middle) && it.to.is_after(middle);
+        let Some(index) = self.sent.iter().position(is_cut) else { return };
         let whole = self.sent[index];
-        let middle = whole.from.plus(len);
         self.sent[index].to = middle;
         self.sent.insert(index + 1, Sent { from: middle, ..whole });
     }
@@ -479,7 +534,12 @@ impl Conn {
         let mut index = 0;
         while index < self.sent.len() && self.in_flight() < self.cwnd {
             let it = self.sent[index];
-            if it.lost && !it.sacked && !it.retransmitted && !self.retransmit(env, parent, index) {
+            let room = self.cwnd.saturating_sub(self.in_flight());
+            if it.lost
+                && !it.sacked
+                && !it.retransmitted
+                && !self.retransmit(env, parent, (index, room))
+            {
                 return;
             }
             index += 1;

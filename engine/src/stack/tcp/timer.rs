@@ -170,7 +170,7 @@ impl Conn {
     /// `tcp_send_loss_probe`: something new if there is, else the last segment once more.
     fn send_probe<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) {
         let last = self.sent.len().saturating_sub(1);
-        if self.retransmit(env, None, last) {
+        if self.retransmit(env, None, (last, 1)) {
             self.probe_until = Some(self.nxt);
         }
         self.pending = Some(Pending::Retransmit);
@@ -205,7 +205,7 @@ impl Conn {
         self.retransmits += 1;
         self.doublings += 1;
         if let Some(first) = self.sent.iter().position(|it| !it.sacked) {
-            self.retransmit(env, None, first);
+            self.retransmit(env, None, (first, 1));
         }
         self.rto = Nanos(2 * self.rto.0).min(MAX_RTO);
         self.pending = Some(Pending::Retransmit);
