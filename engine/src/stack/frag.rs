@@ -145,7 +145,7 @@ pub(super) fn split<T: Tracer>(
         let mut piece = Skb::new(id, frame);
         (piece.pkt_type, piece.iif, piece.mark) = (skb.pkt_type, skb.iif, skb.mark);
         (piece.ct, piece.dst, piece.socket) = (skb.ct, skb.dst, skb.socket);
-        piece.nf_trace = skb.nf_trace;
+        (piece.nf_trace, piece.by_kernel) = (skb.nf_trace, skb.by_kernel);
         all.push(piece);
         at += len;
     }

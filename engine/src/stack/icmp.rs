@@ -346,6 +346,7 @@ fn reply<T: Tracer>(
         }
     }
     let mut skb = Skb::new(reply, frame);
+    skb.by_kernel = true;
     skb.dst = Some(route.dst);
     skb.mark = mark;
     ip::local_out(ctx, ns, devices, skb);
@@ -431,6 +432,7 @@ pub(super) fn send_error<T: Tracer>(
     .emit_with_options(&mut frame, &options, icmp::LEN + quote.len());
     icmp::emit_error(&mut frame, error, &quote);
     let mut error_skb = Skb::new(id, frame);
+    error_skb.by_kernel = true;
     error_skb.dst = Some(route.dst);
     error_skb.mark = mark;
     error_skb.ct = Ct::attached_to(skb.ct);

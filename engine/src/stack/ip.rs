@@ -33,7 +33,7 @@ pub(super) fn receive<T: Tracer>(
 
     skb.iif = Some(dev);
     skb.options = None;
-    skb.socket = None; // skb_orphan: what arrives is nobody's yet
+    (skb.socket, skb.by_kernel) = (None, false); // skb_orphan: what arrives is nobody's yet
     skb.reassembled = None; // ip_rcv_core clears IPCB: what a bridge put together goes on whole
     // ip_sabotage_in: br_netfilter was here already. Rules may ask for its port all the same.
     let passed_by_bridge =

@@ -620,6 +620,7 @@ fn transmit<T: Tracer>(
     let mut skb = Skb::new(out.packet, frame);
     skb.dst = Some(route.dst);
     skb.socket = out.socket;
+    skb.by_kernel = out.socket.is_none();
     skb.confirms_neigh = out.confirms_neigh;
     skb.segment_len = out.segment_len;
     ip::local_out(ctx, ns, devices, skb);
