@@ -102,11 +102,9 @@ fn goes(cluster: &Cluster, src: &str, dst: &str, port: u16) -> String {
 }
 
 fn goes_by(cluster: &Cluster, protocol: Protocol, src: &str, dst: &str, port: u16) -> String {
-    let mut addresses = Vec::new();
-    let host = Host::of(&cluster.nodes[0], &mut addresses);
     let (src, dst) = (src.parse().expect("an address"), dst.parse().expect("an address"));
     let question = Question { src, dst, protocol, port };
-    let branches = explore(&loaded(cluster), &host, cluster.cni, &question).expect("few ways");
+    let branches = explore(&loaded(cluster), cluster, 0, &question).expect("few ways");
     let mut words: Vec<String> = Vec::new();
     for branch in &branches {
         let word = match (branch.verdict, branch.to) {
