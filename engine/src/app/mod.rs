@@ -129,11 +129,11 @@ pub enum Call {
 /// A program, in the state it is in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum App {
-    Curl(Curl),
+    Curl(Box<Curl>),
     Dig(Dig),
     DnsServer(DnsServer),
     HttpServer(HttpServer),
-    Ingress(Ingress),
+    Ingress(Box<Ingress>),
 }
 
 impl App {

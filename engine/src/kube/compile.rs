@@ -112,7 +112,7 @@ impl<'c> Nodes<'c> {
         }
         let owner = pod.containers.first().map_or("controller", |it| it.name.as_str());
         let (netns, owner) = (pod.netns.clone(), format!("container {owner}"));
-        let app = App::Ingress(Ingress::new(Arc::clone(routes), ports));
+        let app = Box::new(App::Ingress(Box::new(Ingress::new(Arc::clone(routes), ports))));
         item(Op::Run { netns, owner, app }, Some(&pod.origin()))
     }
 
@@ -125,7 +125,7 @@ impl<'c> Nodes<'c> {
         let server = DnsServer::new(Arc::clone(zones), upstream, Chance::new(DNS_SEED));
         let owner = pod.containers.first().map_or("coredns", |it| it.name.as_str());
         let (netns, owner) = (pod.netns.clone(), format!("container {owner}"));
-        item(Op::Run { netns, owner, app: App::DnsServer(server) }, Some(&pod.origin()))
+        item(Op::Run { netns, owner, app: Box::new(App::DnsServer(server)) }, Some(&pod.origin()))
     }
 }
 
@@ -160,7 +160,7 @@ fn serve(items: &mut Vec<Configured>, pod: &Pod) {
         let ports: Vec<u16> = of(Protocol::Tcp).map(|it| it.number).collect();
         if !ports.is_empty() {
             let by = format!("{}/{}", pod.namespace, pod.name);
-            let app = App::HttpServer(HttpServer::new(&by, ports, 200));
+            let app = Box::new(App::HttpServer(HttpServer::new(&by, ports, 200)));
             let (netns, owner) = (pod.netns.clone(), owner.clone());
             items.push(item(Op::Run { netns, owner, app }, Some(&origin)));
         }

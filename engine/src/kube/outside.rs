@@ -252,7 +252,7 @@ fn programs(outside: &Outside) -> Vec<Op> {
         owner: owner.clone(),
     });
     let mut ops: Vec<Op> = udp.collect();
-    let server = App::HttpServer(HttpServer::new("the internet", ports, 200));
+    let server = Box::new(App::HttpServer(HttpServer::new("the internet", ports, 200)));
     ops.push(Op::Run { netns: internet.clone(), owner: owner.clone(), app: server });
     let mut zone = Zone::new(Name::root(), TTL_S);
     for (number, name) in (1..).zip(&asked.names) {
@@ -264,7 +264,7 @@ fn programs(outside: &Outside) -> Vec<Op> {
     }
     let resolver = DnsServer::new(Arc::from([zone]), Vec::new(), Chance::new(1));
     let owner = "the cloud's resolver".to_owned();
-    ops.push(Op::Run { netns: gateway.clone(), owner, app: App::DnsServer(resolver) });
+    ops.push(Op::Run { netns: gateway.clone(), owner, app: Box::new(App::DnsServer(resolver)) });
     ops
 }
 

@@ -522,9 +522,9 @@ fn services(cluster: &Cluster) -> Vec<String> {
     let line = |it: &Service| {
         let ip = it.virtual_ip().map_or("no address".to_owned(), |ip| ip.to_string());
         let node_ports: Vec<u16> = it.ports.iter().filter_map(|port| port.node_port).collect();
-        let balancer: String =
-            it.ingress.iter().filter_map(|it| it.ip).map(|ip| format!(" {ip}")).collect();
-        format!("{} {ip} {node_ports:?}{balancer} -> {}", it.name, endpoints(it))
+        let balancer: Vec<String> =
+            it.ingress.iter().filter_map(|it| it.ip).map(|ip| ip.to_string()).collect();
+        format!("{} {ip} {node_ports:?} {} -> {}", it.name, balancer.join(" "), endpoints(it))
     };
     cluster.services.iter().map(line).collect()
 }
@@ -560,12 +560,12 @@ fn services_get_addresses_and_the_pods_that_their_labels_select() {
     assert_eq!(
         services(&cluster),
         [
-            "by-name 10.96.1.2 [] -> 10.244.1.2[8080] 10.244.1.4[8080] (not ready) | 10.244.1.3[9090]",
-            "taken 10.96.1.1 [] -> 10.244.1.2[80] 10.244.1.3[80] 10.244.1.4[80] (not ready)",
-            "headless no address [] -> 10.244.1.2[] 10.244.1.3[] 10.244.1.4[] (not ready)",
-            "nodes 10.96.1.3 [30087] -> 10.244.1.2[8080] 10.244.1.4[8080] (not ready) | 10.244.1.3[9090]",
+            "by-name 10.96.1.2 []  -> 10.244.1.2[8080] 10.244.1.4[8080] (not ready) | 10.244.1.3[9090]",
+            "taken 10.96.1.1 []  -> 10.244.1.2[80] 10.244.1.3[80] 10.244.1.4[80] (not ready)",
+            "headless no address []  -> 10.244.1.2[] 10.244.1.3[] 10.244.1.4[] (not ready)",
+            "nodes 10.96.1.3 [30087]  -> 10.244.1.2[8080] 10.244.1.4[8080] (not ready) | 10.244.1.3[9090]",
             "cloud 10.96.1.4 [30086] 203.0.113.200 -> ",
-            "own 10.96.1.5 [] -> 198.51.100.9[5432]",
+            "own 10.96.1.5 []  -> 198.51.100.9[5432]",
         ]
     );
     assert_eq!(cluster.services[4].health_check(), Some(30088));

@@ -29,7 +29,7 @@ impl Lab {
                     Source::Pod(_) | Source::Node(_) => None,
                 };
                 let at = at.filter(|_| url.host.parse::<Ipv4Addr>().is_err());
-                Some(App::Curl(Curl::new(url.clone(), &conf, at, chance)))
+                Some(App::Curl(Box::new(Curl::new(url.clone(), &conf, at, chance))))
             }
         }
     }

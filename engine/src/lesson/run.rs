@@ -84,7 +84,7 @@ enum Errand {
         payload: Vec<u8>,
     },
     /// A program runs to its end.
-    Program { ns: NsId, owner: String, app: App },
+    Program { ns: NsId, owner: String, app: Box<App> },
 }
 
 /// What an errand left behind.
@@ -176,7 +176,7 @@ impl Lab {
                 Errand::Socket { socket, to: (*ip, *port), protocol, payload }
             }
             Destination::Page(_) | Destination::Dns { .. } => {
-                Errand::Program { ns, owner, app: self.program(rng, action)? }
+                Errand::Program { ns, owner, app: Box::new(self.program(rng, action)?) }
             }
         })
     }
@@ -302,7 +302,7 @@ impl Send {
         world.refill_event_budget();
         match &self.errand {
             Errand::Program { ns, owner, app } => {
-                (Done::Program(world.spawn(*ns, owner, app.clone())), true)
+                (Done::Program(world.spawn(*ns, owner, (**app).clone())), true)
             }
             Errand::Socket { socket, to: (ip, port), protocol, payload } => {
                 let sent = match (*port, protocol) {

@@ -215,7 +215,7 @@ impl<'i> Applier<'_, 'i> {
             }
             Op::Run { netns, owner, app } => {
                 let ns = self.netns(netns)?;
-                self.world.spawn(ns, owner, app.clone());
+                self.world.spawn(ns, owner, (**app).clone());
             }
             Op::IptablesRestore { netns, rules } => self.restore(netns, rules, origin)?,
             Op::IpsetRestore { netns, sets } => self.restore_sets(netns, sets)?,

@@ -110,7 +110,7 @@ pub enum Op {
     Run {
         netns: String,
         owner: String,
-        app: App,
+        app: Box<App>,
     },
     /// A program that listens on a port, on all addresses, and answers every datagram or connection with the same bytes.
     Serve {

@@ -32,8 +32,11 @@ pub(super) fn sets(cluster: &Cluster) -> String {
     set("cali40all-ipam-pools") + &set("cali40masq-ipam-pools")
 }
 
-/// The smallest range that all nodes' ranges are in (`--cluster-cidr`).
+/// Where all pods are: what kube-proxy is told of it, else the smallest range that all nodes' ranges are in.
 fn pod_range(cluster: &Cluster) -> Ipv4Net {
+    if let Some(told) = cluster.kube_proxy.cluster_cidr {
+        return told;
+    }
     let mut nodes = cluster.nodes.iter().map(|node| node.pod_cidr);
     let first = nodes.next().unwrap_or_default();
     nodes.fold(first, |range, next| {

@@ -365,6 +365,8 @@ impl<T: Tracer> Env<'_, '_, T> {
     }
 }
 
+/// The bits of the type of service that tell of congestion (RFC 3168).
+const CONGESTION: u8 = 3;
 /// `TCP_MSS_DEFAULT`: where no option says otherwise.
 const DEFAULT_MSS: u32 = 536;
 /// `ip_rt_min_advmss`.
@@ -701,7 +703,6 @@ fn send_reset<T: Tracer>(
     let packet = ctx.born(Some(skb.id), birth);
     let pair =
         Pair { local: (header.dst, segment.dst_port), remote: (header.src, segment.src_port) };
-    const CONGESTION: u8 = 3;
     let (tos, header) = (header.tos & !CONGESTION, &segment.reset());
     let out = Outgoing {
         pair,
