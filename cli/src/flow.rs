@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use everyhop_engine::base::Script;
 use everyhop_engine::kube::Protocol;
 use everyhop_engine::kube::flow::{Answer as Verdict, Branch, MOST_BRANCHES, Question, explore};
-use everyhop_engine::kube::kube_proxy::Host;
 use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -54,9 +53,7 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     let lab = lab::load(&name, &input::read(&path, lab::MAX_BYTES)?)?;
     let node = rules::find_node(&lab, &node, &name)?;
     let netfilter = rules::of_node(&lab, node).map_err(|why| Failure(format!("{name}: {why}")))?;
-    let mut addresses = Vec::new();
-    let host = Host::of(&lab.cluster.nodes[node], &mut addresses);
-    let branches = explore(&netfilter, &host, lab.cluster.cni, &question).ok_or_else(|| {
+    let branches = explore(&netfilter, &lab.cluster, node, &question).ok_or_else(|| {
         Failure(format!("{name}: the rules can choose in more than {MOST_BRANCHES} ways"))
     })?;
     let told = Told::of(&branches);
@@ -75,12 +72,19 @@ struct Told {
     /// In the order of the rules.
     endpoints: Vec<(String, f64)>,
     masquerade: bool,
+    /// The sources with which it may go on.
+    sources: Vec<String>,
 }
 
 impl Told {
     fn of(branches: &[Branch]) -> Self {
         let mut endpoints: Vec<(String, f64)> = Vec::new();
+        let mut sources: Vec<String> = Vec::new();
         for branch in branches {
+            let source = branch.source.to_string();
+            if branch.verdict == Verdict::Accept && !sources.contains(&source) {
+                sources.push(source);
+            }
             let Some((ip, port)) = branch.to else { continue };
             let to = format!("{ip}:{port}");
             let chance = chance(branch);
@@ -94,6 +98,7 @@ impl Told {
             verdict: branches.iter().map(|it| it.verdict).min().unwrap_or(Verdict::Accept),
             endpoints,
             masquerade: branches.iter().any(|it| it.masquerade),
+            sources,
         }
     }
 
@@ -115,6 +120,7 @@ impl Told {
             "verdict": self.verdict(),
             "endpoints": endpoints,
             "masquerade": self.masquerade,
+            "sources": self.sources,
         })
     }
 
@@ -122,6 +128,10 @@ impl Told {
         let mut text = self.verdict().to_owned();
         if self.masquerade {
             text.push_str(", masqueraded");
+        }
+        if !self.sources.is_empty() {
+            text.push_str(", from ");
+            text.push_str(&self.sources.join(" or "));
         }
         text.push('\n');
         for (to, chance) in &self.endpoints {

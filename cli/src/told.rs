@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use everyhop_engine::app::resolver::Resolution;
 use everyhop_engine::kube::Cluster;
 use everyhop_engine::lesson::{Action, ActionResult, Destination, Run, Source};
 use everyhop_engine::story::{MoveKind, Step};
@@ -135,6 +136,14 @@ impl Ran<'_> {
         }
         if let Some(ip) = result.seen_source {
             json["seen_source"] = ip.to_string().into();
+        }
+        if let Some(status) = result.status {
+            json["status"] = status.into();
+        }
+        if let Some(Resolution { rcode, answers, questions }) = &result.resolution {
+            json["rcode"] = rcode.map_or_else(|it| it.to_string(), |it| it.to_string()).into();
+            json["answers"] = answers.iter().map(ToString::to_string).collect();
+            json["questions"] = questions.iter().map(ToString::to_string).collect();
         }
         json
     }

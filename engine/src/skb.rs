@@ -184,8 +184,12 @@ pub struct Skb {
     pub bridge: Option<BridgeInfo>,
     /// The socket whose program sent it (`skb->sk`), while it is in that socket's namespace.
     pub socket: Option<SocketId>,
+    /// A socket of the kernel's own sent it, which answers pings, reports errors and refuses connections; it belongs to nobody.
+    pub by_kernel: bool,
     /// How it came, if it came in fragments and goes on.
     pub reassembled: Option<Box<Reassembled>>,
+    /// Bytes of payload of each segment that it is cut into when it leaves this host (`gso_size`); zero: it is one.
+    pub segment_len: u16,
     /// It may be fragmented here although its header forbids that (`skb->ignore_df`).
     pub ignore_df: bool,
     /// Its connection had word from the other side, so the next hop is there (`skb->dst_pending_confirm`). Nothing clears it on
@@ -211,7 +215,9 @@ impl Skb {
             dst: None,
             bridge: None,
             socket: None,
+            by_kernel: false,
             reassembled: None,
+            segment_len: 0,
             ignore_df: false,
             confirms_neigh: false,
             options: None,
@@ -246,6 +252,7 @@ impl Skb {
         if other_namespace {
             self.mark = Mark(0);
             self.socket = None;
+            self.by_kernel = false;
         }
     }
 }

@@ -204,8 +204,6 @@ fn the_text_for_iptables_restore_is_equal_unsorted_too() {
 /// Where a case's node sends a packet, as Kubernetes' tests write it, and whether it is masqueraded.
 fn traced(case: &Case, flow: &Value) -> (String, bool) {
     let cluster = &case.cluster;
-    let mut addresses = Vec::new();
-    let host = Host::of(&cluster.nodes[0], &mut addresses);
     let rules = KubeProxy::new(cluster).rules(0);
     let mut netfilter = Netfilter::default();
     let mut tables = Tables::default();
@@ -223,7 +221,7 @@ fn traced(case: &Case, flow: &Value) -> (String, bool) {
         },
         port: flow["dest_port"].as_u64().and_then(|it| u16::try_from(it).ok()).expect("a port"),
     };
-    let branches = explore(&netfilter, &host, cluster.cni, &question).expect("few branches");
+    let branches = explore(&netfilter, cluster, 0, &question).expect("few branches");
     let masquerade = branches.iter().any(|it| it.masquerade);
     let ends = branches.iter().map(|it| match (it.verdict, it.to) {
         (Answer::Accept, Some((ip, port))) => format!("{ip}:{port}"),

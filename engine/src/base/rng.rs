@@ -73,3 +73,36 @@ impl Rng {
         (self.0.next_u32() >> 16) as u16
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn scripts_go_through_every_way_that_chance_can_go() {
+        const HALF: u32 = Script::CERTAIN / 2;
+        let mut script = Some(Script::default());
+        let mut ways = Vec::new();
+        while let Some(given) = script {
+            let mut rng = Rng::scripted(given);
+            let mut draw = |chance| rng.by_script(chance).expect("a script");
+            // Certain and impossible draws have no other way.
+            let way = [draw(HALF), draw(0), draw(HALF), draw(Script::CERTAIN)];
+            ways.push(way);
+            script = rng.into_script().and_then(|it| it.next());
+        }
+        assert_eq!(
+            ways,
+            [
+                [true, false, true, true],
+                [true, false, false, true],
+                [false, false, true, true],
+                [false, false, false, true],
+            ]
+        );
+        assert_eq!(Rng::new(1).by_script(HALF), None);
+    }
+}

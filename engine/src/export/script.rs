@@ -51,6 +51,8 @@ namespace() {
   netns=$1
   shift
   all="net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
+  # The kernel's own, cubic, may not be chosen in a namespace; Reno begins in the same way.
+  all="$all net.ipv4.tcp_congestion_control=reno"
   all="$all net.ipv4.conf.all.accept_source_route=0 net.ipv4.conf.default.accept_source_route=1 net.ipv4.conf.lo.accept_source_route=1"
   for net in bridge-nf-call-iptables bridge-nf-call-ip6tables bridge-nf-call-arptables; do
     all="$all net.bridge.$net=0"
@@ -271,6 +273,16 @@ fn unusual_settings(it: &Sysctl) -> String {
         ("ipfrag_max_dist", it.fragments.max_dist, usual.fragments.max_dist),
         ("fwmark_reflect", u32::from(it.fwmark_reflect), 0),
         ("ip_forward_use_pmtu", u32::from(it.forward_use_pmtu), 0),
+        ("tcp_timestamps", u32::from(it.tcp.timestamps), 1),
+        ("tcp_sack", u32::from(it.tcp.sack), 1),
+        ("tcp_window_scaling", u32::from(it.tcp.window_scaling), 1),
+        ("tcp_ecn", if it.tcp.ecn { 2 } else { 0 }, 2),
+        ("tcp_syn_retries", u32::from(it.tcp.syn_retries), 6),
+        ("tcp_syn_linear_timeouts", u32::from(it.tcp.syn_linear_timeouts), 4),
+        ("tcp_synack_retries", u32::from(it.tcp.synack_retries), 5),
+        ("tcp_retries2", u32::from(it.tcp.retries), 15),
+        ("tcp_orphan_retries", u32::from(it.tcp.orphan_retries), 0),
+        ("tcp_fin_timeout", secs(it.tcp.fin_timeout), secs(usual.tcp.fin_timeout)),
         ("fib_multipath_hash_policy", paths.policy as u32, 0),
         ("fib_multipath_hash_fields", u32::from(paths.fields), u32::from(usual_paths.fields)),
         ("fib_multipath_use_neigh", u32::from(paths.use_neigh), 0),

@@ -49,6 +49,9 @@ impl Objects {
         if settings.needs_dns {
             self.add_coredns();
         }
+        if !self.ingresses.is_empty() {
+            self.add_ingress_controller();
+        }
         self.pods.extend(workloads::pods(&self.workloads, &self.pods, &self.nodes));
         check_counts(&self, report);
         check_names(&self, is_assumed, report);
@@ -181,6 +184,7 @@ fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         gateway_address,
         externals: outside::externals(cluster.nodes.len()),
         load_balancers,
+        asked: settings.internet.clone(),
     })
 }
 

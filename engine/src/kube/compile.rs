@@ -1,30 +1,38 @@
 //! A cluster as Linux configuration: machines and the switch between them, then each node: what its CNI plugin makes, its
 //! pods, the programs in them, and what keeps its policies.
 
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
 use ipnet::Ipv4Net;
 
 use super::kube_proxy::KubeProxy;
 use super::outside::{self, SwitchPorts, end, item};
 use super::policy::rules::Enforcement;
-use super::{Cluster, Node, Pod, Protocol, Underlay, cni};
-use crate::app::App;
+use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns};
+use crate::app::dns_server::{DnsServer, Zone};
 use crate::app::http_server::HttpServer;
+use crate::app::ingress::route::Routes;
+use crate::app::ingress::{Ingress, Ports};
+use crate::app::{App, Chance};
 use crate::base::Mac;
 use crate::tool::{Configured, Op, Setting, Transport};
 
 /// The underlay switch's bridge.
 const SWITCH_BRIDGE: &str = "br0";
+const DNS_PORT: u16 = 53;
+const HTTPS_PORT: u16 = 443;
+/// What its identifiers and turns begin with.
+const DNS_SEED: u16 = 53;
 /// Its ports count on from here.
 const SWITCH_MAC: Mac = Mac([2, 0, 0, 0, 0, 0]);
 
 /// Everything that a cluster needs, in an order in which it can be made.
 pub fn compile(cluster: &Cluster) -> Vec<Configured> {
     let mut items = machines(cluster);
-    let mut kube_proxy = KubeProxy::new(cluster);
-    let policies = Enforcement::new(cluster);
+    let mut nodes = Nodes::new(cluster);
     for index in 0..cluster.nodes.len() {
-        items.extend(node(cluster, &mut kube_proxy, index));
-        items.extend(policies.iter().flat_map(|it| it.node(index)));
+        items.extend(nodes.configure(index));
     }
     items
 }
@@ -45,26 +53,80 @@ pub fn machines(cluster: &Cluster) -> Vec<Configured> {
     items
 }
 
-/// What a machine becomes as a node: its network for pods, its pods, and the rules of those who write some.
-pub fn node(cluster: &Cluster, kube_proxy: &mut KubeProxy<'_>, node: usize) -> Vec<Configured> {
-    let mut items = Vec::new();
-    cni::node(&mut items, cluster, node);
-    let pods = || cluster.pods.iter().filter(move |pod| pod.node == node);
-    for (number, pod) in pods().filter(|pod| !pod.host_network).enumerate() {
-        cni::attach(&mut items, cluster, pod, number);
+/// What makes machines nodes, as far as all nodes share it.
+pub struct Nodes<'c> {
+    cluster: &'c Cluster,
+    kube_proxy: KubeProxy<'c>,
+    policies: Option<Enforcement<'c>>,
+    /// What the cluster's DNS servers know, once one is started.
+    zones: Option<Arc<[Zone]>>,
+    /// Where its ingress controllers lead to, once one is started.
+    routes: Option<Arc<Routes>>,
+}
+
+impl<'c> Nodes<'c> {
+    pub fn new(cluster: &'c Cluster) -> Self {
+        let (kube_proxy, policies) = (KubeProxy::new(cluster), Enforcement::new(cluster));
+        Self { cluster, kube_proxy, policies, zones: None, routes: None }
     }
-    if has_rules(cluster) {
-        let own = &cluster.nodes[node];
-        let setting = Setting::BridgeCallsIptables(true);
-        let op = Op::Sysctl { netns: own.netns.clone(), setting };
-        items.push(item(op, Some(&own.origin())));
-        items.extend(kube_proxy.node(node));
-        cni::masquerade(&mut items, cluster, node);
+
+    /// What a machine becomes as a node: its network for pods, its pods, the rules of those who write some, and programs.
+    pub fn configure(&mut self, node: usize) -> Vec<Configured> {
+        let cluster = self.cluster;
+        let mut items = Vec::new();
+        cni::node(&mut items, cluster, node);
+        let pods = || cluster.pods.iter().filter(move |pod| pod.node == node);
+        for (number, pod) in pods().filter(|pod| !pod.host_network).enumerate() {
+            cni::attach(&mut items, cluster, pod, number);
+        }
+        if has_rules(cluster) {
+            let own = &cluster.nodes[node];
+            let setting = Setting::BridgeCallsIptables(true);
+            let op = Op::Sysctl { netns: own.netns.clone(), setting };
+            items.push(item(op, Some(&own.origin())));
+            items.extend(self.kube_proxy.node(node));
+            cni::masquerade(&mut items, cluster, node);
+        }
+        items.extend(self.policies.iter().flat_map(|it| it.node(node)));
+        for pod in pods() {
+            if addons::is_dns(&pod.labels) {
+                items.push(self.dns_server(pod));
+            } else if addons::is_ingress_controller(&pod.labels) {
+                items.push(self.ingress_controller(pod));
+            } else {
+                serve(&mut items, pod);
+            }
+        }
+        items
     }
-    for pod in pods() {
-        serve(&mut items, pod);
+
+    /// The controller: a proxy that dials the endpoints of the Services behind the cluster's Ingresses.
+    fn ingress_controller(&mut self, pod: &Pod) -> Configured {
+        let cluster = self.cluster;
+        let routes = self.routes.get_or_insert_with(|| Arc::new(cluster.ingress_routes()));
+        let mut ports = Ports { http: Vec::new(), tls: Vec::new() };
+        for port in pod.ports().filter(|it| it.protocol == Protocol::Tcp) {
+            let is_tls = port.number == HTTPS_PORT || port.name.as_deref() == Some("https");
+            let list = if is_tls { &mut ports.tls } else { &mut ports.http };
+            list.push(port.number);
+        }
+        let owner = pod.containers.first().map_or("controller", |it| it.name.as_str());
+        let (netns, owner) = (pod.netns.clone(), format!("container {owner}"));
+        let app = App::Ingress(Ingress::new(Arc::clone(routes), ports));
+        item(Op::Run { netns, owner, app }, Some(&pod.origin()))
     }
-    items
+
+    /// CoreDNS: it answers for the cluster, and asks the node's own servers for the rest.
+    fn dns_server(&mut self, pod: &Pod) -> Configured {
+        let cluster = self.cluster;
+        let zones = self.zones.get_or_insert_with(|| dns::zones(cluster, &cluster.domain()).into());
+        let upstream = cluster.node_resolv_conf().nameservers;
+        let upstream = upstream.into_iter().map(|ip| SocketAddrV4::new(ip, DNS_PORT)).collect();
+        let server = DnsServer::new(Arc::clone(zones), upstream, Chance::new(DNS_SEED));
+        let owner = pod.containers.first().map_or("coredns", |it| it.name.as_str());
+        let (netns, owner) = (pod.netns.clone(), format!("container {owner}"));
+        item(Op::Run { netns, owner, app: App::DnsServer(server) }, Some(&pod.origin()))
+    }
 }
 
 /// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.

@@ -4,13 +4,12 @@
 //! rule asks of the node around it is answered from the node's addresses: nothing is routed, nobody is asked for a
 //! neighbour. Affinity has no history.
 
-use std::cell::Cell;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
 use super::kube_proxy::Host;
-use super::{Cni, Protocol};
+use super::{Cluster, Cni, Protocol};
 use crate::base::{DevId, Hook, Id, Nanos, NsId, PacketId, Rng, Script, SocketId};
 use crate::netfilter::{AddrType, Around, At, Netfilter, ReversePath, Verdict, defrag};
 use crate::skb::{BufPool, Dst, DstKind, Skb};
@@ -38,8 +37,10 @@ pub struct Branch {
     pub verdict: Answer,
     /// The address and port that the packet was sent on to, if it was.
     pub to: Option<(Ipv4Addr, u16)>,
-    /// It got an address of the node as its source.
+    /// It leaves with kube-proxy's mark, for which it gets an address of the node as its source.
     pub masquerade: bool,
+    /// The source with which it leaves or arrives.
+    pub source: Ipv4Addr,
 }
 
 /// What becomes of the packet.
@@ -51,13 +52,15 @@ pub enum Answer {
     Drop,
 }
 
-/// Every way the packet can go; None: there are more than [`MOST_BRANCHES`].
+/// Every way the packet can go through the rules of a node; None: there are more than [`MOST_BRANCHES`].
 pub fn explore(
     netfilter: &Netfilter,
-    host: &Host<'_>,
-    cni: Cni,
+    cluster: &Cluster,
+    node: usize,
     question: &Question,
 ) -> Option<Vec<Branch>> {
+    let mut addresses = Vec::new();
+    let host = Host::of(&cluster.nodes[node], &mut addresses);
     let mut branches = Vec::new();
     let mut script = Some(Script::default());
     let mut own = netfilter.clone();
@@ -69,12 +72,13 @@ pub fn explore(
         own.conntrack.first_only = true;
         own.recents.forget();
         let mut rng = Rng::scripted(given);
-        let node = NodeAround { host, cni, masqueraded: Cell::new(false) };
-        let (verdict, to) = walk(&mut own, &node, &mut rng, question);
+        let masquerade_mark = 1u32.wrapping_shl(u32::from(cluster.kube_proxy.masquerade_bit));
+        let around = NodeAround { host: &host, cni: cluster.cni, masquerade_mark };
+        let mut branch = walk(&mut own, &around, &mut rng, question);
         let drawn = rng.into_script().unwrap_or_default();
         script = drawn.next();
-        let masquerade = node.masqueraded.get() && verdict == Answer::Accept;
-        branches.push(Branch { draws: drawn.drawn, verdict, to, masquerade });
+        branch.draws = drawn.drawn;
+        branches.push(branch);
     }
     Some(branches)
 }
@@ -88,7 +92,7 @@ const PODS: usize = 2;
 struct NodeAround<'a> {
     host: &'a Host<'a>,
     cni: Cni,
-    masqueraded: Cell<bool>,
+    masquerade_mark: u32,
 }
 
 impl NodeAround<'_> {
@@ -147,7 +151,6 @@ impl Around for NodeAround<'_> {
     }
 
     fn masquerade_addr(&self, _: DevId, _: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.masqueraded.set(true);
         Some(self.host.address)
     }
 
@@ -174,7 +177,7 @@ fn walk(
     node: &NodeAround<'_>,
     rng: &mut Rng,
     question: &Question,
-) -> (Answer, Option<(Ipv4Addr, u16)>) {
+) -> Branch {
     let mut ctx = Ctx {
         now: Nanos::ZERO,
         rng,
@@ -196,11 +199,13 @@ fn walk(
         }
     };
     let is_own = node.is_local(question.src);
+    let mut masquerade = false;
     let mut go = || {
         let mut skb = Skb::new(PacketId::from_index(0), packet(question));
         if is_own {
             skb.dst = Some(node.route(question.dst));
             skb = ask(Hook::LocalOut, None, skb)?;
+            masquerade = skb.mark.0 & node.masquerade_mark != 0;
             skb = ask(Hook::PostRouting, None, skb)?;
             if !node.is_local(target(&skb).0) {
                 return Ok(skb);
@@ -216,14 +221,17 @@ fn walk(
             return ask(Hook::LocalIn, Some(in_dev), skb);
         }
         skb = ask(Hook::Forward, Some(in_dev), skb)?;
+        masquerade = skb.mark.0 & node.masquerade_mark != 0;
         ask(Hook::PostRouting, None, skb)
     };
+    let (draws, source) = (Vec::new(), question.src);
     match go() {
         Ok(skb) => {
-            let to = target(&skb);
-            (Answer::Accept, Some(to).filter(|to| *to != (question.dst, question.port)))
+            let to = Some(target(&skb)).filter(|to| *to != (question.dst, question.port));
+            let source = Header::parse(skb.payload()).map_or(source, |header| header.src);
+            Branch { draws, verdict: Answer::Accept, to, masquerade, source }
         }
-        Err(answer) => (answer, None),
+        Err(verdict) => Branch { draws, verdict, to: None, masquerade: false, source },
     }
 }
 

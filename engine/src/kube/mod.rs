@@ -27,8 +27,11 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::app::ingress::route::Routes;
+use crate::app::resolver::Conf;
+use crate::wire::dns::Name;
 pub use cni::Cni;
-pub use compile::{compile, machines, node};
+pub use compile::{Nodes, compile, machines};
 use endpoint_slice::EndpointSlice;
 use ingress::{Ingress, IngressClass};
 use labels::Labels;
@@ -68,8 +71,17 @@ pub struct Settings {
     pub needs_outside: bool,
     /// Somebody asks for names.
     pub needs_dns: bool,
+    /// What is asked of the internet, besides the usual: it answers.
+    pub internet: Internet,
     /// A load balancer puts its own address in place of the client's.
     pub balancers_hide_client: bool,
+}
+
+/// What is asked of the internet: it has the names, and listens on the ports.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Internet {
+    pub names: Vec<String>,
+    pub ports: Vec<u16>,
 }
 
 /// Nodes and pods with all their names and addresses decided.
@@ -260,6 +272,51 @@ pub struct Underlay {
 }
 
 impl Cluster {
+    /// The cluster's domain.
+    pub fn domain(&self) -> Name {
+        Name::new("cluster.local").expect("a good name")
+    }
+
+    /// The address of the Service in front of the cluster's DNS servers.
+    pub fn dns_address(&self) -> Option<Ipv4Addr> {
+        let is_it = |it: &&Service| it.namespace == "kube-system" && it.name == "kube-dns";
+        self.services.iter().find(is_it)?.virtual_ip()
+    }
+
+    /// A node's own `resolv.conf`: the cloud's resolver is the gateway.
+    pub fn node_resolv_conf(&self) -> Conf {
+        let nameservers = self.outside.iter().map(|it| it.gateway_address).collect();
+        Conf { nameservers, ..Conf::default() }
+    }
+
+    /// A pod's `resolv.conf`.
+    pub fn resolv_conf(&self, pod: &Pod) -> Conf {
+        dns::resolv_conf(pod, self.dns_address(), &self.domain(), &self.node_resolv_conf())
+    }
+
+    /// Where the cluster's ingress controllers lead to: every Ingress is theirs that is not of another controller's class.
+    fn ingress_routes(&self) -> Routes {
+        let is_ours = |it: &&Ingress| {
+            let class =
+                self.ingress_classes.iter().find(|class| it.class.as_ref() == Some(&class.name));
+            class.is_none_or(|class| class.controller == addons::INGRESS_CONTROLLER)
+        };
+        let ours = self.ingresses.iter().filter(is_ours);
+        ingress::routes(ours, &self.services, &self.endpoint_slices)
+    }
+
+    /// Where a client on the internet finds the sites that Ingresses serve.
+    pub fn ingress_address(&self) -> Option<Ipv4Addr> {
+        let told = self.ingresses.iter().flat_map(|it| &it.addresses).find_map(|it| it.ip);
+        told.or_else(|| {
+            let is_it = |it: &&Service| {
+                addons::is_ingress_controller(&it.labels)
+                    || it.selector.as_ref().is_some_and(addons::is_ingress_controller)
+            };
+            self.services.iter().filter(is_it).flat_map(|it| &it.ingress).find_map(|it| it.ip)
+        })
+    }
+
     /// A pod by its namespace and name.
     pub fn find_pod(&self, namespace: &str, name: &str) -> Option<usize> {
         self.pods.iter().position(|pod| pod.namespace == namespace && pod.name == name)

@@ -15,11 +15,15 @@ use std::sync::Arc;
 use ipnet::Ipv4Net;
 
 use super::load_balancer::{self, LoadBalancer};
-use super::{Cluster, Node};
+use super::{Cluster, Internet, Node};
+use crate::app::dns_server::{DnsServer, Zone};
+use crate::app::http_server::HttpServer;
+use crate::app::{App, Chance};
 use crate::base::Mac;
 use crate::link::Conf;
 use crate::stack::fib::TableId;
-use crate::tool::{Configured, End, Op, Ruleset, Setting, Way};
+use crate::tool::{Configured, End, Op, Ruleset, Setting, Transport, Way};
+use crate::wire::dns::{Data, Name};
 
 /// The link between the gateway and the internet, and the client's.
 const LINK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 252), 30);
@@ -34,6 +38,20 @@ const N_EXTERNALS: u32 = 180;
 /// For nodes beyond those: the range for measurements (RFC 2544), which nobody has.
 const MORE_EXTERNALS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 
+/// Sites on the internet that somebody asks for by name have these, counted up.
+const FIRST_SITE: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 0);
+const TTL_S: u32 = 300;
+/// Ports on which something listens everywhere on the internet.
+const WELL_KNOWN: [u16; 3] = [53, 80, 443];
+/// Domains that nobody has (RFC 6761).
+const NO_DOMAINS: [&str; 4] = [".invalid", ".test", ".localhost", ".local"];
+/// Addresses that are no one's on the internet (RFC 1918): packets to them end at the gateway.
+const PRIVATE: [Ipv4Net; 3] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+];
+
 /// What is around a cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outside {
@@ -46,6 +64,7 @@ pub struct Outside {
     /// Each node's address on the internet.
     pub externals: Vec<Ipv4Addr>,
     pub load_balancers: Vec<LoadBalancer>,
+    pub asked: Internet,
 }
 
 impl Outside {
@@ -211,7 +230,42 @@ fn internet(items: &mut Vec<Configured>, outside: &Outside) {
     for ip in outside.externals.iter().copied().chain(balancers) {
         ops.push(route(internet, Ipv4Net::new_assert(ip, 32), Way::Via(GATEWAY)));
     }
+    for net in PRIVATE {
+        ops.push(route(&outside.gateway, net, Way::Blackhole));
+    }
+    ops.extend(programs(outside));
     items.extend(ops.into_iter().map(|op| item(op, None)));
+}
+
+/// Web servers and others on the internet, and the cloud's resolver, which knows the names there.
+fn programs(outside: &Outside) -> Vec<Op> {
+    let Outside { gateway, internet, asked, .. } = outside;
+    let mut ports: Vec<u16> = WELL_KNOWN.iter().chain(&asked.ports).copied().collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let owner = "a server on the internet".to_owned();
+    let udp = ports.iter().map(|&port| Op::Serve {
+        netns: internet.clone(),
+        transport: Transport::Udp,
+        port,
+        answer: b"hello from the internet".to_vec(),
+        owner: owner.clone(),
+    });
+    let mut ops: Vec<Op> = udp.collect();
+    let server = App::HttpServer(HttpServer::new("the internet", ports, 200));
+    ops.push(Op::Run { netns: internet.clone(), owner: owner.clone(), app: server });
+    let mut zone = Zone::new(Name::root(), TTL_S);
+    for (number, name) in (1..).zip(&asked.names) {
+        let exists = !NO_DOMAINS.iter().any(|it| name.trim_end_matches('.').ends_with(it));
+        if let Some(name) = Name::new(name).filter(|_| exists) {
+            let address = Ipv4Addr::from(u32::from(FIRST_SITE).wrapping_add(number));
+            zone.add(name, Data::A(address));
+        }
+    }
+    let resolver = DnsServer::new(Arc::from([zone]), Vec::new(), Chance::new(1));
+    let owner = "the cloud's resolver".to_owned();
+    ops.push(Op::Run { netns: gateway.clone(), owner, app: App::DnsServer(resolver) });
+    ops
 }
 
 pub(super) fn item(op: Op, origin: Option<&str>) -> Configured {

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::Protocol;
 use crate::app::curl::Url;
 use crate::kube::service::Service;
-use crate::kube::{self, Cluster};
+use crate::kube::{self, Cluster, Objects, Settings};
 use crate::wire::dns::Type;
 
 /// Who sends.
@@ -118,33 +118,29 @@ pub(super) fn source(text: &str, cluster: &Cluster) -> Result<Source, Refused> {
     Err(Refused::Wrong(format!("expected pod/NAME, node/NAME or internet, found {text:?}")))
 }
 
-/// Whether something that is asked of a lab concerns the world outside the cluster, as far as words show it.
-pub(super) fn is_outside(text: &str, own: impl Fn(Ipv4Addr) -> bool) -> bool {
-    let host = host(text);
-    match host.parse() {
-        Ok(ip) => !own(ip),
-        Err(_) if is_by_name(text) => host.contains('.') && !is_cluster_name(host),
-        Err(_) => text == "internet",
-    }
-}
-
-/// Whether somebody has to look a name up for it.
-pub(super) fn is_by_name(text: &str) -> bool {
-    let of_page = text.contains("://") && host(text).parse::<Ipv4Addr>().is_err();
-    of_page || text.starts_with("dns:")
-}
-
-/// `HOST` of `http://HOST:PORT/PATH`, of `dns:HOST/TYPE` and of `HOST:PORT`.
-fn host(text: &str) -> &str {
+/// Notes what a lab must have beyond its objects for something that is asked of it, as far as words show that.
+pub(super) fn note_needs(text: &str, objects: &Objects, settings: &mut Settings) {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let rest = rest.strip_prefix("dns:").unwrap_or(rest);
-    rest.split(['/', ':']).next().unwrap_or_default()
-}
-
-/// `api.default`, `api.default.svc`, anything in the cluster's domain.
-fn is_cluster_name(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    host.ends_with(".cluster.local") || host.ends_with(".svc") || host.split('.').count() == 2
+    let name = rest.strip_prefix("dns:");
+    let by_name = rest != text || name.is_some();
+    let host = name.unwrap_or(rest).split(['/', ':']).next().unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let port: Option<u16> = authority.split_once(':').and_then(|(_, port)| port.parse().ok());
+    settings.needs_dns |= name.is_some();
+    let is_outside = match host.parse() {
+        Ok(ip) => !objects.owns(ip),
+        Err(_) if by_name => {
+            settings.needs_dns = true;
+            let is_outside = !objects.resolves(host);
+            if is_outside && host.contains('.') {
+                settings.internet.names.push(host.to_owned());
+            }
+            is_outside
+        }
+        Err(_) => text == "internet",
+    };
+    settings.needs_outside |= is_outside;
+    settings.internet.ports.extend(port.filter(|_| is_outside));
 }
 
 /// Reads what [`EXPECTED`] says; names may be `NAMESPACE/NAME`.

@@ -9,7 +9,6 @@ mod program;
 mod run;
 
 use std::fmt;
-use std::rc::Rc;
 
 pub use end::{Destination, Named, Refused, Source};
 pub use run::{ActionResult, Run};
@@ -28,14 +27,12 @@ pub struct Lab {
     pub title: String,
     /// All chance is drawn from it.
     pub seed: u64,
-    pub cluster: Rc<Cluster>,
+    pub cluster: Cluster,
     /// What builds the lab's world, with who caused it.
     pub configured: Vec<Configured>,
     pub actions: Vec<Action>,
     pub narration: Vec<narration::Rule>,
     pub expect: Vec<Expect>,
-    /// The world before any action.
-    world: World,
 }
 
 /// A lab and what its author may want to know.
@@ -235,28 +232,33 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
     let document = lab.map(|(_, document)| document).unwrap_or_default();
     let mut settings = document.settings.clone();
     for end in ends.iter().copied().chain(document.ends()) {
-        settings.needs_outside |= end::is_outside(end, |ip| objects.owns(ip));
-        settings.needs_dns |= end::is_by_name(end);
+        end::note_needs(end, &objects, &mut settings);
     }
     let cluster = objects.cluster(&settings, &mut of_objects);
     report.absorb(of_objects);
     let Some(cluster) = cluster else { return Ok(None) };
     let actions = document.actions(&cluster, report);
     let configured = begin(&cluster);
-    let mut world = World::new(document.seed);
-    if let Err((index, error)) = tool::apply(&mut world, &configured) {
+    build(document.seed, &cluster, &configured)?;
+    let Document { title, seed, narration, expect, .. } = document;
+    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect }))
+}
+
+/// The world before any action.
+fn build(seed: u64, cluster: &Cluster, configured: &[Configured]) -> Result<World, Problem> {
+    let mut world = World::new(seed);
+    if let Err((index, error)) = tool::apply(&mut world, configured) {
         let origin = configured[index].origin.as_deref().unwrap_or("the underlay");
         return Err(Problem::of_text(format!("{origin}: {error}")));
     }
-    let Document { title, seed, narration, expect, .. } = document;
-    for node in 0..cluster.nodes.len() {
-        let ns = world.find_netns(&cluster.nodes[node].netns);
-        if let Some(ns) = ns.filter(|_| !is_awake(&cluster)) {
-            world.netns[ns].is_dormant = true;
+    if !is_awake(cluster) {
+        for node in &cluster.nodes {
+            if let Some(ns) = world.find_netns(&node.netns) {
+                world.netns[ns].is_dormant = true;
+            }
         }
     }
-    let cluster = Rc::new(cluster);
-    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect, world }))
+    Ok(world)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Actions that are programs: what is run for them, and what came of it.
 
+use std::net::Ipv4Addr;
+
 use super::run::ActionResult;
 use super::{Action, Destination, Lab, Source};
 use crate::app::curl::{Curl, End, Fetched};
@@ -20,12 +22,24 @@ impl Lab {
         match &action.to {
             Destination::Address { .. } => None,
             Destination::Dns { name, kind } => Some(App::Dig(Dig::new(&conf, name, *kind, chance))),
-            Destination::Page(url) => Some(App::Curl(Curl::new(url.clone(), &conf, None, chance))),
+            Destination::Page(url) => {
+                // A client on the internet knows the sites of the cluster by their public names.
+                let at = match action.from {
+                    Source::Internet => self.cluster.ingress_address(),
+                    Source::Pod(_) | Source::Node(_) => None,
+                };
+                let at = at.filter(|_| url.host.parse::<Ipv4Addr>().is_err());
+                Some(App::Curl(Curl::new(url.clone(), &conf, at, chance)))
+            }
         }
     }
 
-    fn resolv_conf(&self, _: Source) -> Conf {
-        Conf::default()
+    fn resolv_conf(&self, source: Source) -> Conf {
+        match source {
+            Source::Pod(pod) => self.cluster.resolv_conf(&self.cluster.pods[pod]),
+            Source::Node(_) => self.cluster.node_resolv_conf(),
+            Source::Internet => Conf::default(),
+        }
     }
 
     /// What came of a program.

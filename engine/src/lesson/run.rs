@@ -1,15 +1,15 @@
 //! Running a lab: every action in turn, recorded in one trace, and the world at any step by running it again.
+//!
+//! A world to run again is built again: it is soon made, and the page does without the code that copies one.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
-use std::rc::Rc;
 
 use super::narration::{self, Caption};
-use super::{Action, Destination, Lab, Protocol, Source};
+use super::{Action, Destination, Lab, Protocol, Source, build};
 use crate::app::App;
 use crate::app::resolver::Resolution;
 use crate::base::{Mac, Nanos, NsId, ProcessId, Rng, SocketId};
-use crate::kube::kube_proxy::KubeProxy;
 use crate::kube::{self, Cluster};
 use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
@@ -41,7 +41,7 @@ pub struct Run {
     pub unbound: Vec<Problem>,
     /// One for each action.
     pub results: Vec<ActionResult>,
-    cluster: Rc<Cluster>,
+    actions: Vec<Action>,
     sends: Vec<Send>,
 }
 
@@ -102,11 +102,8 @@ impl Lab {
 
     /// Runs these actions instead, one after the other, in the lab's world.
     pub fn run_actions(&self, actions: &[Action]) -> Run {
-        let mut start = self.world.clone();
-        let mut rng = Rng::new(self.seed);
-        let errands: Vec<_> =
-            actions.iter().map(|action| self.prepare(&mut start, &mut rng, action)).collect();
-        let (mut world, mut trace) = (start.clone(), Recorder::default());
+        let (start, _) = self.start(actions);
+        let ((mut world, errands), mut trace) = (self.start(actions), Recorder::default());
         let (mut results, mut sends) = (Vec::new(), Vec::new());
         for (action, errand) in actions.iter().zip(errands) {
             let (at, before) = (world.now(), trace.entries.len());
@@ -124,8 +121,19 @@ impl Lab {
         let told = (&world, &trace, &story);
         let (captions, unbound) =
             narration::bind(&self.narration, (&self.cluster, actions.first()), told);
-        let cluster = Rc::clone(&self.cluster);
-        Run { start, end: world, trace, story, captions, unbound, results, cluster, sends }
+        let actions = actions.to_vec();
+        Run { start, end: world, trace, story, captions, unbound, results, actions, sends }
+    }
+
+    /// The world before the first action, and what does each action; None for one that cannot be sent.
+    fn start(&self, actions: &[Action]) -> (World, Vec<Option<Errand>>) {
+        let Ok(mut world) = build(self.seed, &self.cluster, &self.configured) else {
+            unreachable!("the operations were tried when the lab was read");
+        };
+        let mut rng = Rng::new(self.seed);
+        let errands =
+            actions.iter().map(|action| self.prepare(&mut world, &mut rng, action)).collect();
+        (world, errands)
     }
 
     /// Where a sender is, its node built and awake.
@@ -266,7 +274,7 @@ fn wake(cluster: &Cluster, world: &mut World, trace: &mut Recorder, ns: NsId) {
     let name = &*world.netns[ns].name;
     let node = cluster.nodes.iter().position(|node| node.netns == name);
     if let Some(node) = node.filter(|_| world.netns[ns].is_dormant) {
-        let items = kube::node(cluster, &mut KubeProxy::new(cluster), node);
+        let items = kube::Nodes::new(cluster).configure(node);
         tool::apply(world, &items).expect("a node's configuration follows from what was checked");
     }
     world.wake(trace, ns);
@@ -338,9 +346,11 @@ impl Send {
 
 impl Run {
     /// The world as the step with this index ends, by running the start again: its tables hold what the steps up to
-    /// there tell, and nothing of later ones. Past the last step it is the end.
-    pub fn world_at(&self, step: usize) -> World {
-        let Some(last) = self.story.steps.get(step) else { return self.end.clone() };
+    /// there tell, and nothing of later ones. Past the last step it is the end. The lab is the one that ran.
+    pub fn world_at(&self, lab: &Lab, step: usize) -> World {
+        let Some(last) = self.story.steps.get(step) else {
+            return self.replay(lab, self.end.now());
+        };
         let mut told = vec![false; self.trace.entries.len()];
         for &event in self.story.steps[..=step].iter().flat_map(|step| &step.events) {
             told[event] = true;
@@ -352,11 +362,14 @@ impl Run {
             (from..to).filter(|&index| changes_a_table(&entries[index].event)).collect()
         };
         if of_instant.iter().all(|&index| told[index]) {
-            return self.replay(last.at);
+            return self.replay(lab, last.at);
         }
         // Several steps share the instant: take the tables before it, and of its changes only those told so far.
         let before = last.at.0.checked_sub(1).map(Nanos);
-        let mut world = before.map_or_else(|| self.start.clone(), |before| self.replay(before));
+        let mut world = match before {
+            Some(before) => self.replay(lab, before),
+            None => lab.start(&self.actions).0,
+        };
         for index in of_instant.into_iter().filter(|&index| told[index]) {
             change_table(&mut world, &self.trace.entries[index].event, last.at);
         }
@@ -365,17 +378,17 @@ impl Run {
 
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
     /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
-    fn replay(&self, until: Nanos) -> World {
-        let (mut world, mut trace) = (self.start.clone(), Recorder::default());
+    fn replay(&self, lab: &Lab, until: Nanos) -> World {
+        let ((mut world, _), mut trace) = (lab.start(&self.actions), Recorder::default());
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(&self.cluster, &mut world, &mut trace);
+                send.run(&lab.cluster, &mut world, &mut trace);
             }
             last.begin(&mut world, &mut trace);
         }
         while let Stopped::Dormant(ns) = world.run_until(&mut trace, until) {
-            wake(&self.cluster, &mut world, &mut trace, ns);
+            wake(&lab.cluster, &mut world, &mut trace, ns);
         }
         world
     }

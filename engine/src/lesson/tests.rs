@@ -73,7 +73,8 @@ fn a_lab_runs_the_same_each_time_and_another_seed_changes_the_senders_port() {
 #[test]
 fn the_world_at_a_step_has_what_was_told_until_then_and_nothing_of_later_steps() {
     for text in [POD_TO_POD, NODE_TO_NODE] {
-        let run = load(text).run();
+        let lab = load(text);
+        let run = lab.run();
         let known = |world: &World| {
             let mut known = Vec::new();
             for (dev, device) in world.devices.iter() {
@@ -94,7 +95,7 @@ fn the_world_at_a_step_has_what_was_told_until_then_and_nothing_of_later_steps()
         };
         let mut before = known(&run.start);
         for (index, step) in run.story.steps.iter().enumerate() {
-            let now = known(&run.world_at(index));
+            let now = known(&run.world_at(&lab, index));
             let news = step.events.iter().any(|&event| match run.trace.entries[event].event {
                 Event::FdbLearn { learnt, .. } => learnt == Learnt::New,
                 Event::NeighChange { .. } => true,
@@ -104,8 +105,8 @@ fn the_world_at_a_step_has_what_was_told_until_then_and_nothing_of_later_steps()
             before = now;
         }
         let last = run.story.steps.len() - 1;
-        assert_eq!(known(&run.world_at(last)), known(&run.end));
-        assert_eq!(known(&run.world_at(usize::MAX)), known(&run.end));
+        assert_eq!(known(&run.world_at(&lab, last)), known(&run.end));
+        assert_eq!(known(&run.world_at(&lab, usize::MAX)), known(&run.end));
     }
 }
 
@@ -376,7 +377,7 @@ fn no_change_to_a_labs_text_makes_it_panic() {
             }
             if let Ok(loaded) = Lab::load(&text) {
                 let run = loaded.lab.run();
-                run.world_at(run.story.steps.len() / 2);
+                run.world_at(&loaded.lab, run.story.steps.len() / 2);
             }
         }
     }

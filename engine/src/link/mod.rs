@@ -145,10 +145,15 @@ pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: Dev
         DeviceKind::Bridge(_) => return bridge::transmit(ctx, devices, dev, skb),
         DeviceKind::Vxlan(_) => return vxlan::transmit(ctx, devices, dev, skb),
     };
-    if skb.frame.len() > devices[to].longest_frame() {
+    if refuses(devices, dev, skb.frame.len()) {
         return ctx.drop(dev, skb, DropReason::PktTooBig);
     }
     ctx.out.push(Next::Arrive { dev: to, from: dev, after, skb });
+}
+
+/// Whether the far end of the device's wire takes no frame of this length, so that handing it over fails (`veth_xmit`).
+pub fn refuses(devices: &Devices, dev: DevId, frame_len: usize) -> bool {
+    devices[dev].kind.peer().is_some_and(|peer| frame_len > devices[peer].longest_frame())
 }
 
 /// A frame reached a device over its wire (`eth_type_trans`, then `netif_receive_skb`).

@@ -30,13 +30,13 @@ mod words;
 
 use std::net::Ipv4Addr;
 
-use crate::base::{DevId, Hook, NsId, SocketId, Table};
+use crate::base::{DevId, Hook, NsId, SocketId, Status, Table};
 use crate::skb::{Ct, Dst, Mark, Skb};
 use crate::trace::{Ctx, DropReason, Gathers, Tracer};
 use crate::wire::ipv4::Header;
 
 use conntrack::Conntrack;
-pub use words::RuleError;
+pub use words::{Mistake, RuleError};
 
 use defrag::Place;
 use evaluate::Walked;
@@ -171,6 +171,19 @@ impl Netfilter {
             Ok(()) => Verdict::Accept(skb),
             Err(Stop { reason, reject }) => Verdict::Drop { skb, reason, reject },
         }
+    }
+
+    /// A packet's connection enters the table if it is not there yet.
+    pub(crate) fn confirm_new<T: Tracer>(
+        &mut self,
+        ctx: &mut Ctx<'_, T>,
+        at: At,
+        skb: &mut Skb,
+    ) -> Result<(), DropReason> {
+        let Ct::Tracked { entry, .. } = skb.ct else { return Ok(()) };
+        let entry = self.conntrack.get(entry);
+        let is_new = entry.is_some_and(|it| !it.status().has(Status::CONFIRMED));
+        if is_new { self.conntrack.confirm(ctx, at, skb) } else { Ok(()) }
     }
 
     /// `ipv4_conntrack_defrag`: tracking sees whole packets.

@@ -10,7 +10,7 @@ use super::matches::{self, Extension, Match, Recents};
 use super::rule::{DevPattern, Head, Masked, Names, Rule, protocol};
 use super::table::{Counter, Loaded, Memory, NewChain, Policy, Tables};
 use super::targets::{self, Target};
-use super::words::{Arg, RuleError, Word, Words, network, number};
+use super::words::{Arg, Mistake, RuleError, Word, Words, network, number};
 use crate::base::{ChainId, FxIndexMap, Hook, Id, OriginId, Table};
 
 /// Longest name of a chain in bytes (`XT_EXTENSION_MAXNAMELEN` less its end).
@@ -128,7 +128,7 @@ impl Tables {
 }
 
 fn at(line: usize, column: usize, word: &str, message: &str) -> RuleError {
-    RuleError { line, column, word: word.to_owned(), message: message.to_owned() }
+    Box::new(Mistake { line, column, word: word.to_owned(), message: message.to_owned() })
 }
 
 impl Reader {

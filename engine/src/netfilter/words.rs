@@ -9,9 +9,12 @@ use std::net::Ipv4Addr;
 
 use super::rule::{DevPattern, Masked, Names};
 
-/// What is wrong with a line of rules or sets, where, and what was expected.
+/// What is wrong with a line of rules or sets. Boxed, as it goes through many hands and every `?` would copy it.
+pub type RuleError = Box<Mistake>;
+
+/// What is wrong, where, and what was expected.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RuleError {
+pub struct Mistake {
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -22,7 +25,7 @@ pub struct RuleError {
 }
 
 /// `3:12: --dprot: unknown option`.
-impl fmt::Display for RuleError {
+impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
         if !self.word.is_empty() {
@@ -32,7 +35,7 @@ impl fmt::Display for RuleError {
     }
 }
 
-impl std::error::Error for RuleError {}
+impl std::error::Error for Mistake {}
 
 /// One word.
 #[derive(Clone, Debug)]
@@ -95,7 +98,8 @@ impl<'a> Words<'a> {
             }
             if quoted {
                 let message = "this quotation mark is never closed".into();
-                return Err(RuleError { line, column: began, word: "\"".into(), message });
+                let word = "\"".into();
+                return Err(Box::new(Mistake { line, column: began, word, message }));
             }
             let text = unquoted.map_or(Cow::Borrowed(&text[start..end]), Cow::Owned);
             words.push(Word { text, column: began });
@@ -135,12 +139,12 @@ impl<'a> Words<'a> {
 
     /// A problem of a word.
     pub(super) fn wrong(&self, word: &Word<'_>, message: impl Into<String>) -> RuleError {
-        RuleError {
+        Box::new(Mistake {
             line: self.line,
             column: word.column,
             word: word.text.clone().into_owned(),
             message: message.into(),
-        }
+        })
     }
 
     /// A problem of the word read last.
@@ -153,12 +157,12 @@ impl<'a> Words<'a> {
 
     /// Something is missing at the line's end.
     pub(super) fn missing(&self, message: &str) -> RuleError {
-        RuleError {
+        Box::new(Mistake {
             line: self.line,
             column: self.end,
             word: String::new(),
             message: message.to_owned(),
-        }
+        })
     }
 }
 

@@ -36,6 +36,20 @@ const GLOBAL: &[(&str, &str)] = &[
     ("route.redirect_load", "5"),
     ("route.redirect_number", "9"),
     ("route.redirect_silence", "5120"),
+    ("tcp_adv_win_scale", "1"),
+    ("tcp_base_mss", "1024"),
+    ("tcp_dsack", "1"),
+    ("tcp_invalid_ratelimit", "500"),
+    ("tcp_min_snd_mss", "48"),
+    ("tcp_mtu_probing", "0"),
+    ("tcp_recovery", "1"),
+    ("tcp_reflect_tos", "0"),
+    ("tcp_reordering", "3"),
+    ("tcp_retrans_collapse", "1"),
+    ("tcp_rfc1337", "0"),
+    ("tcp_rto_max_ms", "120000"),
+    ("tcp_rto_min_us", "200000"),
+    ("tcp_shrink_window", "0"),
 ];
 
 /// Reads the settings of a namespace: those for all first, since devices have those of `default` where they name none.
@@ -191,6 +205,25 @@ fn setting(
         "ipfrag_time" => own.fragments.time = seconds(line, value)?,
         "ipfrag_high_thresh" => own.fragments.high_bytes = number(line, value)?,
         "ipfrag_max_dist" => own.fragments.max_dist = number(line, value)?,
+        "tcp_timestamps" => own.tcp.timestamps = number::<u8>(line, value)? != 0,
+        "tcp_sack" => own.tcp.sack = truth(line, value)?,
+        "tcp_window_scaling" => own.tcp.window_scaling = truth(line, value)?,
+        "tcp_ecn" => match number(line, value)? {
+            0u8 => own.tcp.ecn = false,
+            2 => own.tcp.ecn = true,
+            _ => return Err(not_modelled(line, "0 or 2", value)),
+        },
+        "tcp_syn_retries" => own.tcp.syn_retries = number(line, value)?,
+        "tcp_syn_linear_timeouts" => own.tcp.syn_linear_timeouts = number(line, value)?,
+        "tcp_synack_retries" => own.tcp.synack_retries = number(line, value)?,
+        "tcp_retries2" => own.tcp.retries = number(line, value)?,
+        "tcp_orphan_retries" => own.tcp.orphan_retries = number(line, value)?,
+        "tcp_fin_timeout" => own.tcp.fin_timeout = seconds(line, value)?,
+        "tcp_rmem" => {
+            let mut words = value.split_whitespace().skip(1);
+            let mut next = || number(line, words.next().unwrap_or_default());
+            own.tcp.receive_bytes = (next()?, next()?);
+        }
         "ip_forward_use_pmtu" => own.forward_use_pmtu = truth(line, value)?,
         _ => {}
     }

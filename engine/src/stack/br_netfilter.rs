@@ -36,7 +36,7 @@ pub fn pre_routing<T: Tracer>(
     if other_host {
         skb.pkt_type = PacketType::Host;
     }
-    skb.socket = None;
+    (skb.socket, skb.by_kernel) = (None, false);
     skb.bridge = Some(BridgeInfo {
         phys_in: dev,
         phys_out: None,

@@ -8,13 +8,14 @@
 //! ```
 
 use super::ip;
+use super::neigh::Neighbour;
 use super::route::Routing;
 use super::{Netns, icmp};
 use crate::base::{DevId, NsId};
-use crate::link::Devices;
+use crate::link::{self, Devices};
 use crate::netfilter::defrag::{self, Place};
-use crate::skb::{DstKind, Skb};
-use crate::trace::{Birth, Ctx, DropReason, Event, Gathers, Tracer};
+use crate::skb::{Dst, DstKind, Skb};
+use crate::trace::{Birth, Ctx, DropReason, Event, Gathers, Next, Tracer};
 use crate::wire::eth;
 use crate::wire::icmp::Error;
 use crate::wire::ipv4::{self, Fragment, Header};
@@ -51,8 +52,46 @@ pub(super) fn output<T: Tracer>(
         icmp::send_error(ctx, ns, devices, needed(mtu_bytes), &skb);
         return ctx.drop(out, skb, DropReason::PktTooBig);
     }
-    for piece in split(ctx, (out, mtu_bytes), skb) {
-        ip::finish_output(ctx, ns, devices, piece);
+    // Between the pieces of what a program sends, the kernel works off what the one before has led to.
+    let by_program = skb.socket.is_some() && skb.ignore_df && skb.iif.is_none();
+    let pieces = split(ctx, (out, mtu_bytes), skb);
+    if by_program {
+        ctx.out.push(Next::SendPieces { ns: devices[ns.lo].ns, pieces });
+        return;
+    }
+    let mut pieces = pieces.into_iter();
+    while let Some(piece) = pieces.next() {
+        if !send_piece(ctx, ns, devices, piece) {
+            give_up(ctx, out, pieces);
+            return;
+        }
+    }
+}
+
+/// Sends one of several pieces. False: the device did not take it, and the rest is not sent.
+pub fn send_piece<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    piece: Skb,
+) -> bool {
+    let goes_at_once = |Dst { dev, to, .. }: Dst| match to {
+        DstKind::Unicast { next_hop } => {
+            ns.neigh.get(dev, next_hop).is_some_and(Neighbour::is_valid)
+        }
+        DstKind::Local | DstKind::Broadcast => true,
+    };
+    let is_taken = piece.dst.is_none_or(|dst| {
+        !goes_at_once(dst) || !link::refuses(devices, dst.dev, piece.frame.len())
+    });
+    ip::finish_output(ctx, ns, devices, piece);
+    is_taken
+}
+
+/// The pieces that are not sent because one before was not taken.
+pub fn give_up<T: Tracer>(ctx: &mut Ctx<'_, T>, dev: DevId, pieces: impl IntoIterator<Item = Skb>) {
+    for piece in pieces {
+        ctx.drop(dev, piece, DropReason::PktTooBig);
     }
 }
 
@@ -106,7 +145,7 @@ pub(super) fn split<T: Tracer>(
         let mut piece = Skb::new(id, frame);
         (piece.pkt_type, piece.iif, piece.mark) = (skb.pkt_type, skb.iif, skb.mark);
         (piece.ct, piece.dst, piece.socket) = (skb.ct, skb.dst, skb.socket);
-        piece.nf_trace = skb.nf_trace;
+        (piece.nf_trace, piece.by_kernel) = (skb.nf_trace, skb.by_kernel);
         all.push(piece);
         at += len;
     }

@@ -55,6 +55,26 @@ fn ask_rules<T: Tracer>(
     }
 }
 
+/// What a bridge hands to its host's IP as one of several copies is known to connection tracking before it goes further
+/// (`br_nf_local_in`).
+pub(super) fn confirm<T: Tracer>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    (hook, in_dev, out_dev): (Hook, Option<DevId>, Option<DevId>),
+    mut skb: Skb,
+) -> Option<Skb> {
+    let at = At { ns: devices[ns.lo].ns, hook, in_dev, out_dev };
+    let confirmed = ns.netfilter.as_mut().map_or(Ok(()), |it| it.confirm_new(ctx, at, &mut skb));
+    match confirmed {
+        Ok(()) => Some(skb),
+        Err(reason) => {
+            ctx.drop(in_dev.unwrap_or(ns.lo), skb, reason);
+            None
+        }
+    }
+}
+
 /// A namespace without its netfilter part, for the rules to ask.
 pub(super) struct Surroundings<'a> {
     pub ns: &'a Netns,

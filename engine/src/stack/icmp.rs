@@ -139,12 +139,12 @@ pub(super) fn receive<T: Tracer>(
             None => ctx.drop(dev, skb, DropReason::NoSocket),
         },
         Message::Error { error: Error::Redirect { gateway }, quote } => {
-            match sender_of(ns, &quote) {
-                Some(_) => {
-                    take_redirect(ctx, ns, devices, dev, (header.src, gateway), &quote, &skb);
-                    ctx.consume(skb);
-                }
-                None => ctx.drop(dev, skb, DropReason::NoSocket),
+            let quoted = &skb.payload()[header.header_len + icmp::LEN..];
+            if sender_of(ns, &quote).is_some() || is_kernels(ns, devices, &quote, quoted) {
+                take_redirect(ctx, ns, devices, dev, (header.src, gateway), &quote, &skb);
+                ctx.consume(skb);
+            } else {
+                ctx.drop(dev, skb, DropReason::NoSocket);
             }
         }
         Message::Error { error, quote } if quote.protocol == Protocol::Tcp => {
@@ -244,13 +244,7 @@ fn take_path_mtu<T: Tracer>(
     };
     let socket = sender_of(ns, quote);
     let quoted = &skb.payload()[header_len + icmp::LEN..];
-    let kernels = match quote.protocol {
-        // What the kernel itself sends: replies to pings, and tunnels' datagrams.
-        Protocol::Icmp => quote.start[0] == 0,
-        Protocol::Udp => socket.is_none() && vxlan::sent(ns, devices, quoted),
-        Protocol::Tcp | Protocol::Unknown(_) => false,
-    };
-    if socket.is_none() && !kernels {
+    if socket.is_none() && !is_kernels(ns, devices, quote, quoted) {
         return ctx.drop(dev, skb, DropReason::NoSocket);
     }
     let flow = Flow {
@@ -280,6 +274,15 @@ fn sender_of(ns: &Netns, quote: &Quote) -> Option<SocketId> {
         Protocol::Icmp | Protocol::Unknown(_) => return None,
     };
     ns.sockets.find(bound, quote.src)
+}
+
+/// Whether the quoted packet is of a kind that the kernel itself sends: replies to pings (`icmp_err`), and tunnels' datagrams.
+fn is_kernels(ns: &Netns, devices: &Devices, quote: &Quote, quoted: &[u8]) -> bool {
+    match quote.protocol {
+        Protocol::Icmp => quote.start[0] == 0,
+        Protocol::Udp => vxlan::sent(ns, devices, quoted),
+        Protocol::Tcp | Protocol::Unknown(_) => false,
+    }
 }
 
 /// What the stack itself answers.
@@ -349,6 +352,7 @@ fn reply<T: Tracer>(
         }
     }
     let mut skb = Skb::new(reply, frame);
+    skb.by_kernel = true;
     skb.dst = Some(route.dst);
     skb.mark = mark;
     ip::local_out(ctx, ns, devices, skb);
@@ -434,6 +438,7 @@ pub(super) fn send_error<T: Tracer>(
     .emit_with_options(&mut frame, &options, icmp::LEN + quote.len());
     icmp::emit_error(&mut frame, error, &quote);
     let mut error_skb = Skb::new(id, frame);
+    error_skb.by_kernel = true;
     error_skb.dst = Some(route.dst);
     error_skb.mark = mark;
     error_skb.ct = Ct::attached_to(skb.ct);

@@ -33,11 +33,16 @@ pub(super) fn receive<T: Tracer>(
 
     skb.iif = Some(dev);
     skb.options = None;
-    skb.socket = None; // skb_orphan: what arrives is nobody's yet
+    (skb.socket, skb.by_kernel) = (None, false); // skb_orphan: what arrives is nobody's yet
     skb.reassembled = None; // ip_rcv_core clears IPCB: what a bridge put together goes on whole
     // ip_sabotage_in: br_netfilter was here already. Rules may ask for its port all the same.
     let passed_by_bridge =
         skb.bridge.as_mut().is_some_and(|it| !std::mem::replace(&mut it.went_up, true));
+    if passed_by_bridge && skb.pkt_type != PacketType::Host {
+        let at = (Hook::LocalIn, Some(dev), None);
+        let Some(confirmed) = hooks::confirm(ctx, ns, devices, at, skb) else { return };
+        return receive_finish(ctx, ns, devices, dev, &header, confirmed);
+    }
     if ns.netfilter.is_none() || passed_by_bridge {
         return receive_finish(ctx, ns, devices, dev, &header, skb);
     }
@@ -337,6 +342,12 @@ pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &
     let packet = skb.payload();
     let daddr = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
     let routing = Routing { ns, devices, now: ctx.now };
+    if skb.segment_len != 0 && dst.dev != ns.lo {
+        for segment in tcp::segments(ctx, ns, skb) {
+            finish_output(ctx, ns, devices, segment);
+        }
+        return;
+    }
     let mtu_bytes = routing.mtu(&dst, daddr, skb.iif.is_some());
     // What came in pieces goes on in pieces, even if it fits.
     if packet.len() > mtu_bytes as usize || skb.reassembled.is_some() {

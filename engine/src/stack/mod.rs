@@ -84,6 +84,7 @@ pub struct Sysctl {
     pub multipath: Multipath,
     pub fragments: defrag::Limits,
     pub pmtu: PathMtu,
+    pub tcp: tcp::Settings,
 }
 
 /// What is made of the word that a packet was too long (`net.ipv4.route.*`, `net.ipv4.ip_no_pmtu_disc`).
@@ -158,6 +159,7 @@ impl Default for Sysctl {
             multipath: Multipath::default(),
             fragments: defrag::Limits::default(),
             pmtu: PathMtu::default(),
+            tcp: tcp::Settings::default(),
         }
     }
 }

@@ -775,7 +775,7 @@ impl From<Unroutable> for SendError {
     }
 }
 
-/// `ipv4_is_zeronet`.
-fn is_zeronet(addr: Ipv4Addr) -> bool {
-    addr.octets()[0] == 0
+/// `ipv4_is_zeronet`: the rest of 0.0.0.0/8 are addresses like others.
+const fn is_zeronet(addr: Ipv4Addr) -> bool {
+    addr.is_unspecified()
 }

@@ -8,7 +8,7 @@ use super::route::{Output, Routing};
 use super::{Netns, PmtuDiscovery, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
 use crate::base::{DevId, PacketId, SocketId};
 use crate::link::Devices;
-use crate::skb::{DstKind, Skb};
+use crate::skb::{Ct, DstKind, Skb};
 use crate::trace::{
     Birth, Ctx, DropReason, Event, Heard, LookupFor, Next, SendError, Told, Tracer,
 };
@@ -24,7 +24,7 @@ pub(super) fn receive<T: Tracer>(
     dev: DevId,
     header: &Header,
     how: Delivered,
-    skb: Skb,
+    mut skb: Skb,
 ) {
     let datagram =
         match udp::Datagram::parse(&skb.payload()[header.header_len..], header.src, header.dst) {
@@ -34,7 +34,9 @@ pub(super) fn receive<T: Tracer>(
                 return ctx.drop(dev, skb, DropReason::PktTooSmall);
             }
         };
-    let Some(socket) = ns.sockets.find(Bound::Udp { port: datagram.dst_port }, header.dst) else {
+    let bound = Bound::Udp { port: datagram.dst_port };
+    let Some(socket) = ns.sockets.find(bound, header.dst) else {
+        skb.ct = Ct::None; // nf_reset_ct: what follows has to find the connection by itself
         if how == Delivered::Unicast {
             stack_icmp::send_error(ctx, ns, devices, Error::PortUnreachable, &skb);
         }

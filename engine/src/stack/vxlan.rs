@@ -136,7 +136,6 @@ fn answer_too_big(room: u32, skb: &mut Skb) -> bool {
     const ONLY_DF: [u8; 2] = [0x40, 0];
     const LEAST: u32 = 576;
     let Ok(header) = Header::parse(skb.payload()) else { return false };
-    let zeronet = header.src.octets()[0] == 0;
     let (src, dst) = (header.src, header.dst);
     let is_error = header.protocol == Protocol::Icmp
         && skb.payload().get(header.header_len).is_some_and(|&kind| icmp::is_error_type(kind));
@@ -148,7 +147,7 @@ fn answer_too_big(room: u32, skb: &mut Skb) -> bool {
         || src.is_broadcast()
         || src.is_multicast()
         || src.is_loopback()
-        || zeronet
+        || src.is_unspecified()
         || is_error
     {
         return false;

@@ -1,6 +1,7 @@
 //! Claims about operations: what they print, and what they make.
 
 use super::*;
+use crate::base::Table;
 use crate::link::Conf;
 use crate::world::World;
 #[cfg(target_arch = "wasm32")]
@@ -165,4 +166,49 @@ fn an_operation_that_cannot_be_done_is_named_by_its_index() {
         (index, error.to_string().as_str()),
         (9, "there is a network namespace named pod-1 already")
     );
+}
+
+fn rules(netns: &str, text: &str) -> Op {
+    let rules = Ruleset {
+        text: text.into(),
+        lines: vec![0, 0, 1],
+        origins: vec!["kube-proxy".into(), "Service default/api".into()],
+    };
+    Op::IptablesRestore { netns: netns.into(), rules: Arc::new(rules) }
+}
+
+#[test]
+fn rules_print_as_what_iptables_restore_reads_and_each_has_its_own_origin() {
+    let text = "*filter\n-A INPUT -p tcp -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n";
+    let op_rules = rules("node-1", text);
+    assert_eq!(
+        op_rules.to_string(),
+        "ip netns exec node-1 iptables-restore --noflush <<'END'\n".to_owned() + text + "END"
+    );
+    let mut other = op_rules.clone();
+    if let Op::IptablesRestore { netns, .. } = &mut other {
+        *netns = "pod-1".into();
+    }
+    let mut items = pod();
+    items.extend([
+        op(op_rules),
+        op(other),
+        op(rules("pod-1", "*nat\n-A INPUT -j ACCEPT\nCOMMIT\n")),
+    ]);
+    let mut world = World::new(1);
+    assert_eq!(apply(&mut world, &items), Ok(()));
+    for name in ["node-1", "pod-1"] {
+        let ns = world.find_netns(name).expect("made");
+        let netfilter = world.netns[ns].netfilter.as_ref().expect("rules");
+        let origin = |index| {
+            let (table, chain) = (Table::Filter, crate::base::Id::from_index(0));
+            let rule = crate::trace::RuleRef { table, chain, index };
+            netfilter.tables.rule_origin(rule).map(|id| world.origin(id))
+        };
+        assert_eq!([origin(0), origin(1)], [Some("kube-proxy"), Some("Service default/api")]);
+        assert_eq!(netfilter.tables.has_chain(Table::Nat, "INPUT"), name == "pod-1");
+    }
+    let wrong = op(rules("node-1", "*filter\n-A INPUT -j NOWHERE\nCOMMIT\n"));
+    let (_, error) = apply(&mut world, &[wrong]).expect_err("no such chain");
+    assert!(error.to_string().starts_with("2:13: NOWHERE: "), "{error}");
 }

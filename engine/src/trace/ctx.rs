@@ -65,6 +65,8 @@ impl<T: Tracer> Ctx<'_, T> {
             bridge: skb.bridge,
             socket: skb.socket,
             reassembled: skb.reassembled.clone(),
+            segment_len: skb.segment_len,
+            by_kernel: skb.by_kernel,
             ignore_df: skb.ignore_df,
             confirms_neigh: skb.confirms_neigh,
             options: skb.options,

@@ -625,6 +625,8 @@ pub enum Next {
     FragmentTimer { at: Nanos, ns: NsId, by: Gathers, number: u32 },
     /// A process hears of something by one of its sockets.
     Tell { ns: NsId, socket: SocketId, told: Told, packet: Option<PacketId> },
+    /// A program's call sends these pieces of its packet, each as soon as nothing is in flight.
+    SendPieces { ns: NsId, pieces: Vec<Skb> },
     /// A program answers a datagram.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

@@ -45,6 +45,8 @@ pub struct World {
     processes: Arena<ProcessId, Process>,
     /// A packet waits until this namespace is configured.
     awaited: Option<NsId>,
+    /// What the program that is in a call has still to send.
+    unsent: VecDeque<(NsId, Skb)>,
 }
 
 /// How long a program needs to wake up and act, in virtual time.
@@ -82,6 +84,7 @@ impl World {
             runnable: VecDeque::new(),
             processes: Arena::default(),
             awaited: None,
+            unsent: VecDeque::new(),
         }
     }
 
@@ -254,6 +257,10 @@ impl World {
     #[inline]
     fn next_due(&mut self, take: impl Fn(Nanos, bool) -> bool) -> Option<(Nanos, Due)> {
         loop {
+            if !self.unsent.is_empty() && !self.queue.has_frames() {
+                let next = take(self.now, true).then(|| self.unsent.pop_front()).flatten();
+                return next.map(|(ns, skb)| (self.now, Due::SendPiece { ns, skb }));
+            }
             let waiting = self.runnable.front().copied();
             if let Some(task) = waiting.filter(|_| !self.queue.has_frames()) {
                 let at = self.now + PROGRAM_TIME;
@@ -299,6 +306,22 @@ impl World {
                 if matches!(netns[ns].sockets.get(socket).program, Program::Runs { .. }) =>
             {
                 return self.poll_connection(trace, (ns, socket));
+            }
+            Due::SendPiece { ns, skb } => {
+                let lo = netns[ns].lo;
+                let out = skb.dst.map_or(lo, |dst| dst.dev);
+                if !frag::send_piece(&mut ctx, &mut netns[ns], devices, skb) {
+                    let rest = self.unsent.drain(..).map(|(_, skb)| skb);
+                    let mut ctx = Ctx {
+                        now: self.now,
+                        rng: &mut self.rng,
+                        trace,
+                        bufs: &mut self.bufs,
+                        packets: &mut self.packets,
+                        out: &mut self.out,
+                    };
+                    frag::give_up(&mut ctx, out, rest);
+                }
             }
             Due::Program(Task::Connection { ns, socket }) => {
                 if tcp::run(&mut ctx, &mut netns[ns], devices, socket) {
@@ -403,6 +426,9 @@ impl World {
                 }
                 Next::ProxyArp { at, dev, skb } => {
                     self.queue.push(at, Due::ProxyArp { dev, skb });
+                }
+                Next::SendPieces { ns, pieces } => {
+                    self.unsent.extend(pieces.into_iter().map(|skb| (ns, skb)));
                 }
                 Next::Answer { ns, socket, to, parent } => {
                     self.runnable.push_back(Task::Answer { ns, socket, to, parent });

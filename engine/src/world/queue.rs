@@ -34,6 +34,8 @@ pub(super) enum Due {
     TcpTimer { ns: NsId, socket: SocketId, timer: TcpTimer, generation: u32, soon: bool },
     /// A process wanted to be woken, if it has not asked for another time since.
     Alarm { process: ProcessId, number: u32 },
+    /// A program's call sends the next piece of its packet.
+    SendPiece { ns: NsId, skb: Skb },
     /// A program acts.
     Program(Task),
 }

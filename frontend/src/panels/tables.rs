@@ -27,8 +27,8 @@ pub fn Tables(props: &Props) -> Html {
     let first = world.netns.iter().next().map(|(id, _)| id);
     let Some(ns) = props.netns.or(here).or(first) else { return Html::default() };
     let listed = use_memo((props.shown.clone(), props.step_idx, ns), |(shown, step_idx, ns)| {
-        let now = shown.run.world_at(*step_idx);
-        let before = step_idx.checked_sub(1).map(|step_idx| shown.run.world_at(step_idx));
+        let now = shown.world_at(*step_idx);
+        let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
         tables(&now, before.as_ref(), *ns)
     });
     let choose = {

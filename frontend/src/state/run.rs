@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use everyhop_engine::lesson::{Lab, Loaded, Protocol, Refused, Run};
+use everyhop_engine::world::World;
 use everyhop_engine::yaml::Problem;
 
 use super::Shared;
@@ -56,7 +57,7 @@ pub struct Ran {
     pub lesson: LessonId,
     /// The text it was loaded from.
     pub text: Rc<str>,
-    pub lab: Lab,
+    pub lab: Rc<Lab>,
     pub run: Run,
     /// What was sent, where the learner chose it.
     pub sent: Option<Exchange>,
@@ -71,6 +72,11 @@ impl Ran {
     /// Number of steps.
     pub fn n_steps(&self) -> usize {
         self.run.story.steps.len()
+    }
+
+    /// The world as a step ends.
+    pub fn world_at(&self, step_idx: usize) -> World {
+        self.run.world_at(&self.lab, step_idx)
     }
 
     /// Whether the text is another than the lesson's own.
@@ -88,7 +94,7 @@ pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
         Some((Ok(run), first)) => (run, Some(first)),
         Some((Err(_), _)) | None => (lab.run(), None),
     };
-    let text = Rc::clone(text);
+    let (text, lab) = (Rc::clone(text), Rc::new(lab));
     Ok(Shown::new(Ran { lesson, text, lab, run, sent, notices }))
 }
 
@@ -114,7 +120,7 @@ pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
     Ok(Shown::new(Ran {
         lesson: shown.lesson,
         text: Rc::clone(&shown.text),
-        lab: shown.lab.clone(),
+        lab: Rc::clone(&shown.lab),
         run,
         sent: Some(exchange),
         notices: shown.notices.clone(),

@@ -155,8 +155,8 @@ fn the_row_a_bridge_learns_is_marked_at_the_step_that_teaches_it_and_not_later()
     let shown = shown("#/lesson/pod-to-pod");
     let node = shown.run.start.find_netns("node-1").expect("the lesson's node");
     let marked = |step_idx: usize| -> Vec<String> {
-        let before = step_idx.checked_sub(1).map(|step_idx| shown.run.world_at(step_idx));
-        let tables = tables::tables(&shown.run.world_at(step_idx), before.as_ref(), node);
+        let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
+        let tables = tables::tables(&shown.world_at(step_idx), before.as_ref(), node);
         let rows = tables.into_iter().flat_map(|table| table.rows);
         rows.filter(|row| row.changed).map(|row| row.cells.join(" ")).collect()
     };

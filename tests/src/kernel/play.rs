@@ -2,7 +2,7 @@
 //! be quiet between them.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread;
@@ -12,9 +12,10 @@ use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, bind, connect,
-    sendto, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
+    SockaddrIn, bind, connect, recvmsg, sendto, setsockopt, socket, sockopt,
 };
+use nix::sys::time::TimeSpec;
 
 use super::sniff::Sniffer;
 use super::{Pace, netns};
@@ -24,6 +25,8 @@ use crate::problem::{Outcome, Problem};
 
 /// A network that is not quiet this long after its time is in a loop.
 const MAX_NOISE: Duration = Duration::from_secs(10);
+/// What is silent for less is not taken to be quiet.
+const MIN_QUIET: Duration = Duration::from_millis(12);
 const MAX_DATAGRAM_LEN: usize = 65_536;
 /// What a listener reads at once.
 const MAX_READ_LEN: usize = 65_536;
@@ -41,6 +44,8 @@ pub(super) fn listen(listeners: &[lab::Listener]) -> Outcome<Vec<Listening>> {
         match it.transport {
             Transport::Udp => {
                 let socket = netns::within(&it.netns, || udp_socket(it.port))?;
+                setsockopt(&socket, sockopt::ReceiveTimestampns, &true)
+                    .map_err(|e| Problem::at("timestamps of datagrams", e))?;
                 datagrams.push(Listening { socket, reply: it.reply.clone() });
             }
             Transport::Tcp => {
@@ -84,9 +89,12 @@ pub(super) fn play(
     }
     // They stay open, so that replies find them.
     let mut senders = BTreeMap::new();
+    // By the clock, so that delays do not add up and come close to what is due later.
+    let mut until = Instant::now();
     for it in stimuli {
         send(it, &mut senders)?;
-        wait(it.wait, listeners, sniffer, pace)?;
+        until += it.wait.max(pace.quiet);
+        wait(until, listeners, sniffer, pace)?;
     }
     Ok(sniffer.captures())
 }
@@ -204,11 +212,11 @@ fn unless_refused(sent: io::Result<usize>) -> io::Result<()> {
     }
 }
 
-/// Waits until `time` has passed and the network is quiet.
-fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pace) -> Outcome<()> {
-    let start = Instant::now();
+/// Waits until that time, and until the network is quiet.
+fn wait(until: Instant, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pace) -> Outcome<()> {
+    let quiet = (pace.quiet / 2).max(MIN_QUIET);
     loop {
-        let left = time.saturating_sub(start.elapsed()).max(pace.quiet);
+        let left = until.saturating_duration_since(Instant::now()).max(quiet);
         let timeout =
             PollTimeout::try_from(left).map_err(|_| Problem::new("wait_ms is too long"))?;
         let sockets = listeners.iter().map(|it| it.socket.as_fd());
@@ -216,29 +224,58 @@ fn wait(time: Duration, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pa
             sniffer.fds().chain(sockets).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let n_ready = poll(&mut fds, timeout).map_err(|e| Problem::at("poll", e))?;
         drop(fds);
-        for it in listeners {
-            it.answer()?;
-        }
+        answer(listeners)?;
         sniffer.drain()?;
-        if n_ready == 0 && start.elapsed() >= time {
+        if n_ready == 0 && Instant::now() >= until {
             return Ok(());
         }
-        if start.elapsed() > time + MAX_NOISE {
+        if Instant::now() > until + MAX_NOISE {
             return Err(Problem::new("the network never became quiet"));
         }
     }
 }
 
-impl Listening {
-    fn answer(&self) -> Outcome<()> {
-        let mut buffer = vec![0; MAX_DATAGRAM_LEN];
-        loop {
-            match self.socket.recv_from(&mut buffer) {
-                Ok((_, from)) => unless_refused(self.socket.send_to(&self.reply, from))
-                    .map_err(|e| Problem::at("a listener", e))?,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(e) => return Err(Problem::at("a listener", e)),
-            }
+/// Answers what came, in the order in which it did.
+fn answer(listeners: &[Listening]) -> Outcome<()> {
+    let problem = |e: io::Error| Problem::at("a listener", e);
+    let mut came = Vec::new();
+    for it in listeners {
+        while let Some((at, from)) = it.receive().map_err(problem)? {
+            came.push((at, it, from));
         }
+    }
+    came.sort_by_key(|(at, ..)| *at);
+    for (_, it, from) in came {
+        unless_refused(it.socket.send_to(&it.reply, from)).map_err(problem)?;
+    }
+    Ok(())
+}
+
+impl Listening {
+    /// When a datagram came, and from whom; None if none is left.
+    fn receive(&self) -> io::Result<Option<(TimeSpec, SocketAddrV4)>> {
+        let mut buffer = vec![0; MAX_DATAGRAM_LEN];
+        let mut beside = nix::cmsg_space!(TimeSpec);
+        let mut parts = [IoSliceMut::new(&mut buffer)];
+        let got = recvmsg::<SockaddrIn>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut beside),
+            MsgFlags::empty(),
+        );
+        let got = match got {
+            Ok(got) => got,
+            Err(Errno::EAGAIN) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let stamp = got.cmsgs()?.find_map(|it| match it {
+            ControlMessageOwned::ScmTimestampns(at) => Some(at),
+            _ => None,
+        });
+        let from = got.address.map(|it| SocketAddrV4::new(it.ip(), it.port()));
+        Ok(Some((
+            stamp.unwrap_or_else(|| TimeSpec::new(0, 0)),
+            from.ok_or(ErrorKind::InvalidData)?,
+        )))
     }
 }

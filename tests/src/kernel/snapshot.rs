@@ -124,7 +124,7 @@ fn says_nothing(text: &[u8]) -> bool {
 }
 
 /// The sysctls that the packet path reads. Of each device's own, those that differ from `default`, which new devices copy; of
-/// connection tracking's, those that differ from a `fresh` namespace's.
+/// connection tracking's and TCP's, those that differ from a `fresh` namespace's.
 fn essential_sysctls(all: &str, fresh: &str) -> String {
     let value_of = |key: &str| all.lines().find_map(|it| it.strip_prefix(key)?.strip_prefix(" = "));
     let is_essential = |line: &&str| {
@@ -138,6 +138,11 @@ fn essential_sysctls(all: &str, fresh: &str) -> String {
         }
         if let Some(name) = name.strip_prefix("netfilter.nf_conntrack_") {
             return name != "count" && !fresh.lines().any(|it| it == *line);
+        }
+        // Of TCP's, those that differ from a fresh namespace's; how congestion is controlled, a lab chooses for its own sake.
+        if let Some(name) = name.strip_prefix("ipv4.tcp_") {
+            let is_ours = !matches!(name, "congestion_control" | "mem");
+            return is_ours && !fresh.lines().any(|it| it == *line);
         }
         name.starts_with("bridge.")
             || name.starts_with("ipv4.fib_")

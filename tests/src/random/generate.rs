@@ -6,6 +6,7 @@
 use std::net::Ipv4Addr;
 
 use everyhop_engine::base::Mac;
+use everyhop_engine::link::vxlan::{OuterTos, OuterTtl};
 use everyhop_engine::link::{Conf, PortFlags};
 use everyhop_engine::skb::Mark;
 use everyhop_engine::stack::fib::{RouteKind, TableId};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::dice::Dice;
 use super::packet::{self, Ip};
-use super::plan::{End, Item, Plan, Setting, Via};
+use super::plan::{End, Item, Plan, Setting, Tunnel, Via};
 use super::rules::{self, Scene};
 use crate::capture::hex;
 
@@ -41,6 +42,7 @@ struct Seat {
 struct Segment {
     net: Ipv4Net,
     seats: Vec<Seat>,
+    is_tunnel: bool,
 }
 
 /// Settings that a device may have, and the values to try.
@@ -88,6 +90,9 @@ pub(super) fn plan(seed: u64) -> Plan {
         rest: Vec::new(),
     };
     it.topology();
+    if it.dice.chance(15) {
+        it.tunnel();
+    }
     it.addresses();
     it.routes();
     it.settings();
@@ -195,7 +200,53 @@ impl Maker {
                 self.plug(number, seat, &netns, bridge);
             }
         }
-        self.segments.push(Segment { net, seats });
+        self.segments.push(Segment { net, seats, is_tunnel: false });
+    }
+
+    /// Two VXLAN devices, which find each other by what lies below.
+    fn tunnel(&mut self) {
+        let number = self.segments.len();
+        let all: Vec<Seat> = self.segments.iter().flat_map(|it| it.seats.clone()).collect();
+        let near = self.dice.pick(&all).clone();
+        let others: Vec<Seat> = all.iter().filter(|it| it.host != near.host).cloned().collect();
+        let far = self.dice.pick(&others).clone();
+        let mut seats = Vec::new();
+        for (own, other) in [(&near, &far), (&far, &near)] {
+            let seat = Seat {
+                host: own.host,
+                dev: "vx0".to_owned(),
+                mac: host_mac(number, own.host),
+                ip: Ipv4Addr::new(10, small(number), 0, small(own.host + 1)),
+                mtu: 1450,
+                port: None,
+            };
+            let way = Tunnel {
+                local: if self.dice.chance(80) { Some(own.ip) } else { None },
+                remote: other.ip,
+                ttl: *self.dice.pick(&[
+                    OuterTtl::Route,
+                    OuterTtl::Route,
+                    OuterTtl::Inherit,
+                    OuterTtl::Fixed(2),
+                ]),
+                tos: *self.dice.pick(&[
+                    OuterTos::Fixed(0),
+                    OuterTos::Fixed(0),
+                    OuterTos::Inherit,
+                    OuterTos::Fixed(0x10),
+                ]),
+                learning: self.dice.chance(80),
+                udp_csum: self.dice.chance(85),
+            };
+            self.links.push(Item::Tunnel { end: self.end(&seat), way });
+            let netns = self.hosts[seat.host].clone();
+            if self.dice.chance(80) {
+                self.rest.push(Item::Mtu { netns, dev: seat.dev.clone(), bytes: seat.mtu });
+            }
+            seats.push(seat);
+        }
+        let net = Ipv4Net::new_assert(Ipv4Addr::new(10, small(number), 0, 0), 24);
+        self.segments.push(Segment { net, seats, is_tunnel: true });
     }
 
     fn end(&self, seat: &Seat) -> End {
@@ -240,6 +291,9 @@ impl Maker {
             let bytes = self.mtu();
             self.rest.push(Item::Mtu { netns: netns.to_owned(), dev: port.clone(), bytes });
         }
+        if self.dice.chance(2) {
+            self.rest.push(Item::Down { netns: netns.to_owned(), port: port.clone() });
+        }
         seat.port = Some((netns.to_owned(), port, mac));
     }
 
@@ -249,12 +303,15 @@ impl Maker {
 
     fn addresses(&mut self) {
         for number in 0..self.segments.len() {
+            // A link that is narrow at all its ends.
+            let narrow =
+                if self.dice.chance(12) { Some(*self.dice.pick(&[576, 1280])) } else { None };
             for at in 0..self.segments[number].seats.len() {
                 let net = self.segments[number].net;
                 let seat = self.segments[number].seats[at].clone();
                 let netns = self.hosts[seat.host].clone();
-                if self.dice.chance(12) {
-                    let bytes = self.mtu();
+                if narrow.is_some() || self.dice.chance(8) {
+                    let bytes = narrow.unwrap_or_else(|| self.mtu());
                     self.segments[number].seats[at].mtu = bytes;
                     self.rest.push(Item::Mtu {
                         netns: netns.clone(),
@@ -265,6 +322,15 @@ impl Maker {
                 let len = if self.dice.chance(4) { 32 } else { net.prefix_len() };
                 let addr = Ipv4Net::new_assert(seat.ip, len);
                 self.rest.push(Item::Addr { netns: netns.clone(), dev: seat.dev.clone(), addr });
+                if self.dice.chance(8) && net.prefix_len() <= 24 {
+                    // One more in the same subnet.
+                    let [a, b, c, d] = seat.ip.octets();
+                    let local = Ipv4Addr::new(a, b, c, d + 100);
+                    let addr = Ipv4Net::new_assert(local, net.prefix_len());
+                    self.others.push((seat.host, local));
+                    let (netns, dev) = (netns.clone(), seat.dev.clone());
+                    self.rest.push(Item::Addr { netns, dev, addr });
+                }
                 if self.dice.chance(8) {
                     // One more, in a subnet of its own.
                     let local = Ipv4Addr::new(172, 16, small(number), small(seat.host + 1));
@@ -292,9 +358,11 @@ impl Maker {
     fn next_hop(&self, host: usize, target: usize) -> Option<(usize, Seat)> {
         let at_home =
             |it: usize, host: usize| self.segments[it].seats.iter().any(|seat| seat.host == host);
+        // What is below a tunnel must not go through it.
+        let may_pass = |it: usize| it == target || !self.segments[it].is_tunnel;
         // Breadth first, over segments.
         let mut reached: Vec<(usize, Option<Seat>, usize)> = (0..self.segments.len())
-            .filter(|&it| at_home(it, host))
+            .filter(|&it| at_home(it, host) && may_pass(it))
             .map(|it| (it, None, it))
             .collect();
         let mut idx = 0;
@@ -306,6 +374,7 @@ impl Maker {
             for seat in &self.segments[segment].seats {
                 for other in 0..self.segments.len() {
                     if at_home(other, seat.host)
+                        && may_pass(other)
                         && !reached.iter().any(|it| it.0 == other)
                         && seat.host != host
                     {
@@ -635,7 +704,7 @@ impl Maker {
         for host in 0..self.hosts.len() {
             for port in LISTENING {
                 if self.dice.chance(35) {
-                    let n = self.dice.within(0..=40);
+                    let n = if self.dice.chance(10) { 2000 } else { self.dice.within(0..=40) };
                     let reply = hex(&self.dice.bytes(n));
                     let netns = self.hosts[host].clone();
                     let row = json!({"netns": netns, "udp": port, "reply": reply});
@@ -644,11 +713,52 @@ impl Maker {
             }
         }
         for _ in 0..self.dice.within(1..=6) {
-            let it = match self.dice.below(10) {
-                0..=3 => self.udp(),
-                4..=6 => self.ping(),
-                _ => self.frame(),
-            };
+            match self.dice.below(20) {
+                0..=7 => {
+                    let it = self.udp();
+                    self.rest.push(it);
+                }
+                8..=13 => {
+                    let it = self.ping();
+                    self.rest.push(it);
+                }
+                14 => self.pieces(),
+                _ => {
+                    let it = self.frame();
+                    self.rest.push(it);
+                }
+            }
+        }
+        if self.dice.chance(40) {
+            self.connections();
+        }
+    }
+
+    /// Listeners and connections. They come last: what a lost segment leads to comes after a time, and would else be between
+    /// other things.
+    fn connections(&mut self) {
+        for host in 0..self.hosts.len() {
+            for port in LISTENING {
+                if self.dice.chance(50) {
+                    let n = *self.dice.pick(&[0, 5, 40, 400, 1400, 2600, 6000]);
+                    let reply = hex(&self.dice.bytes(n));
+                    let netns = self.hosts[host].clone();
+                    let row = json!({"netns": netns, "tcp": port, "reply": reply});
+                    self.rest.push(Item::Listener { netns, row });
+                }
+            }
+        }
+        for n in 0..self.dice.within(1..=2) {
+            let netns = self.host();
+            let (dst, dport) = (self.addr(), self.dport());
+            // One segment on any link, since how much of several a program reads at once is chance.
+            let len = *self.dice.pick(&[1, 5, 18, 100, 100, 400]);
+            let send = hex(&self.dice.bytes(len));
+            let entry = json!({"tcp": {"netns": netns, "sport": 41000 + n, "dst": format!("{dst}:{dport}"), "send": send}});
+            let mut it = self.stimulus(netns, None, entry);
+            if let (Item::Stimulus { entry, .. }, true) = (&mut it, self.dice.chance(15)) {
+                entry["wait_ms"] = json!(*self.dice.pick(&[733, 1533]));
+            }
             self.rest.push(it);
         }
     }
@@ -678,6 +788,15 @@ impl Maker {
         }
     }
 
+    /// What a program sends, which may need fragments.
+    fn message(&mut self) -> Vec<u8> {
+        if self.dice.chance(85) {
+            return self.payload();
+        }
+        let n = *self.dice.pick(&[1400, 1472, 1473, 1600, 3000, 6000]);
+        self.dice.bytes(n)
+    }
+
     fn payload(&mut self) -> Vec<u8> {
         let n = *self.dice.pick(&[0, 1, 5, 8, 8, 18, 33, 64, 200, 540, 1000, 1372]);
         self.dice.bytes(n)
@@ -685,7 +804,8 @@ impl Maker {
 
     fn stimulus(&mut self, netns: String, dev: Option<String>, mut entry: Value) -> Item {
         if self.dice.chance(3) {
-            entry["wait_ms"] = json!(*self.dice.pick(&[1200, 3500]));
+            // Not just when something else is due, which comes at whole seconds after whole tenths of one.
+            entry["wait_ms"] = json!(*self.dice.pick(&[1233, 3533]));
         }
         Item::Stimulus { netns, dev, entry }
     }
@@ -698,7 +818,7 @@ impl Maker {
         let netns = self.host();
         let (dst, sport) = (self.addr(), *self.dice.pick(&SENDING));
         let dport = self.dport();
-        let payload = hex(&self.payload());
+        let payload = hex(&self.message());
         let entry = json!({"udp": {"netns": netns, "sport": sport, "dst": format!("{dst}:{dport}"), "payload": payload}});
         self.stimulus(netns, None, entry)
     }
@@ -714,7 +834,7 @@ impl Maker {
     fn ping(&mut self) -> Item {
         let netns = self.host();
         let (id, seq) = (self.dice.within(1..=3), self.dice.within(1..=3));
-        let payload = hex(&self.payload());
+        let payload = hex(&self.message());
         let dst = self.addr();
         let mut it = json!({"netns": netns, "dst": dst.to_string(), "id": id, "seq": seq, "payload": payload});
         if self.dice.chance(25) {
@@ -744,13 +864,54 @@ impl Maker {
             0..=1 => self.arp(&seat, &other, src, dst),
             2 if self.dice.chance(20) => packet::ethernet(dst, src, 0x88b5, &self.payload()),
             _ => {
-                let body = self.ip_packet(&seat);
+                let mut body = self.ip_packet(&seat);
+                body.truncate(usize::try_from(seat.mtu).expect("an MTU is small"));
                 packet::ethernet(dst, src, 0x0800, &body)
             }
         };
         let netns = self.hosts[seat.host].clone();
         let entry = json!({"send_frame": {"netns": netns, "dev": seat.dev, "frame": hex(&frame)}});
         self.stimulus(netns, Some(seat.dev), entry)
+    }
+
+    /// The fragments of a packet, in order or not, all or not.
+    fn pieces(&mut self) {
+        let number = self.dice.below(self.segments.len());
+        let seats = self.segments[number].seats.clone();
+        let (seat, other) = (self.dice.pick(&seats).clone(), self.dice.pick(&seats).clone());
+        let ip = Ip {
+            src: seat.ip,
+            dst: self.addr(),
+            ttl: *self.dice.pick(&[64, 64, 64, 1, 2]),
+            tos: 0,
+            id: self.dice.port(1..=65535),
+            dont_fragment: false,
+        };
+        let n = self.dice.within(600..=2600);
+        let payload = self.dice.bytes(n);
+        let is_echo = self.dice.chance(40);
+        let whole = if is_echo {
+            ip.icmp(8, 0, [0, 1, 0, 1], &payload)
+        } else {
+            let ports = (*self.dice.pick(&SENDING), self.dport());
+            ip.udp(ports, &payload)
+        };
+        let room = usize::try_from(seat.mtu - 20).expect("an MTU is small");
+        let len = (*self.dice.pick(&[552, 800, 1480])).min(room) / 8 * 8;
+        let mut pieces = ip.in_pieces(if is_echo { 1 } else { 17 }, &whole[20..], len);
+        if self.dice.chance(25) {
+            self.dice.shuffle(&mut pieces);
+        }
+        if self.dice.chance(12) {
+            pieces.remove(self.dice.below(pieces.len()));
+        }
+        let netns = self.hosts[seat.host].clone();
+        for piece in pieces {
+            let frame = hex(&packet::ethernet(other.mac, seat.mac, 0x0800, &piece));
+            let entry = json!({"send_frame": {"netns": netns, "dev": seat.dev, "frame": frame}});
+            let it = self.stimulus(netns.clone(), Some(seat.dev.clone()), entry);
+            self.rest.push(it);
+        }
     }
 
     fn arp(&mut self, seat: &Seat, other: &Seat, src: Mac, dst: Mac) -> Vec<u8> {

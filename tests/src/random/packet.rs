@@ -54,6 +54,22 @@ impl Ip {
         header
     }
 
+    /// The packet around `body`, cut into pieces of `len` bytes at most, a multiple of eight.
+    pub(super) fn in_pieces(&self, protocol: u8, body: &[u8], len: usize) -> Vec<Vec<u8>> {
+        let n_pieces = body.len().div_ceil(len);
+        let pieces = body.chunks(len).enumerate().map(|(n, piece)| {
+            let mut packet = self.around(protocol, piece);
+            let offset = u16::try_from(n * len / 8).expect("generated packets are short");
+            let more = if n + 1 < n_pieces { 0x2000 } else { 0 };
+            packet[6..8].copy_from_slice(&(offset | more).to_be_bytes());
+            packet[10..12].fill(0);
+            let sum = checksum(&[&packet[..20]]).to_be_bytes();
+            packet[10..12].copy_from_slice(&sum);
+            packet
+        });
+        pieces.collect()
+    }
+
     pub(super) fn udp(&self, (sport, dport): (u16, u16), payload: &[u8]) -> Vec<u8> {
         let len =
             u16::try_from(8 + payload.len()).expect("generated packets are short").to_be_bytes();

@@ -8,7 +8,8 @@ use std::{fs, io};
 use everyhop_engine::base::{DevId, Mac, Nanos, NsId};
 use everyhop_engine::export;
 use everyhop_engine::link::bridge::FdbEntry;
-use everyhop_engine::link::{Conf, Device, DeviceKind, PortFlags};
+use everyhop_engine::link::vxlan::{EntryState, OuterTos, OuterTtl};
+use everyhop_engine::link::{Conf, Device, DeviceKind, PortFlags, Vxlan};
 use everyhop_engine::netfilter::RuleError;
 use everyhop_engine::netfilter::ipset::Sets;
 use everyhop_engine::netfilter::table::Tables;
@@ -16,6 +17,7 @@ use everyhop_engine::stack::fib::{RouteKind, TableId};
 use everyhop_engine::stack::multipath::Policy;
 use everyhop_engine::stack::rule::{OnDev, Rule};
 use everyhop_engine::trace::Nud;
+use everyhop_engine::wire::vxlan::Vni;
 use everyhop_engine::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
@@ -34,6 +36,16 @@ pub(super) enum Item {
     Bridge {
         end: End,
         ageing_s: u64,
+    },
+    /// A VXLAN device that floods to one other.
+    Tunnel {
+        end: End,
+        way: Tunnel,
+    },
+    /// A wire that ends in a bridge, set down at that end.
+    Down {
+        netns: String,
+        port: String,
     },
     Port {
         netns: String,
@@ -143,6 +155,17 @@ pub(super) struct End {
     pub(super) mac: Mac,
 }
 
+/// How a VXLAN device reaches the other one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Tunnel {
+    pub(super) local: Option<Ipv4Addr>,
+    pub(super) remote: Ipv4Addr,
+    pub(super) ttl: OuterTtl,
+    pub(super) tos: OuterTos,
+    pub(super) learning: bool,
+    pub(super) udp_csum: bool,
+}
+
 /// A rule of iptables, as `iptables-restore` takes it behind `-A CHAIN`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct IptablesRule {
@@ -167,6 +190,11 @@ struct TableText {
     dropping: BTreeSet<String>,
     rules: String,
 }
+
+/// The port that VXLAN has by RFC 7348.
+const VXLAN_PORT: u16 = 4789;
+/// One source port for all datagrams: else it is a hash that begins with a random number, and rules may see it.
+const VXLAN_SRC_PORTS: (u16, u16) = (50_000, 50_001);
 
 /// Built-in chains by table.
 pub(super) const BUILT_IN: [(&str, &[&str]); 5] = [
@@ -312,9 +340,11 @@ impl Building {
             own.set_tables(tables);
         }
         // A bridge has a carrier by its ports.
-        let is_bare =
-            |it: &Device| matches!(&it.kind, DeviceKind::Bridge(it) if it.ports.is_empty());
         let world = &mut self.world;
+        let is_bare = |it: &Device| match &it.kind {
+            DeviceKind::Bridge(it) => it.ports.iter().all(|&port| !world.devices[port].up),
+            _ => false,
+        };
         let bare: Vec<DevId> =
             world.devices.iter().filter(|(_, it)| is_bare(it)).map(|(id, _)| id).collect();
         for dev in bare {
@@ -359,6 +389,29 @@ impl Item {
             Self::Bridge { end, ageing_s } => {
                 let dev = world.add_bridge(end.link(world)?).ok()?;
                 world.bridge_mut(dev).ok()?.ageing = Nanos::from_secs(*ageing_s);
+                Some(())
+            }
+            Self::Tunnel { end, way } => {
+                let end = end.link(world)?;
+                let mut vxlan = Vxlan {
+                    local: way.local,
+                    ttl: way.ttl,
+                    tos: way.tos,
+                    learning: way.learning,
+                    udp_csum: way.udp_csum,
+                    src_ports: VXLAN_SRC_PORTS,
+                    ..Vxlan::new(end.ns, Vni::new(7)?, VXLAN_PORT)
+                };
+                let remote = vxlan.remote(way.remote);
+                vxlan.append(Mac::ZERO, remote, EntryState::Static);
+                done(world.add_vxlan(end, vxlan).map(|_| ()))
+            }
+            Self::Down { netns, port } => {
+                let port = device(world, netns, port)?;
+                let peer = world.devices[port].kind.peer()?;
+                world.devices[port].port?;
+                world.devices[port].up = false;
+                world.devices[peer].up = false;
                 Some(())
             }
             Self::Port { netns, port, bridge, flags } => {
@@ -422,14 +475,16 @@ impl Item {
             Self::Fdb { netns, port, mac, is_static } => {
                 let port = device(world, netns, port)?;
                 let bridge = world.devices[port].port?.bridge;
+                let is_up = world.devices[port].up;
                 let entry = if *is_static {
                     FdbEntry::Static { port }
                 } else {
                     FdbEntry::Learnt { port, updated: Nanos::ZERO }
                 };
                 let own = world.bridge_mut(bridge).ok()?;
-                // Where nothing is kept, the kernel forgets an entry within ten milliseconds.
-                let fades = !is_static && own.ageing == Nanos::ZERO;
+                // Where nothing is kept, the kernel forgets an entry within ten milliseconds, and a port that is down takes
+                // none.
+                let fades = !is_static && (own.ageing == Nanos::ZERO || !is_up);
                 if fades || own.fdb.contains_key(mac) {
                     return None;
                 }

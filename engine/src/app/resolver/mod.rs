@@ -7,6 +7,7 @@
 
 mod query;
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use self::query::{Line, Mode, Query};
@@ -89,6 +90,15 @@ pub enum Unanswered {
     TimedOut,
     /// Nobody listens at any name server's address.
     Refused,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "ETIMEDOUT",
+            Self::Refused => "ECONNREFUSED",
+        })
+    }
 }
 
 /// A lookup under way. Part of a program, which hands on what it hears and makes the calls that come of it.

@@ -5,6 +5,9 @@ use super::object::{Objects, PodObject};
 use crate::kube::labels::Labels;
 use crate::yaml::{At, Report, parse};
 
+/// The `spec.controller` of the classes that ingress-nginx acts on.
+pub(super) const INGRESS_CONTROLLER: &str = "k8s.io/ingress-nginx";
+
 const COREDNS: &str = include_str!("coredns.yaml");
 const INGRESS_NGINX: &str = include_str!("ingress-nginx.yaml");
 
@@ -28,10 +31,17 @@ impl Objects {
         }
     }
 
-    /// Installs a controller that is exposed by a load balancer, unless there is one.
+    /// Installs a controller that is exposed by a load balancer, unless there is one. Its address is the one that the
+    /// Ingresses say they are reached at.
     pub(super) fn add_ingress_controller(&mut self) {
-        if !self.has_pod(is_ingress_controller) {
-            self.install(INGRESS_NGINX);
+        if self.has_pod(is_ingress_controller) {
+            return;
+        }
+        self.install(INGRESS_NGINX);
+        let told =
+            self.ingresses.iter().flat_map(|it| &it.ingress.addresses).find(|it| it.ip.is_some());
+        if let (Some(address), Some(installed)) = (told.cloned(), self.services.last_mut()) {
+            installed.service.ingress.push(address);
         }
     }
 

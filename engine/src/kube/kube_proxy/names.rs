@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn the_hash_is_the_one_of_the_standard() {
         let hex = |text: &str| -> String {
-            sha256(text.as_bytes()).iter().map(|word| format!("{word:08x}")).collect()
+            let words = sha256(text.as_bytes()).map(|word| format!("{word:08x}"));
+            words.concat()
         };
         assert_eq!(hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

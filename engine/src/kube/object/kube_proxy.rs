@@ -33,10 +33,14 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> KubeProxyObject {
         &["kind", "apiVersion", "nftables", "ipvs"],
         report,
     );
-    if let Some(mode) =
-        object.field("mode").and_then(|at| at.parsed(MODES, report, Mode::from_name))
-    {
-        config.mode = mode;
+    if let Some(at) = object.field("mode") {
+        match at.parsed(MODES, report, Mode::from_name) {
+            Some(Mode::Nftables) => {
+                report.problem(at.problem("nftables is not modelled yet: expected iptables"));
+            }
+            Some(mode) => config.mode = mode,
+            None => {}
+        }
     }
     if let Some(at) = object.field("clusterCIDR") {
         config.cluster_cidr = cluster_cidr(&at, report);

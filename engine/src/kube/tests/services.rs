@@ -202,7 +202,7 @@ fn settings(rest: &str) -> Result<(Cluster, Vec<String>), Vec<String>> {
 fn kube_proxy_does_what_its_configuration_says() {
     let (cluster, _) = settings("{}\n").or_else(|_| settings("")).expect("an empty configuration");
     assert_eq!(cluster.kube_proxy, Config::default());
-    let text = "mode: nftables
+    let text = "mode: iptables
 clusterCIDR: fd00::/64,10.244.0.0/16
 detectLocalMode: InterfaceNamePrefix
 detectLocal: {interfaceNamePrefix: cali}
@@ -216,7 +216,7 @@ conntrack: {tcpBeLiberal: true}
     assert_eq!(
         cluster.kube_proxy,
         Config {
-            mode: Mode::Nftables,
+            mode: Mode::Iptables,
             cluster_cidr: Some(range("10.244.0.0/16")),
             detect_local: DetectLocal::InterfaceNamePrefix("cali".into()),
             node_port_addresses: NodePortAddresses::In(vec![range("192.168.0.0/24")]),
@@ -232,6 +232,7 @@ conntrack: {tcpBeLiberal: true}
 fn settings_that_kube_proxy_refuses_are_problems_with_their_places() {
     for (text, expected) in [
         ("mode: ipvs\n", "4:7: mode: expected iptables or nftables, found \"ipvs\""),
+        ("mode: nftables\n", "4:7: mode: nftables is not modelled yet: expected iptables"),
         (
             "iptables: {masqueradeBit: 32}\n",
             "4:27: iptables.masqueradeBit: expected a number 0 to 31, found the number 32",

@@ -40,7 +40,7 @@ impl Owner {
                     && self.gid.is_none_or(|it| it.is_met(gid))
             }
             None => {
-                self.socket_exists != Some(false)
+                self.socket_exists != Some(seen.skb.by_kernel)
                     && [self.uid, self.gid].into_iter().flatten().all(|it| it.not)
             }
         };

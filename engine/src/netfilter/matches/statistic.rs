@@ -93,20 +93,26 @@ fn parse_probability(text: &str) -> Option<u32> {
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         return None;
     }
-    let (mut value, mut scale) = (0u128, 1u128);
+    let (mut value, mut scale) = (0u64, 1u64);
     for digit in whole.bytes().skip_while(|b| *b == b'0') {
-        value = value * 10 + u128::from(digit - b'0');
+        value = value * 10 + u64::from(digit - b'0');
         if value > 1 {
             return None;
         }
     }
-    // Twenty digits are more than 31 bits can tell apart.
-    for digit in fraction.bytes().take(20) {
-        value = value * 10 + u128::from(digit - b'0');
+    // Eighteen digits are more than 31 bits can tell apart.
+    for digit in fraction.bytes().take(18) {
+        value = value * 10 + u64::from(digit - b'0');
         scale *= 10;
     }
-    let scaled = (value * u128::from(CERTAIN) * 2 + scale) / (scale * 2);
-    u32::try_from(scaled).ok().filter(|p| *p <= CERTAIN)
+    // Bit by bit, so that 64 bits suffice.
+    let mut p = value / scale;
+    for _ in 0..31 {
+        value = value % scale * 2;
+        p = p * 2 + value / scale;
+    }
+    p += u64::from(value % scale * 2 >= scale);
+    u32::try_from(p).ok().filter(|p| *p <= CERTAIN)
 }
 
 /// As `%.11f` prints it: the exact fraction, rounded half to even.

@@ -147,3 +147,29 @@ pub(super) fn sum_icmp(packet: &mut [u8], at: usize) {
     let sum = checksum::of(message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn a_port_of_sctp_is_replaced_and_the_checksum_made_anew() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283, "the check value of CRC-32C");
+        let chunk = [1, 0, 0, 4];
+        let mut packet = vec![0x45, 0, 0, 36, 0, 0, 0x40, 0, 64, SCTP, 0, 0];
+        packet.extend([10, 0, 0, 1, 10, 96, 0, 10, 0x9c, 0x40, 0, 53, 0, 0, 0, 0, 9, 9, 9, 9]);
+        packet.extend(chunk);
+        let to = Ipv4Addr::new(10, 1, 1, 2);
+        let src = Ipv4Addr::new(10, 0, 0, 1);
+        let target = Tuple { src, dst: to, src_port: 40_000, dst_port: 5353, protocol: SCTP };
+        let changed = manipulate(&mut packet, 0, &target, Side::Destination);
+        assert_eq!(changed, Some(((Ipv4Addr::new(10, 96, 0, 10), 53), (to, 5353))));
+        let sum = [packet[28], packet[29], packet[30], packet[31]];
+        packet[28..32].fill(0);
+        assert_eq!(sum, crc32c(&packet[20..]).to_le_bytes());
+        assert_eq!(packet[16..24], [10, 1, 1, 2, 0x9c, 0x40, 0x14, 0xe9]);
+    }
+}

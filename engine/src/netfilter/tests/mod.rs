@@ -7,7 +7,8 @@ use super::ipset::Sets;
 use super::matches::Recents;
 use super::table::Tables;
 use super::words::RuleError;
-use crate::base::Nanos;
+use crate::base::{ChainId, Id, Nanos, OriginId, Table};
+use crate::trace::RuleRef;
 
 /// Given to `iptables-restore`, and printed by `iptables-save`; see the head of the file. What this engine refuses aloud has
 /// a fifth field.
@@ -51,4 +52,44 @@ fn rules_are_read_and_printed_as_iptables_reads_and_prints_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn rules_are_put_beside_those_that_are_there_and_declared_chains_are_emptied_before() {
+    let first = "*filter\n:INPUT DROP [0:0]\n:MINE - [0:0]\n:OTHER - [0:0]\n[3:7] -A INPUT -j MINE\n-A MINE -j ACCEPT\n-A OTHER -j DROP\nCOMMIT\n";
+    let mut tables = parse(first).expect("good rules");
+    let second = "*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n:MINE - [0:0]\n:NEW - [0:0]\n-I INPUT -j NEW\n-A MINE -j RETURN\nCOMMIT\n*filter\n-A NEW -j OTHER\nCOMMIT\n";
+    let origin = |line| (line == 6).then(|| OriginId::from_index(5));
+    let mut restore = |text| tables.restore(text, &origin, &sets(), &mut Recents::default());
+    assert_eq!(restore(second), Ok(()));
+    assert!(
+        restore("*nat\n-A PREROUTING -j ACCEPT\nCOMMIT\n*filter\n-A X -j Y\nCOMMIT\n").is_err()
+    );
+    assert_eq!(
+        tables.save(true),
+        "*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:MINE - [0:0]
+:NEW - [0:0]
+:OTHER - [0:0]
+[0:0] -A INPUT -j NEW
+[3:7] -A INPUT -j MINE
+[0:0] -A MINE -j RETURN
+[0:0] -A NEW -j OTHER
+[0:0] -A OTHER -j DROP
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+[0:0] -A POSTROUTING -j MASQUERADE
+COMMIT
+"
+    );
+    let rule = |index| RuleRef { table: Table::Filter, chain: ChainId::from_index(0), index };
+    let origins = [0, 1].map(|index| tables.rule_origin(rule(index)).map(Id::index));
+    assert_eq!(origins, [Some(5), None], "the rule of line 6 alone has an origin");
 }

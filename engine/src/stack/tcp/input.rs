@@ -148,7 +148,8 @@ impl Conn {
         }
         let offset = self.clock.map_or(0, |clock| clock.offset);
         let segment = Segment { src_port: 0, dst_port: 0, header: *header, payload: &[] };
-        self.agree(offset, &segment);
+        let settings = env.ns.sysctl.tcp;
+        self.agree(&settings, offset, &segment);
         self.stop_timers();
         (self.una, self.syn_out) = (header.ack, false);
         (self.written_at, self.cwnd_usage_until) = (self.una, self.una);
@@ -325,9 +326,11 @@ impl Conn {
         if self.probe_until.is_some_and(|until| !ack.is_before(until)) {
             self.probe_until = None;
         }
-        self.detect_losses(env, ack);
-        if newly > 0 && self.congestion == Congestion::Open {
-            self.grow(newly);
+        let n_lost = self.detect_losses(env, ack);
+        match self.congestion {
+            Congestion::Recovery { .. } => self.shrink(newly, advanced && n_lost == 0),
+            Congestion::Open | Congestion::Loss { .. } if newly > 0 => self.grow(newly),
+            Congestion::Open | Congestion::Loss { .. } => {}
         }
         self.retransmit_lost(env, Some(it.packet));
         if advanced || newly > 0 {
@@ -384,43 +387,73 @@ impl Conn {
 
     /// Which segments are lost, going by what arrived that was sent later (`tcp_rack_detect_loss`), and what that means for the
     /// window (`tcp_fastretrans_alert`).
-    fn detect_losses<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>, ack: Seq) {
+    ///
+    /// How many are lost that were not before.
+    fn detect_losses<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>, ack: Seq) -> usize {
         match self.congestion {
-            Congestion::Recovery { until } | Congestion::Loss { until }
-                if !ack.is_before(until) =>
-            {
+            Congestion::Recovery { until, .. } if !ack.is_before(until) => {
                 self.congestion = Congestion::Open;
-                self.cwnd = self.cwnd.max(self.ssthresh);
+                self.cwnd = self.ssthresh;
+            }
+            Congestion::Loss { until } if !ack.is_before(until) => {
+                self.congestion = Congestion::Open;
             }
             Congestion::Open | Congestion::Recovery { .. } | Congestion::Loss { .. } => {}
         }
         let n_sacked = self.sent.iter().filter(|it| it.sacked).count();
         if n_sacked == 0 && self.congestion == Congestion::Open {
-            return;
+            return 0;
         }
         let patient = n_sacked < REORDERING && self.congestion == Congestion::Open;
-        let Some((at, end)) = self.newest_delivered else { return };
+        let Some((at, end)) = self.newest_delivered else { return 0 };
         if !patient {
-            self.give_up_waiting();
-        } else if self.sent.iter().any(|it| it.is_overtaken(at, end)) {
+            return self.give_up_waiting();
+        }
+        if self.sent.iter().any(|it| it.is_overtaken(at, end)) {
             self.pending = Some(Pending::Reordering);
             self.start_timer(env, TcpTimer::Retransmit, timer::SHORTEST);
         }
+        0
     }
 
-    /// What was overtaken had its time (`tcp_rack_mark_lost`), and the window is cut (`tcp_enter_recovery`).
-    pub(super) fn give_up_waiting(&mut self) {
-        let Some((at, end)) = self.newest_delivered else { return };
-        let mut any = false;
+    /// What was overtaken had its time (`tcp_rack_mark_lost`), and the window is to shrink (`tcp_enter_recovery`). How many
+    /// that were.
+    pub(super) fn give_up_waiting(&mut self) -> usize {
+        let Some((at, end)) = self.newest_delivered else { return 0 };
+        let mut n_lost = 0;
         for sent in self.sent.iter_mut().filter(|it| it.is_overtaken(at, end)) {
             (sent.lost, sent.retransmitted) = (true, false);
-            any = true;
+            n_lost += 1;
         }
-        if any && self.congestion == Congestion::Open {
-            self.congestion = Congestion::Recovery { until: self.nxt };
+        if n_lost > 0 && self.congestion == Congestion::Open {
+            let (until, before) = (self.nxt, self.cwnd);
+            self.congestion = Congestion::Recovery { until, before, arrived: 0, sent: 0 };
             self.ssthresh = (self.cwnd / 2).max(2);
-            self.cwnd = self.ssthresh;
+            (self.cwnd_credit, self.probe_until) = (0, None);
         }
+        n_lost
+    }
+
+    /// `tcp_cwnd_reduction`, as `newly` segments arrived; `only_progress`: what was expected did, and nothing was lost.
+    pub(super) fn shrink(&mut self, newly: u32, only_progress: bool) {
+        let in_flight = self.in_flight();
+        let ssthresh = self.ssthresh;
+        let Congestion::Recovery { before, arrived, sent, .. } = &mut self.congestion else {
+            return;
+        };
+        if newly == 0 {
+            return;
+        }
+        *arrived += newly;
+        let more = if in_flight > ssthresh {
+            let share = u64::from(ssthresh) * u64::from(*arrived);
+            let share = share.div_ceil(u64::from(*before).max(1));
+            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(*sent)
+        } else {
+            let owed = arrived.saturating_sub(*sent).max(newly) + u32::from(only_progress);
+            owed.min(ssthresh - in_flight)
+        };
+        self.cwnd = in_flight + more.max(u32::from(*sent == 0));
     }
 
     /// The ways to the end that an acknowledgement opens (`tcp_rcv_state_process`).
@@ -434,7 +467,8 @@ impl Conn {
             TcpState::FinWait1 | TcpState::FinWait2 => {
                 if self.state == TcpState::FinWait1 && all_acked {
                     self.enter(env, Some(it.packet), TcpState::FinWait2);
-                    self.start_timer(env, TcpTimer::TimeWait, timer::TIME_WAIT);
+                    let after = env.ns.sysctl.tcp.fin_timeout;
+                    self.start_timer(env, TcpTimer::TimeWait, after);
                 }
                 let beyond = it.data_end().is_after(self.rcv_nxt) && !it.payload.is_empty();
                 if beyond {

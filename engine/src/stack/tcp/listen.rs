@@ -1,6 +1,8 @@
 //! Listeners, and requests that wait for the handshake's third segment. Read `tcp_conn_request`, `tcp_check_req` first.
 
-use super::{Clock, Conn, Env, Pair, Taken, advertised_mss, input::Incoming, program, route};
+use super::{
+    Clock, Conn, Env, Pair, Settings, Taken, advertised_mss, input::Incoming, program, route,
+};
 use crate::base::{PacketId, SocketId};
 use crate::link::Devices;
 use crate::skb::Skb;
@@ -29,7 +31,7 @@ pub(super) fn receive<T: Tracer>(
     if !flags.has(Flags::SYN) || flags.has(Flags::FIN) {
         return Taken::Dropped(DropReason::TcpFlags);
     }
-    if flags.has(Flags::ECE.with(Flags::CWR)) {
+    if ns.sysctl.tcp.ecn && flags.has(Flags::ECE.with(Flags::CWR)) {
         let ns = devices[ns.lo].ns;
         ctx.event(skb.id, Event::NotModelled { ns, what: NotModelled::TcpEcn });
         return Taken::Dropped(DropReason::NotModelled);
@@ -42,8 +44,11 @@ pub(super) fn receive<T: Tracer>(
     conn.listener = Some(listener);
     conn.work = program::Work::server(&ns.sockets.get(listener).program);
     conn.identification = ctx.rng.bits16();
-    conn.agree(ahead, segment);
-    conn.advertise(advertised_mss(ns, devices, &way), conn.clock.is_some());
+    let settings = ns.sysctl.tcp;
+    let mss = advertised_mss(ctx, ns, devices, (&way, pair.remote.0));
+    conn.advertise(&settings, mss, false);
+    conn.agree(&settings, ahead, segment);
+    conn.advertise(&settings, mss, conn.clock.is_some());
     let owner = ns.sockets.get(listener).owner.clone();
     let program = ns.sockets.get(listener).program.clone();
     let bound = Bound::Tcp { port: pair.local.1 };
@@ -60,18 +65,20 @@ pub(super) fn receive<T: Tracer>(
 
 impl Conn {
     /// What the other side's SYN offers, as far as this side takes it up.
-    pub(super) fn agree(&mut self, clock_offset: u32, segment: &Segment<'_>) {
+    pub(super) fn agree(&mut self, settings: &Settings, clock_offset: u32, segment: &Segment<'_>) {
         let options = segment.header.options;
         self.irs = segment.header.seq;
         self.rcv_nxt = self.irs.plus(1);
         self.acked_to = self.rcv_nxt;
         self.mss_clamp = options.mss.map_or(super::DEFAULT_MSS, u32::from);
-        self.sack_ok = options.sack_permitted;
-        self.scaling = options.window_scale.is_some();
-        self.window_shift = options.window_scale.unwrap_or(0);
-        self.own_window_shift = if self.scaling { super::WINDOW_SHIFT } else { 0 };
+        self.sack_ok = settings.sack && options.sack_permitted;
+        let scale = options.window_scale.filter(|_| settings.window_scaling);
+        self.scaling = scale.is_some();
+        self.window_shift = scale.unwrap_or(0);
+        self.own_window_shift = if self.scaling { self.offered_shift } else { 0 };
         let clock = |recent| Clock { offset: clock_offset, recent };
-        self.clock = options.timestamps.map(|it| clock(it.value));
+        let told = options.timestamps.filter(|_| settings.timestamps);
+        self.clock = told.map(|it| clock(it.value));
         // The window of a SYN is not shifted.
         self.window = u32::from(segment.header.window);
         self.max_window = self.window;

@@ -12,6 +12,7 @@ mod input;
 mod listen;
 mod output;
 mod program;
+mod segment;
 mod timer;
 
 use std::net::Ipv4Addr;
@@ -19,7 +20,7 @@ use std::net::Ipv4Addr;
 use super::fib::Flow;
 use super::ip;
 use super::route::{Output, Routing};
-use super::{Netns, socket::Bound, socket::Program};
+use super::{Netns, PmtuDiscovery, socket::Bound, socket::Program};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, PacketId, Rng, SocketId};
 use crate::link::Devices;
 use crate::skb::{DstKind, PacketType, Skb};
@@ -33,6 +34,7 @@ use crate::wire::tcp::{self, Flags, Segment, Seq};
 use crate::wire::{Malformed, icmp::Quote};
 
 pub use program::{Polled, close, poll, run, write};
+pub(super) use segment::segments;
 pub use timer::{fire, is_due};
 
 /// The four numbers that name a connection, as seen from here.
@@ -40,6 +42,65 @@ pub use timer::{fire, is_due};
 pub struct Pair {
     pub local: (Ipv4Addr, u16),
     pub remote: (Ipv4Addr, u16),
+}
+
+/// What connections offer, and how patient they are (`net.ipv4.tcp_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub timestamps: bool,
+    pub sack: bool,
+    pub window_scaling: bool,
+    /// `tcp_ecn` is not 0: a client that asks for explicit congestion notification is granted it.
+    pub ecn: bool,
+    pub syn_retries: u8,
+    /// So many more than `syn_retries`, at even times.
+    pub syn_linear_timeouts: u8,
+    pub synack_retries: u8,
+    /// Of data (`tcp_retries2`).
+    pub retries: u8,
+    /// Of data that no program holds any more; 0 means 8 (`tcp_orphan_retries`).
+    pub orphan_retries: u8,
+    /// `tcp_fin_timeout`.
+    pub fin_timeout: Nanos,
+    /// The second and third number of `tcp_rmem`: bytes for what is received, at first and at most.
+    pub receive_bytes: (u32, u32),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timestamps: true,
+            sack: true,
+            window_scaling: true,
+            ecn: true,
+            syn_retries: 6,
+            syn_linear_timeouts: 4,
+            synack_retries: 5,
+            retries: 15,
+            orphan_retries: 0,
+            fin_timeout: Nanos::from_secs(60),
+            receive_bytes: (131_072, 32 << 20),
+        }
+    }
+}
+
+impl Settings {
+    /// The shift that makes the largest window fit 16 bits (`tcp_select_initial_window`).
+    fn window_shift(&self) -> u8 {
+        let log = self.receive_bytes.1.max(self.receive_bytes.0).max(1).ilog2();
+        u8::try_from(log.saturating_sub(15).min(14)).unwrap_or(14)
+    }
+}
+
+impl Pair {
+    fn flow(self, lo: DevId) -> Flow {
+        Flow {
+            protocol: Protocol::Tcp.to_u8(),
+            sport: self.local.1,
+            dport: self.remote.1,
+            ..Flow::to(self.remote.0, lo).from(self.local.0)
+        }
+    }
 }
 
 /// A namespace's connections: closed ones are forgotten, their sockets are not.
@@ -119,8 +180,13 @@ impl Sent {
 enum Congestion {
     Open,
     /// Something was lost; over when all that was sent by then is acknowledged.
+    /// The window shrinks in proportion to what arrives (RFC 6937): it was `before`, and since then so many arrived
+    /// (`prr_delivered`) and were sent (`prr_out`).
     Recovery {
         until: Seq,
+        before: u32,
+        arrived: u32,
+        sent: u32,
     },
     /// The timer had to help.
     Loss {
@@ -231,6 +297,8 @@ pub struct Conn {
     own_window: u32,
     window_limit: u32,
     own_window_shift: u8,
+    /// What a SYN offers to shift by.
+    offered_shift: u8,
     advmss: u16,
     /// Bytes that the program has not read, and segments behind a gap: from, bytes, whether a FIN follows.
     unread: Vec<u8>,
@@ -247,6 +315,10 @@ pub struct Conn {
     confirms_neigh: bool,
     /// Answers to strange segments are at most two a second (`last_oow_ack_time`).
     strange_answered_at: Option<Nanos>,
+    /// The MTU that segments are made for (`icsk_pmtu_cookie`), and what a packet said of a smaller one while the program was in
+    /// a call (`mtu_info`).
+    path_mtu: u32,
+    told_path_mtu: Option<(u32, PacketId)>,
 
     clock: Option<Clock>,
     sack_ok: bool,
@@ -303,12 +375,8 @@ const HEADERS: u32 = 40;
 const TIMESTAMPS_LEN: u32 = 12;
 /// `TCP_INIT_CWND`.
 const INITIAL_CWND: u32 = 10;
-/// `tcp_full_space` of a new socket (`tcp_rmem[1]`, half of which is for payload).
-const RECEIVE_SPACE: u32 = 65_536;
 /// How far the window grows while segments are long (`tp->window_clamp` after the first ones).
 const MAX_RECEIVE_SPACE: u32 = 77 << 10;
-/// What `tcp_select_initial_window` makes of `tcp_rmem[2]`, 32 MB.
-const WINDOW_SHIFT: u8 = 10;
 
 /// What becomes of a segment that reached its connection.
 enum Taken {
@@ -437,10 +505,11 @@ pub fn connect<T: Tracer>(
     let (isn, ahead) = ns.sockets.connections.beginning(ctx.rng, ctx.now, pair);
     let mut conn = Box::new(Conn::new(pair, isn));
     conn.work = program::Work::client(&ns.sockets.get(socket).program, send);
-    conn.clock = Some(Clock { offset: ahead, recent: 0 });
-    (conn.sack_ok, conn.scaling) = (true, true);
+    let settings = ns.sysctl.tcp;
+    conn.clock = settings.timestamps.then_some(Clock { offset: ahead, recent: 0 });
+    (conn.sack_ok, conn.scaling) = (settings.sack, settings.window_scaling);
     conn.identification = ctx.rng.bits16();
-    conn.advertise(advertised_mss(ns, devices, &route), false);
+    conn.advertise(&settings, advertised_mss(ctx, ns, devices, (&route, dst)), false);
     ns.sockets.connections.insert(socket, conn);
     with(ctx, ns, devices, socket, |conn, env| {
         conn.enter(env, Some(packet), TcpState::SynSent);
@@ -480,6 +549,18 @@ pub(super) fn hear_error<T: Tracer>(
         }
         let nobody_there =
             matches!(error, Error::NetUnreachable | Error::HostUnreachable | Error::TtlExceeded);
+        if let Error::FragmentationNeeded { mtu_bytes } = error {
+            let mtu_bytes = match env.ns.sysctl.pmtu.discovery {
+                PmtuDiscovery::On | PmtuDiscovery::Hardened => u32::from(mtu_bytes),
+                PmtuDiscovery::Off => 0,
+                PmtuDiscovery::Deaf => return true,
+            };
+            // What answers a SYN is short.
+            if conn.state != TcpState::SynRecv {
+                conn.hear_path_mtu(env, mtu_bytes, skb.id);
+            }
+            return true;
+        }
         match conn.state {
             // While the program is still in its call, an error is only noted, and the SYN goes again.
             TcpState::SynSent if !conn.work.is_busy() => {
@@ -507,6 +588,8 @@ struct Outgoing<'a> {
     identification: u16,
     header: &'a tcp::Header,
     payload: &'a [u8],
+    /// As in [`Skb`].
+    segment_len: u16,
     packet: PacketId,
     socket: Option<SocketId>,
     confirms_neigh: bool,
@@ -534,7 +617,9 @@ fn transmit<T: Tracer>(
     ipv4::Emit {
         tos: out.tos,
         identification: out.identification,
-        dont_fragment: true,
+        dont_fragment: out.socket.is_none()
+            || ns.sysctl.pmtu.discovery == PmtuDiscovery::On
+                && !Routing { ns, devices, now: ctx.now }.mtu_is_locked(&route.dst, dst.0),
         ttl_hops: ns.sysctl.default_ttl_hops,
         protocol: Protocol::Tcp,
         src: src.0,
@@ -545,7 +630,9 @@ fn transmit<T: Tracer>(
     let mut skb = Skb::new(out.packet, frame);
     skb.dst = Some(route.dst);
     skb.socket = out.socket;
+    skb.by_kernel = out.socket.is_none();
     skb.confirms_neigh = out.confirms_neigh;
+    skb.segment_len = out.segment_len;
     ip::local_out(ctx, ns, devices, skb);
 }
 
@@ -558,12 +645,7 @@ fn route<T: Tracer>(
     packet: Option<PacketId>,
 ) -> Result<Output, SendError> {
     let (src, dst) = (pair.local, pair.remote);
-    let flow = Flow {
-        protocol: Protocol::Tcp.to_u8(),
-        sport: src.1,
-        dport: dst.1,
-        ..Flow::to(dst.0, ns.lo).from(src.0)
-    };
+    let flow = pair.flow(ns.lo);
     let told = (dst.0, LookupFor::Output);
     let ns_id = devices[ns.lo].ns;
     match (Routing { ns, devices, now: ctx.now }).output(&flow, None) {
@@ -591,9 +673,15 @@ fn route<T: Tracer>(
 }
 
 /// The longest payload to ask for (`dst_metric_advmss`, `ipv4_default_advmss`).
-fn advertised_mss(ns: &Netns, devices: &Devices, route: &Output) -> u32 {
+fn advertised_mss<T: Tracer>(
+    ctx: &Ctx<'_, T>,
+    ns: &Netns,
+    devices: &Devices,
+    (route, remote): (&Output, Ipv4Addr),
+) -> u32 {
     let asked = route.dst.route.and_then(|id| ns.fib.route(id).advmss_bytes);
-    let by_mtu = devices[route.dst.dev].mtu_bytes.min(u32::from(u16::MAX)).saturating_sub(HEADERS);
+    let mtu_bytes = Routing { ns, devices, now: ctx.now }.mtu(&route.dst, remote, false);
+    let by_mtu = mtu_bytes.saturating_sub(HEADERS);
     asked.map_or(by_mtu.max(MIN_ADVERTISED_MSS), u32::from)
 }
 
@@ -613,13 +701,15 @@ fn send_reset<T: Tracer>(
     let packet = ctx.born(Some(skb.id), birth);
     let pair =
         Pair { local: (header.dst, segment.dst_port), remote: (header.src, segment.src_port) };
-    let (tos, header) = (header.tos, &segment.reset());
+    const CONGESTION: u8 = 3;
+    let (tos, header) = (header.tos & !CONGESTION, &segment.reset());
     let out = Outgoing {
         pair,
         tos,
         identification: 0,
         header,
         payload: &[],
+        segment_len: 0,
         packet,
         socket: None,
         confirms_neigh: false,
@@ -670,6 +760,7 @@ impl Conn {
             own_window: 0,
             window_limit: 0,
             own_window_shift: 0,
+            offered_shift: 0,
             advmss: 0,
             unread: Vec::new(),
             ahead: Vec::new(),
@@ -689,6 +780,8 @@ impl Conn {
             },
             confirms_neigh: false,
             strange_answered_at: None,
+            path_mtu: u32::MAX,
+            told_path_mtu: None,
             clock: None,
             sack_ok: false,
             scaling: false,
@@ -720,12 +813,14 @@ impl Conn {
 
     /// What to tell of oneself in a SYN: the longest payload and the first window (`tcp_select_initial_window`), a whole
     /// number of segments.
-    fn advertise(&mut self, mss: u32, timestamps_known: bool) {
+    fn advertise(&mut self, settings: &Settings, mss: u32, timestamps_known: bool) {
         self.advmss = u16::try_from(mss).unwrap_or(u16::MAX);
         let segment = mss - if timestamps_known { TIMESTAMPS_LEN } else { 0 };
-        let space = RECEIVE_SPACE.min(u32::from(u16::MAX));
+        // Half of the space is for payload (`tcp_full_space`).
+        let space = (settings.receive_bytes.0 / 2).min(u32::from(u16::MAX));
         self.own_window = if space > segment { space / segment * segment } else { space };
         self.window_limit = self.own_window;
+        self.offered_shift = settings.window_shift();
     }
 
     fn role(&self) -> Role {

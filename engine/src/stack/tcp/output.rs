@@ -5,6 +5,7 @@ use super::{
 };
 use crate::base::{Nanos, PacketId};
 use crate::stack::route::Routing;
+use crate::stack::{PmtuDiscovery, pmtu};
 use crate::trace::{Birth, TcpSegment, TcpState, TcpTimer, Tracer};
 use crate::wire::tcp::{self, Flags, Header, MAX_SACKS, Options, Seq, Timestamps};
 
@@ -18,7 +19,16 @@ struct Piece {
     flags: Flags,
     from: Seq,
     payload: Vec<u8>,
+    /// What a segment holds at most; what is longer is cut on its way out (`gso_size`).
+    segment_len: u32,
     again: bool,
+}
+
+impl Piece {
+    /// No bytes, only numbers and flags.
+    const fn bare(flags: Flags, from: Seq) -> Self {
+        Self { flags, from, payload: Vec::new(), segment_len: 0, again: false }
+    }
 }
 
 impl Conn {
@@ -62,7 +72,7 @@ impl Conn {
             window: u16::try_from(self.own_window).unwrap_or(u16::MAX),
             options: Options {
                 mss: Some(self.advmss),
-                window_scale: self.scaling.then_some(super::WINDOW_SHIFT),
+                window_scale: self.scaling.then_some(self.offered_shift),
                 sack_permitted: self.sack_ok,
                 timestamps: self.timestamps(env.ctx.now),
                 ..Options::default()
@@ -71,7 +81,7 @@ impl Conn {
         self.nxt = self.una.plus(1);
         self.syn_at = Some(env.ctx.now);
         self.syn_packet = Some(packet);
-        self.emit(env, identification, &header, &[], packet);
+        self.emit(env, identification, &header, (&[], 0), packet);
     }
 
     /// An acknowledgement alone (`tcp_send_ack`).
@@ -81,11 +91,7 @@ impl Conn {
         parent: Option<PacketId>,
     ) {
         let from = self.nxt;
-        self.send_piece(
-            env,
-            parent,
-            Piece { flags: Flags::ACK, from, payload: Vec::new(), again: false },
-        );
+        self.send_piece(env, parent, Piece::bare(Flags::ACK, from));
     }
 
     /// An answer to a segment that does not fit a request (`tcp_v4_reqsk_send_ack`).
@@ -101,7 +107,7 @@ impl Conn {
     pub(super) fn send_active_reset<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) {
         let flags = Flags::RST.with(Flags::ACK);
         let from = self.nxt;
-        self.send_piece(env, None, Piece { flags, from, payload: Vec::new(), again: false });
+        self.send_piece(env, None, Piece::bare(flags, from));
     }
 
     /// Refuses a segment that this connection cannot use (`tcp_v4_send_reset`).
@@ -117,7 +123,7 @@ impl Conn {
         let segment = tcp::Segment { src_port, dst_port, header: *it.header, payload: it.payload };
         let birth = Birth::Tcp { segment: TcpSegment::Reset, again: false, by: self.role() };
         let packet = env.ctx.born(Some(it.packet), birth);
-        self.emit(env, 0, &segment.reset(), &[], packet);
+        self.emit(env, 0, &segment.reset(), (&[], 0), packet);
     }
 
     fn send_piece<T: Tracer>(
@@ -126,7 +132,7 @@ impl Conn {
         parent: Option<PacketId>,
         piece: Piece,
     ) -> PacketId {
-        let Piece { flags, from, payload, again } = piece;
+        let Piece { flags, from, payload, segment_len, again } = piece;
         let window = self.tell_window();
         let options = self.options(env.ctx.now);
         let header = Header { seq: from, ack: self.rcv_nxt, flags, window, options };
@@ -146,7 +152,7 @@ impl Conn {
         let identification =
             if self.state == TcpState::TimeWait { 0 } else { self.next_identification() };
         let packet = env.ctx.born(parent, Birth::Tcp { segment, again, by: self.role() });
-        self.emit(env, identification, &header, &payload, packet);
+        self.emit(env, identification, &header, (&payload, segment_len), packet);
         packet
     }
 
@@ -169,15 +175,17 @@ impl Conn {
         env: &mut Env<'_, '_, T>,
         identification: u16,
         header: &Header,
-        payload: &[u8],
+        (payload, segment_len): (&[u8], u32),
         packet: PacketId,
     ) {
+        let is_cut = count(payload.len()) > segment_len;
         let out = Outgoing {
             pair: self.pair,
             tos: 0,
             identification,
             header,
             payload,
+            segment_len: if is_cut { u16::try_from(segment_len).unwrap_or(0) } else { 0 },
             packet,
             socket: Some(env.socket),
             confirms_neigh: std::mem::take(&mut self.confirms_neigh),
@@ -227,7 +235,7 @@ impl Conn {
     }
 
     /// The longest payload that goes to the other side now (`tcp_current_mss`).
-    fn mss<T: Tracer>(&self, env: &mut Env<'_, '_, T>) -> u32 {
+    fn mss<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) -> u32 {
         let mtu = match route(env.ctx, env.ns, env.devices, self.pair, None) {
             Ok(way) => {
                 let routing = Routing { ns: env.ns, devices: env.devices, now: env.ctx.now };
@@ -235,6 +243,7 @@ impl Conn {
             }
             Err(_) => HEADERS + self.mss_clamp,
         };
+        self.path_mtu = mtu;
         let mut options = Vec::new();
         self.options(Nanos::ZERO).emit(&mut options);
         let longest = mtu.saturating_sub(HEADERS).min(self.mss_clamp);
@@ -245,6 +254,51 @@ impl Conn {
         };
         let bounded = if half_window > 0 { longest.min(half_window.max(48)) } else { longest };
         bounded.saturating_sub(count(options.len())).max(8)
+    }
+
+    /// A router says that a segment was too long. While the program is in a call, that waits.
+    pub(super) fn hear_path_mtu<T: Tracer>(
+        &mut self,
+        env: &mut Env<'_, '_, T>,
+        mtu_bytes: u32,
+        packet: PacketId,
+    ) {
+        self.told_path_mtu = Some((mtu_bytes, packet));
+        if !self.work.is_busy() {
+            self.take_path_mtu(env);
+        }
+    }
+
+    /// `tcp_v4_mtu_reduced`: the host remembers it, and what was too long goes again at once. Whether something does.
+    pub(super) fn take_path_mtu<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) -> bool {
+        let Some((mtu_bytes, packet)) = self.told_path_mtu.take() else { return false };
+        let Ok(way) = route(env.ctx, env.ns, env.devices, self.pair, None) else { return false };
+        let flow = self.pair.flow(env.ns.lo);
+        pmtu::learn(env.ctx, env.ns, env.devices, packet, (&way.dst, &flow), mtu_bytes);
+        let before = self.path_mtu;
+        let mss = self.mss(env);
+        if env.ns.sysctl.pmtu.discovery != PmtuDiscovery::On || before <= self.path_mtu {
+            return false;
+        }
+        // `tcp_simple_retransmit`
+        let too_long: Vec<PacketId> =
+            self.sent.iter().filter(|it| it.len() > mss).map(|it| it.packet).collect();
+        let mut any = false;
+        for it in self.sent.iter_mut().filter(|it| !it.sacked && too_long.contains(&it.packet)) {
+            (it.lost, it.retransmitted) = (true, false);
+            any = true;
+        }
+        if any {
+            if self.congestion == Congestion::Open {
+                self.ssthresh = self.ssthresh.max(self.cwnd / 2 + self.cwnd / 4);
+            }
+            if !matches!(self.congestion, Congestion::Loss { .. }) {
+                self.congestion = Congestion::Loss { until: self.nxt };
+            }
+            self.retransmit_lost(env, Some(packet));
+            self.set_transmit_timer(env);
+        }
+        any
     }
 
     /// The program writes (`tcp_sendmsg`).
@@ -340,28 +394,18 @@ impl Conn {
         parent: Option<PacketId>,
         (mss, len): (u32, u32),
     ) {
-        let end = self.nxt.plus(len);
-        let several = len > mss;
-        loop {
-            let left = end.since(self.nxt);
-            let now = left.min(mss);
-            let is_last = left == now;
-            let at_end = self.nxt.plus(now) == self.data_end();
-            let mut flags = Flags::ACK;
-            if now > 0 && is_last && (several || at_end) {
-                flags = flags.with(Flags::PSH);
-            }
-            let fin = at_end && self.fin.is_some();
-            if fin {
-                flags = flags.with(Flags::FIN);
-            }
-            let to = self.nxt.plus(now + u32::from(fin));
-            self.send_range(env, parent, (self.nxt, to), flags, false);
-            self.nxt = to;
-            if is_last {
-                return;
-            }
+        let at_end = self.nxt.plus(len) == self.data_end();
+        let mut flags = Flags::ACK;
+        if len > 0 && (len > mss || at_end) {
+            flags = flags.with(Flags::PSH);
         }
+        let fin = at_end && self.fin.is_some();
+        if fin {
+            flags = flags.with(Flags::FIN);
+        }
+        let to = self.nxt.plus(len + u32::from(fin));
+        self.send_range(env, parent, (self.nxt, to), (flags, mss), false);
+        self.nxt = to;
     }
 
     /// Sends the numbers of a range for the first time or again, and remembers it.
@@ -370,7 +414,7 @@ impl Conn {
         env: &mut Env<'_, '_, T>,
         parent: Option<PacketId>,
         (from, to): (Seq, Seq),
-        flags: Flags,
+        (flags, mss): (Flags, u32),
         again: bool,
     ) {
         let data_at = self.data_at();
@@ -378,27 +422,35 @@ impl Conn {
         let payload = self.data.get(from.since(data_at) as usize..until.since(data_at) as usize);
         let payload = payload.unwrap_or_default().to_vec();
         let at = env.ctx.now;
-        let packet = self.send_piece(env, parent, Piece { flags, from, payload, again });
+        if let Congestion::Recovery { sent, .. } = &mut self.congestion {
+            *sent += count(payload.len()).div_ceil(mss).max(1);
+        }
+        let packet =
+            self.send_piece(env, parent, Piece { flags, from, payload, segment_len: mss, again });
+        let (mut index, mut lost) = (self.sent.len(), false);
         if again {
-            self.sent.retain_mut(|it| {
-                let covered = !it.from.is_before(from) && !it.to.is_after(to);
-                if covered && it.from == from {
-                    (it.to, it.at, it.packet) = (to, at, packet);
-                    (it.retransmitted, it.ever_retransmitted) = (true, true);
-                }
-                !covered || it.from == from
-            });
-        } else {
-            self.sent.push(Sent {
-                from,
-                to,
+            lost = self.sent.iter().any(|it| it.from == from && it.lost);
+            index = self.sent.iter().position(|it| it.from == from).unwrap_or(index);
+            self.sent.retain(|it| it.from.is_before(from) || it.to.is_after(to));
+        }
+        let mut begin = from;
+        while begin.is_before(to) {
+            // A FIN goes with the last bytes.
+            let left = to.since(begin);
+            let whole = left <= mss + u32::from(flags.has(Flags::FIN));
+            let end = if whole { to } else { begin.plus(mss) };
+            let new = Sent {
+                from: begin,
+                to: end,
                 at,
                 sacked: false,
-                lost: false,
-                retransmitted: false,
-                ever_retransmitted: false,
+                lost,
+                retransmitted: again,
+                ever_retransmitted: again,
                 packet,
-            });
+            };
+            self.sent.insert(index, new);
+            (begin, index) = (end, index + 1);
         }
     }
 
@@ -421,7 +473,7 @@ impl Conn {
         &mut self,
         env: &mut Env<'_, '_, T>,
         parent: Option<PacketId>,
-        index: usize,
+        (index, segments): (usize, u32),
     ) -> bool {
         let Some(&first) = self.sent.get(index) else { return false };
         if env.ns.neigh.holds(first.packet) {
@@ -429,9 +481,18 @@ impl Conn {
         }
         let mss = self.mss(env);
         let mut to = first.to;
-        if first.len() > mss {
-            self.split(index, mss);
-            to = first.from.plus(mss);
+        for next in &self.sent[index + 1..] {
+            let is_part = next.packet == first.packet && next.from == to && !next.sacked;
+            if !is_part || next.lost != first.lost || next.retransmitted != first.retransmitted {
+                break;
+            }
+            to = next.to;
+        }
+        let most = first.from.plus(mss * segments.max(1));
+        if to.since(first.from) > mss {
+            // As much of what left as one, in segments as long as fit.
+            to = if to.is_after(most) { most } else { to };
+            self.split_at(to);
         } else {
             for next in &self.sent[index + 1..] {
                 let fits = next.to.since(first.from) <= mss;
@@ -443,20 +504,23 @@ impl Conn {
         }
         let at_end = !to.is_before(self.data_end());
         let mut flags = Flags::ACK;
-        if at_end && first.from.is_before(self.data_end()) {
+        let is_cut =
+            to.since(first.from) > mss + u32::from(self.fin.is_some_and(|it| to.is_after(it)));
+        if is_cut || at_end && first.from.is_before(self.data_end()) {
             flags = flags.with(Flags::PSH);
         }
         if self.fin.is_some_and(|fin| to.is_after(fin)) {
             flags = flags.with(Flags::FIN);
         }
-        self.send_range(env, parent, (first.from, to), flags, true);
+        self.send_range(env, parent, (first.from, to), (flags, mss), true);
         true
     }
 
-    /// Cuts a sent segment, since the path has become narrower (`tcp_fragment`).
-    fn split(&mut self, index: usize, len: u32) {
+    /// Cuts the sent segment that the number is inside of (`tcp_fragment`).
+    fn split_at(&mut self, middle: Seq) {
+        let is_cut = |it: &Sent| it.from.is_before(middle) && it.to.is_after(middle);
+        let Some(index) = self.sent.iter().position(is_cut) else { return };
         let whole = self.sent[index];
-        let middle = whole.from.plus(len);
         self.sent[index].to = middle;
         self.sent.insert(index + 1, Sent { from: middle, ..whole });
     }
@@ -470,7 +534,12 @@ impl Conn {
         let mut index = 0;
         while index < self.sent.len() && self.in_flight() < self.cwnd {
             let it = self.sent[index];
-            if it.lost && !it.sacked && !it.retransmitted && !self.retransmit(env, parent, index) {
+            let room = self.cwnd.saturating_sub(self.in_flight());
+            if it.lost
+                && !it.sacked
+                && !it.retransmitted
+                && !self.retransmit(env, parent, (index, room))
+            {
                 return;
             }
             index += 1;

@@ -186,6 +186,9 @@ impl Conn {
                 return self.work.busy; // not if that ended the connection
             }
             self.work.busy = false;
+            if self.take_path_mtu(env) {
+                return true;
+            }
         }
         loop {
             match std::mem::take(&mut self.work.doing) {

@@ -16,16 +16,10 @@ const MAX_RTO: Nanos = Nanos::from_secs(120);
 pub(super) const SHORTEST: Nanos = Nanos::from_millis(8);
 /// `TCP_ATO_MIN`, `TCP_DELACK_MIN`.
 pub(super) const MIN_DELAYED_ACK: Nanos = Nanos::from_millis(40);
-/// `TCP_TIMEWAIT_LEN`, and `tcp_fin_timeout`.
+/// `TCP_TIMEWAIT_LEN`.
 pub(super) const TIME_WAIT: Nanos = Nanos::from_secs(60);
-/// `tcp_syn_retries`, and so many more at even times (`tcp_syn_linear_timeouts`).
-const SYN_RETRIES: u32 = 6;
-const SYN_LINEAR_TIMEOUTS: u32 = 4;
-/// `tcp_synack_retries`.
-const SYN_ACK_RETRIES: u32 = 5;
-/// `tcp_retries2`, and `tcp_orphan_retries` of a connection that no program holds any more.
-const RETRIES: u32 = 15;
-const ORPHAN_RETRIES: u32 = 8;
+/// What `tcp_orphan_retries` means by 0.
+const ORPHAN_RETRIES: u8 = 8;
 
 /// `__tcp_set_rto`.
 pub(super) fn rto(srtt: Nanos, rttvar: Nanos) -> Nanos {
@@ -117,7 +111,11 @@ impl Conn {
             (TcpState::SynRecv, _) => self.syn_ack_timer(env),
             (_, Some(Pending::LossProbe)) => self.send_probe(env),
             (_, Some(Pending::Reordering)) => {
-                self.give_up_waiting();
+                if matches!(self.congestion, Congestion::Open) && self.give_up_waiting() > 0 {
+                    self.shrink(1, false);
+                } else {
+                    self.give_up_waiting();
+                }
                 self.retransmit_lost(env, None);
                 self.set_transmit_timer(env);
             }
@@ -127,7 +125,9 @@ impl Conn {
 
     /// `tcp_retransmit_timer` of a SYN.
     fn syn_timer<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) {
-        if self.retransmits >= SYN_RETRIES + SYN_LINEAR_TIMEOUTS {
+        let settings = env.ns.sysctl.tcp;
+        let linear = u32::from(settings.syn_linear_timeouts);
+        if self.retransmits >= u32::from(settings.syn_retries) + linear {
             return self.give_up(env);
         }
         self.retransmits += 1;
@@ -137,7 +137,7 @@ impl Conn {
                 .born(None, Birth::Tcp { segment: TcpSegment::Syn, again: true, by: Role::Client });
             self.send_syn(env, packet, true);
         }
-        if self.retransmits > SYN_LINEAR_TIMEOUTS {
+        if self.retransmits > linear {
             self.rto = Nanos(2 * self.rto.0).min(MAX_RTO);
         }
         let after = self.rto;
@@ -157,7 +157,7 @@ impl Conn {
 
     /// `reqsk_timer_handler`.
     fn syn_ack_timer<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) {
-        if self.retransmits >= SYN_ACK_RETRIES {
+        if self.retransmits >= u32::from(env.ns.sysctl.tcp.synack_retries) {
             return self.die(env, None);
         }
         if self.syn_packet.is_none_or(|packet| !env.ns.neigh.holds(packet)) {
@@ -170,7 +170,7 @@ impl Conn {
     /// `tcp_send_loss_probe`: something new if there is, else the last segment once more.
     fn send_probe<T: Tracer>(&mut self, env: &mut Env<'_, '_, T>) {
         let last = self.sent.len().saturating_sub(1);
-        if self.retransmit(env, None, last) {
+        if self.retransmit(env, None, (last, 1)) {
             self.probe_until = Some(self.nxt);
         }
         self.pending = Some(Pending::Retransmit);
@@ -183,8 +183,13 @@ impl Conn {
         if self.sent.is_empty() {
             return;
         }
-        let most = if self.work.is_done() { ORPHAN_RETRIES } else { RETRIES };
-        if self.retransmits >= most {
+        let settings = env.ns.sysctl.tcp;
+        let most = match (self.work.is_done(), settings.orphan_retries) {
+            (true, 0) => ORPHAN_RETRIES,
+            (true, orphan_retries) => orphan_retries,
+            (false, _) => settings.retries,
+        };
+        if self.retransmits >= u32::from(most) {
             return self.give_up(env);
         }
         if !matches!(self.congestion, Congestion::Loss { .. }) {
@@ -200,7 +205,7 @@ impl Conn {
         self.retransmits += 1;
         self.doublings += 1;
         if let Some(first) = self.sent.iter().position(|it| !it.sacked) {
-            self.retransmit(env, None, first);
+            self.retransmit(env, None, (first, 1));
         }
         self.rto = Nanos(2 * self.rto.0).min(MAX_RTO);
         self.pending = Some(Pending::Retransmit);
