@@ -9,7 +9,7 @@ use crate::process::{self, Result, failed, root};
 use crate::tools;
 
 /// Fuzz targets in `tests/fuzz/fuzz_targets`.
-const TARGETS: &[&str] = &["snapshot", "lab"];
+const TARGETS: &[&str] = &["snapshot", "lab", "wire"];
 /// Seconds a target gets where it is one check of many.
 const SHORT: &str = "20";
 /// A parser that needs more than these fails.
@@ -43,8 +43,18 @@ pub(crate) fn fuzz(args: &[&str]) -> Result {
     Ok(())
 }
 
+/// What programs write, for the target `wire`: a DNS query, and HTTP with a body in chunks.
+const WRITTEN: [(&str, &[u8]); 3] = [
+    ("query", b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03api\x07default\0\0\x01\0\x01"),
+    ("request", b"GET /a HTTP/1.1\r\nHost: api\r\nContent-Length: 2\r\n\r\nhi"),
+    ("response", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
+];
+
 fn write_seeds(target: &str, seeds: &Path) -> Result {
     make(seeds)?;
+    if target == "wire" {
+        return WRITTEN.iter().try_for_each(|(name, bytes)| write(&seeds.join(name), bytes));
+    }
     let (labs, suffix) = match target {
         "lab" => (root().join("public/labs"), ".yaml"),
         _ => (root().join("tests/conformance/labs"), ""),
