@@ -149,7 +149,7 @@ fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
     names.extend(cluster.pods.iter().map(|pod| (pod.netns.as_str(), ())));
     names.extend(cluster.nodes.iter().map(|node| (node.netns.as_str(), ())));
     // No object's name has an underscore at its end.
-    let named = |name: &str| {
+    let free = |name: &str| {
         if names.contains_key(name) { format!("{name}_") } else { name.to_owned() }
     };
     let Some(gateway_address) = from_below.next() else {
@@ -169,7 +169,7 @@ fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
             namespace => format!("lb-{namespace}_{}", service.name),
         };
         load_balancers.push(LoadBalancer {
-            netns: named(&full_name),
+            netns: free(&full_name),
             service: index,
             address,
             private_address,
@@ -178,9 +178,9 @@ fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         });
     }
     Some(Outside {
-        gateway: named("gateway"),
-        internet: named("internet"),
-        client: named("internet-client"),
+        gateway: free("gateway"),
+        internet: free("internet"),
+        client: free("internet-client"),
         gateway_address,
         externals: outside::externals(cluster.nodes.len()),
         load_balancers,

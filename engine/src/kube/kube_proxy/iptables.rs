@@ -17,6 +17,9 @@ use crate::tool::Ruleset;
 /// More endpoints than this in a cluster, and their rules have no comments (`largeClusterEndpointsThreshold`).
 const LARGE_CLUSTER: usize = 1000;
 
+/// The label of a Service that another proxy serves.
+const OTHER_PROXY: &str = "service.kubernetes.io/service-proxy-name";
+
 const KUBELET: &str = "kubelet";
 const KUBE_PROXY: &str = "kube-proxy";
 
@@ -45,6 +48,9 @@ impl<'a> Rules<'a> {
         let mut ports = Vec::new();
         for service in services {
             let Some(address) = service.virtual_ip() else { continue };
+            if service.labels.get(OTHER_PROXY).is_some() {
+                continue;
+            }
             let vips: Vec<Ipv4Addr> = service.load_balancer_vips().collect();
             for port in &service.ports {
                 let colon = if port.name.is_empty() { "" } else { ":" };

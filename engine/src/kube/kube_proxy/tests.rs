@@ -257,11 +257,12 @@ fn what_is_masqueraded_depends_on_how_pods_are_told_apart() {
 }
 
 #[test]
-fn services_without_an_address_of_their_own_have_no_rules() {
+fn services_without_an_address_of_their_own_or_with_another_proxy_have_no_rules() {
     let headless = "apiVersion: v1\nkind: Service\nmetadata: {name: api, namespace: ns}\nspec: {clusterIP: None, ports: [{name: http, port: 80}]}\n---\n";
     let other = "apiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: ns}\nspec: {type: ExternalName, externalName: db.example.com, ports: [{port: 80}]}\n---\n";
     let endpoints = slice(&on("here", "10.1.1.2", ""));
-    let text = synced(&cluster(&(usual() + headless + other + &endpoints)));
+    let of_another = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: ns, labels: {service.kubernetes.io/service-proxy-name: cilium}}\nspec: {clusterIP: 10.96.0.12, ports: [{port: 80}]}\n---\n";
+    let text = synced(&cluster(&(usual() + headless + other + of_another + &endpoints)));
     assert_eq!(with(&text, "ns/"), [""; 0]);
 }
 

@@ -168,7 +168,7 @@ impl Conn {
         }
         found.connected = !connected;
         if !self.unread.is_empty() {
-            found.bytes = self.unread.clone();
+            found.bytes.clone_from(&self.unread);
             found.packet = self.brought_by;
             self.read_some(env, usize::MAX);
         }
