@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use common::{everyhop, everyhop_with};
+use everyhop_engine::lesson::{Lab, Protocol};
+use everyhop_engine::story::Verdict;
 use serde_json::Value;
 
 /// Truth tables in a text: the port with the destinations, then a line for each sender with `yes` or `no` for each.
@@ -63,6 +65,48 @@ fn every_recipe_allows_what_its_table_says_and_nothing_else() {
         seen += 1;
     }
     assert!(seen >= 15, "{seen} recipes");
+}
+
+#[test]
+fn what_a_recipe_denies_a_packet_meets_as_a_rule_that_names_a_policy() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/kube/policy");
+    let (mut denied, mut allowed) = (0, 0);
+    for entry in fs::read_dir(dir).expect("the recipes are there") {
+        let path = entry.expect("and can be listed").path();
+        if path.extension().is_none_or(|it| it != "yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("text");
+        let lab = Lab::load(&text).unwrap_or_else(|why| panic!("{why:?}")).lab;
+        let table = fs::read_to_string(path.with_extension("txt")).expect("each has its table");
+        let (mut actions, mut claimed) = (Vec::new(), Vec::new());
+        for (port, from, to, verdict) in claims(&table) {
+            let (number, protocol) = port.split_once('/').expect("as 80/TCP");
+            let Some(protocol) = Protocol::from_name(&protocol.to_ascii_lowercase()) else {
+                continue; // SCTP is not sent.
+            };
+            let (from, to) = (format!("pod/{from}"), format!("pod/{to}:{number}"));
+            let action = lab.exchange(&from, &to, Some(protocol));
+            actions.push(action.unwrap_or_else(|why| panic!("{why:?}")));
+            claimed.push((format!("{}: {from} to {to}/{protocol}", path.display()), verdict));
+        }
+        // A few at a time: one trace has its limit.
+        let results = actions.chunks(8).flat_map(|some| lab.run_actions(some).results);
+        for (result, (what, verdict)) in results.zip(claimed) {
+            let what = format!("{what}: {}", result.because);
+            if verdict == "deny" {
+                assert_eq!(result.verdict, Verdict::Rejected, "{what}");
+                assert!(result.because.contains("because of NetworkPolicy "), "{what}");
+                denied += 1;
+            } else {
+                // Not every pod listens on every port.
+                let verdicts = [Verdict::Delivered, Verdict::Refused];
+                assert!(verdicts.contains(&result.verdict), "{what}");
+                allowed += 1;
+            }
+        }
+    }
+    assert!(denied > 100 && allowed > 100, "{denied} denied, {allowed} allowed");
 }
 
 const PODS: &str = "

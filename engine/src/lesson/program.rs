@@ -51,7 +51,13 @@ impl Lab {
                 ..ActionResult::default()
             },
             Some(Outcome::Resolved(resolution)) => resolved(resolution),
-            Some(Outcome::Fetched(fetched)) => self.fetched(fetched),
+            Some(Outcome::Fetched(fetched)) => {
+                let mut result = self.fetched(fetched);
+                if let Some(said) = said_on_the_way(world, &fetched.end) {
+                    result.because.push_str(&said);
+                }
+                result
+            }
         }
     }
 
@@ -121,4 +127,20 @@ fn resolved(resolution: &Resolution) -> ActionResult {
         resolution: Some(resolution.clone()),
         ..ActionResult::default()
     }
+}
+/// What the proxy that the request came by says of it, if it came by one.
+fn said_on_the_way(world: &World, end: &End) -> Option<String> {
+    let is_about_it = |line: &str| match end {
+        End::Responded(response) => match Served::read(&response.body) {
+            Some(served) => served.forwarded_for.is_some() && line.ends_with(')'),
+            None => line.strip_prefix(&*response.status.to_string()).is_some(),
+        },
+        End::Encrypted => line.starts_with("a hello of TLS"),
+        End::NotResolved | End::Closed(_) | End::Empty | End::Malformed(_) => false,
+    };
+    world.processes().find_map(|(_, process)| {
+        let App::Ingress(proxy) = &process.app else { return None };
+        let line = proxy.log().last().filter(|line| is_about_it(line))?;
+        Some(format!("; {} says: {line}", world.netns[process.ns].name))
+    })
 }

@@ -14,12 +14,12 @@
 //! is set. Like there, echo requests pass every policy.
 //!
 //! Chains, sets, names, marks and comments are kube-router's. Other than there: its rule that logs (NFLOG) is left out,
-//! since no packet is moved by it; chains carry no time in their names; ranges of external and load balancer addresses
-//! are not set. And where kube-router lets through what the specification does not, or the reverse: a policy of both
-//! types has a chain for each direction, since in one chain a rule of one direction marks packets of the other; a port's
-//! name that no pod has allows nothing instead of every port; a name in an egress rule means the ports of that name on
-//! the destinations alone, in all namespaces, and works beside an ipBlock; blocks with exceptions do not take from
-//! each other; and a pod reaches itself.
+//! since no packet is moved by it; chains carry no time in their names; a policy without pods on the node has no chain
+//! there; ranges of external and load balancer addresses are not set. And where kube-router lets through what the
+//! specification does not, or the reverse: a policy of both types has a chain for each direction, since in one chain a
+//! rule of one direction marks packets of the other; a port's name that no pod has allows nothing instead of every port;
+//! a name in an egress rule means the ports of that name on the destinations alone, in all namespaces, and works beside
+//! an ipBlock; blocks with exceptions do not take from each other; and a pod reaches itself.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -124,11 +124,16 @@ impl<'c> Enforcement<'c> {
             let all = self.cluster.pods.iter().enumerate();
             all.filter(|(_, pod)| pod.node == node && !pod.host_network)
         };
+        let mut called: Vec<usize> =
+            pods().flat_map(|(pod, _)| &self.of_pod[pod]).copied().collect();
+        called.sort_unstable();
+        called.dedup();
+        let chains = || called.iter().map(|&it| &self.chains[it]);
         out.line(ENGINE, "*filter");
         for chain in TOP.iter().map(|(_, own)| *own).chain(SHARED) {
             out.line(ENGINE, &format!(":{chain} - [0:0]"));
         }
-        for chain in &self.chains {
+        for chain in chains() {
             let policy = self.cluster.policies[chain.policy].origin();
             out.line(&policy, &format!(":{} - [0:0]", chain.name));
         }
@@ -137,7 +142,7 @@ impl<'c> Enforcement<'c> {
         }
         top(&mut out);
         shared(&mut out);
-        for chain in &self.chains {
+        for chain in chains() {
             let policy = self.cluster.policies[chain.policy].origin();
             for rule in &chain.rules {
                 out.rule(&policy, &chain.name, rule);
