@@ -363,6 +363,8 @@ const MIN_ADVERTISED_MSS: u32 = 256;
 const HEADERS: u32 = 40;
 /// `TCPOLEN_TSTAMP_ALIGNED`: bytes of the options of every segment once timestamps are agreed on.
 const TIMESTAMPS_LEN: u32 = 12;
+/// `INET_ECN_MASK`, of a type of service.
+const CONGESTION_BITS: u8 = 3;
 /// `TCP_INIT_CWND`.
 const INITIAL_CWND: u32 = 10;
 /// How far the window grows while segments are long (`tp->window_clamp` after the first ones).
@@ -691,8 +693,7 @@ fn send_reset<T: Tracer>(
     let packet = ctx.born(Some(skb.id), birth);
     let pair =
         Pair { local: (header.dst, segment.dst_port), remote: (header.src, segment.src_port) };
-    const CONGESTION: u8 = 3;
-    let (tos, header) = (header.tos & !CONGESTION, &segment.reset());
+    let (tos, header) = (header.tos & !CONGESTION_BITS, &segment.reset());
     let out = Outgoing {
         pair,
         tos,
