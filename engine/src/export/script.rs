@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::base::{Arena, DevId, FxIndexMap, Id, NsId};
+use crate::base::{Arena, DevId, Dir, FxIndexMap, Id, NsId};
 use crate::link::bridge::{Bridge, FdbEntry};
 use crate::link::vxlan::{EntryState, OuterDf, OuterTos, OuterTtl};
 use crate::link::{Conf, Devconf, Device, DeviceKind, PortFlags, Scope, Vxlan};
@@ -16,6 +16,7 @@ use crate::stack::Sysctl;
 use crate::stack::fib::{Fib, Flow, Nexthop, Route, RouteKind, TableId};
 use crate::stack::rule::Rules;
 use crate::stack::socket::{Bound, Program, Socket};
+use crate::tool::conntrack;
 use crate::trace::Nud;
 use crate::world::World;
 
@@ -812,11 +813,6 @@ impl OfNs<'_> {
     fn netfilter(&self, out: &mut String) -> Result<(), Inexpressible> {
         let ns = &self.world.netns[self.id];
         let Some(netfilter) = &ns.netfilter else { return Ok(()) };
-        if netfilter.conntrack.iter(self.world.now()).next().is_some() {
-            let what =
-                format!("{}: tracked connections are of a run, and not of a network", ns.name);
-            return Err(Inexpressible(what));
-        }
         for (name, value) in netfilter.conntrack.settings.changed() {
             let _ = writeln!(
                 out,
@@ -832,6 +828,18 @@ impl OfNs<'_> {
         };
         restore("ipset restore", &netfilter.sets.save(self.world.now()));
         restore("iptables-restore --counters", &netfilter.tables.save(true));
+        let now = self.world.now();
+        for (_, entry) in netfilter.conntrack.iter(now) {
+            let Some(command) = conntrack::command(entry, now) else {
+                let it = entry.tuple(Dir::Original);
+                let what = format!(
+                    "{}: conntrack cannot make the connection of protocol {} from {} to {}",
+                    ns.name, it.protocol, it.src, it.dst
+                );
+                return Err(Inexpressible(what));
+            };
+            let _ = writeln!(out, "ip netns exec {} conntrack {command} 2>&1", ns.name);
+        }
         Ok(())
     }
 

@@ -22,6 +22,12 @@ pub(super) fn receive<T: Tracer>(
     dev: DevId,
     mut skb: Skb,
 ) {
+    let comes_by_bridge = skb.bridge.is_some_and(|it| !it.went_up);
+    if comes_by_bridge && skb.pkt_type != PacketType::Host {
+        let at = (Hook::LocalIn, Some(dev), None);
+        let Some(confirmed) = hooks::confirm(ctx, ns, devices, at, skb) else { return };
+        skb = confirmed;
+    }
     if skb.pkt_type == PacketType::OtherHost {
         return ctx.drop(dev, skb, DropReason::OtherHost);
     }
@@ -38,11 +44,6 @@ pub(super) fn receive<T: Tracer>(
     // ip_sabotage_in: br_netfilter was here already. Rules may ask for its port all the same.
     let passed_by_bridge =
         skb.bridge.as_mut().is_some_and(|it| !std::mem::replace(&mut it.went_up, true));
-    if passed_by_bridge && skb.pkt_type != PacketType::Host {
-        let at = (Hook::LocalIn, Some(dev), None);
-        let Some(confirmed) = hooks::confirm(ctx, ns, devices, at, skb) else { return };
-        return receive_finish(ctx, ns, devices, dev, &header, confirmed);
-    }
     if ns.netfilter.is_none() || passed_by_bridge {
         return receive_finish(ctx, ns, devices, dev, &header, skb);
     }

@@ -22,6 +22,63 @@ pub fn list(conntrack: &Conntrack, now: Nanos) -> Vec<String> {
     lines
 }
 
+/// What makes such a connection, as arguments of `conntrack`; None where it has no options for it. What a connection counted
+/// and which windows it saw begin anew.
+pub fn command(entry: &Entry, now: Nanos) -> Option<String> {
+    let (original, reply) = (entry.tuple(Dir::Original), entry.tuple(Dir::Reply));
+    let (protocol, status) = (original.protocol, entry.status());
+    let name = match (name_of(protocol), has_ports(protocol) || protocol == ICMP) {
+        ("unknown", _) => protocol.to_string(),
+        (name, true) => name.to_owned(),
+        (_, false) => return None,
+    };
+    let mut out = format!("-I -p {name} -s {} -d {}", original.src, original.dst);
+    let mut add = |text: String| out.push_str(&text);
+    if protocol == ICMP {
+        let [kind, code] = original.dst_port.to_be_bytes();
+        add(format!(" --icmp-type {kind} --icmp-code {code} --icmp-id {}", original.src_port));
+        if reply.src_port != original.src_port {
+            return None;
+        }
+    } else if has_ports(protocol) {
+        add(format!(" --sport {} --dport {}", original.src_port, original.dst_port));
+    }
+    add(format!(" -t {}", entry.seconds_left(now).max(1)));
+    if let Some(state) = entry.tcp_state() {
+        add(format!(" --state {}", state.name()));
+    }
+    let words = [(Status::SEEN_REPLY, "SEEN_REPLY"), (Status::ASSURED, "ASSURED")];
+    let words: Vec<&str> =
+        words.iter().filter(|(bit, _)| status.has(*bit)).map(|(_, word)| *word).collect();
+    if !words.is_empty() {
+        add(format!(" -u {}", words.join(",")));
+    }
+    for (bit, option, addr, port) in [
+        (Status::SRC_NAT, "--src-nat", reply.dst, reply.dst_port),
+        (Status::DST_NAT, "--dst-nat", reply.src, reply.src_port),
+    ] {
+        if status.has(bit) {
+            add(format!(" {option} {addr}"));
+            if has_ports(protocol) {
+                add(format!(":{port}"));
+            }
+        }
+    }
+    if entry.mark().0 != 0 {
+        add(format!(" -m {}", entry.mark().0));
+    }
+    let Zone { id, only } = entry.zone;
+    if id != 0 {
+        let option = match only {
+            None => "-w",
+            Some(Dir::Original) => "--orig-zone",
+            Some(Dir::Reply) => "--reply-zone",
+        };
+        add(format!(" {option} {id}"));
+    }
+    Some(out)
+}
+
 /// A line of `conntrack -E -o extended`, from a report and what is known of the connection.
 pub fn event(report: CtReport, tuples: [Tuple; 2], now: &CtNow) -> String {
     let timeout_s = (report != CtReport::Destroy || now.timeout_s > 0).then_some(now.timeout_s);

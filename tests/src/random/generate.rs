@@ -73,6 +73,9 @@ struct Maker {
     segments: Vec<Segment>,
     /// Addresses that are none of a segment's.
     others: Vec<(usize, Ipv4Addr)>,
+    /// Nothing is sent in fragments. Where rules see what passes, the kernel puts it together and sends the very same bytes on
+    /// with new headers, and a packet socket that reads later shows those everywhere before.
+    only_whole: bool,
     names: Vec<Item>,
     links: Vec<Item>,
     rest: Vec<Item>,
@@ -85,6 +88,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         hosts: Vec::new(),
         segments: Vec::new(),
         others: Vec::new(),
+        only_whole: false,
         names: Vec::new(),
         links: Vec::new(),
         rest: Vec::new(),
@@ -692,7 +696,56 @@ impl Maker {
             };
             let made = rules::make(&scene, &mut self.dice);
             self.rest.extend(made);
+            if self.dice.chance(20) {
+                for _ in 0..self.dice.within(1..=2) {
+                    let line = self.known(&addrs);
+                    self.rest.push(Item::Known { netns: netns.clone(), line });
+                }
+            }
         }
+    }
+
+    /// A connection that somebody began before, translated or not.
+    fn known(&mut self, addrs: &[Ipv4Addr]) -> String {
+        let (src, dst) = (*self.dice.pick(addrs), *self.dice.pick(addrs));
+        let (to, from) = match self.dice.below(4) {
+            0 => (*self.dice.pick(addrs), src),
+            1 => (dst, *self.dice.pick(addrs)),
+            2 => (*self.dice.pick(addrs), *self.dice.pick(addrs)),
+            _ => (dst, src),
+        };
+        let is_replied = self.dice.chance(60);
+        let (unreplied, assured) = match (is_replied, self.dice.chance(50)) {
+            (false, _) => ("[UNREPLIED] ", ""),
+            (true, true) => ("", "[ASSURED] "),
+            (true, false) => ("", ""),
+        };
+        let mark = self.dice.below(3);
+        let timeout = *self.dice.pick(&[100, 900]);
+        let (protocol, there, back) = match self.dice.below(6) {
+            0 => {
+                let id = self.dice.within(1..=3);
+                (
+                    "icmp 1".to_owned(),
+                    format!("type=8 code=0 id={id}"),
+                    format!("type=0 code=0 id={id}"),
+                )
+            }
+            n => {
+                let (sport, dport) = (*self.dice.pick(&SENDING), *self.dice.pick(&LISTENING));
+                let to_port = if to == dst { dport } else { *self.dice.pick(&LISTENING) };
+                let name = if n < 4 { "udp 17" } else { "tcp 6" };
+                (
+                    name.to_owned(),
+                    format!("sport={sport} dport={dport}"),
+                    format!("sport={to_port} dport={sport}"),
+                )
+            }
+        };
+        let state = if protocol == "tcp 6" { " ESTABLISHED" } else { "" };
+        format!(
+            "ipv4 2 {protocol} {timeout}{state} src={src} dst={dst} {there} {unreplied}src={to} dst={from} {back} {assured}mark={mark} use=1"
+        )
     }
 
     /// A station's address that nobody has, or one that some labs have elsewhere.
@@ -701,10 +754,27 @@ impl Maker {
     }
 
     fn stimuli(&mut self) {
+        let ruled: Vec<&String> = self
+            .rest
+            .iter()
+            .filter_map(|it| match it {
+                Item::Rule { netns, .. } => Some(netns),
+                _ => None,
+            })
+            .collect();
+        let passes = |netns: &String| match self.hosts.iter().position(|it| it == netns) {
+            Some(host) => self.homes(host).len() > 1 || self.has_bridge(netns),
+            None => true,
+        };
+        self.only_whole = ruled.into_iter().any(passes);
         for host in 0..self.hosts.len() {
             for port in LISTENING {
                 if self.dice.chance(35) {
-                    let n = if self.dice.chance(10) { 2000 } else { self.dice.within(0..=40) };
+                    let n = if !self.only_whole && self.dice.chance(10) {
+                        2000
+                    } else {
+                        self.dice.within(0..=40)
+                    };
                     let reply = hex(&self.dice.bytes(n));
                     let netns = self.hosts[host].clone();
                     let row = json!({"netns": netns, "udp": port, "reply": reply});
@@ -722,7 +792,7 @@ impl Maker {
                     let it = self.ping();
                     self.rest.push(it);
                 }
-                14 => self.pieces(),
+                14 if !self.only_whole => self.pieces(),
                 _ => {
                     let it = self.frame();
                     self.rest.push(it);
@@ -732,6 +802,10 @@ impl Maker {
         if self.dice.chance(40) {
             self.connections();
         }
+    }
+
+    fn has_bridge(&self, netns: &str) -> bool {
+        self.links.iter().any(|it| matches!(it, Item::Bridge { end, .. } if end.netns == netns))
     }
 
     /// Listeners and connections. They come last: what a lost segment leads to comes after a time, and would else be between
@@ -790,7 +864,7 @@ impl Maker {
 
     /// What a program sends, which may need fragments.
     fn message(&mut self) -> Vec<u8> {
-        if self.dice.chance(85) {
+        if self.only_whole || self.dice.chance(85) {
             return self.payload();
         }
         let n = *self.dice.pick(&[1400, 1472, 1473, 1600, 3000, 6000]);

@@ -16,6 +16,7 @@ use everyhop_engine::netfilter::table::Tables;
 use everyhop_engine::stack::fib::{RouteKind, TableId};
 use everyhop_engine::stack::multipath::Policy;
 use everyhop_engine::stack::rule::{OnDev, Rule};
+use everyhop_engine::tool::conntrack;
 use everyhop_engine::trace::Nud;
 use everyhop_engine::wire::vxlan::Vni;
 use everyhop_engine::world::{ConfigError, Hop, LinkEnd, NewRoute, World};
@@ -132,6 +133,11 @@ pub(super) enum Item {
         element: String,
         /// Another set that it names.
         needs: Option<String>,
+    },
+    /// A connection that is tracked already, as `conntrack -L -o extended` lists it.
+    Known {
+        netns: String,
+        line: String,
     },
     /// A row of `sockets.json`.
     Listener {
@@ -546,6 +552,13 @@ impl Item {
                 }
                 texts.sets += &line;
                 Some(())
+            }
+            Self::Known { netns: ns, line } => {
+                let known = conntrack::parse(line).ok()??;
+                let id = netns(world, ns)?;
+                let now = world.now();
+                let own = world.netns[id].netfilter_mut();
+                own.conntrack.add_known(&known, now).then_some(())
             }
             Self::Listener { netns: ns, .. } => netns(world, ns).map(|_| ()),
             Self::Stimulus { netns: ns, dev, .. } => match dev {

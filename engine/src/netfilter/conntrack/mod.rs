@@ -307,7 +307,7 @@ impl Conntrack {
             self.last_sweep = ctx.now;
             self.sweep(ctx, ns);
         }
-        if is_full(&self.table) {
+        if is_full(&self.table) && !self.drop_early(ctx, (ns, packet), (tuple, zone)) {
             return Err(Refused::Dropped(DropReason::CtTableFull));
         }
         let entry = Entry {
@@ -506,6 +506,21 @@ impl Conntrack {
                 ctx.event(packet, Event::CtReport { ns, entry: id, report, now });
             }
         }
+    }
+
+    /// Makes room in a full table for a connection with this tuple (`early_drop`): what is not assured ends, in the first of a
+    /// few lists that has any. False if none has.
+    fn drop_early<T: Tracer>(
+        &mut self,
+        ctx: &mut Ctx<'_, T>,
+        (ns, packet): (NsId, PacketId),
+        (tuple, zone): (&Tuple, Zone),
+    ) -> bool {
+        let victims = self.table.near(tuple, zone, self.settings.buckets);
+        for &id in &victims {
+            self.end(ctx, (ns, packet), id);
+        }
+        !victims.is_empty()
     }
 
     /// Ends what timed out (`gc_worker`).

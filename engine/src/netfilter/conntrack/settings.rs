@@ -29,6 +29,8 @@ pub struct Settings {
     pub acct: bool,
     /// `nf_conntrack_max`: connections in the table.
     pub max: u32,
+    /// `nf_conntrack_buckets`: lists that the table is made of, one for the whole machine.
+    pub buckets: u32,
 }
 
 impl Default for Settings {
@@ -48,6 +50,7 @@ impl Default for Settings {
             checksum: true,
             acct: false,
             max: 262_144,
+            buckets: 262_144,
         }
     }
 }
@@ -116,6 +119,7 @@ impl Settings {
             "checksum" => self.checksum = on,
             "acct" => self.acct = on,
             "max" => self.max = value,
+            "buckets" => self.buckets = value.max(1),
             _ => return false,
         }
         true

@@ -153,6 +153,34 @@ impl Table {
         }
     }
 
+    /// The unassured connections in the list where a tuple belongs, or in the first of the seven behind it that has any
+    /// (`NF_CT_EVICTION_RANGE`), in a table of so many lists.
+    pub(in crate::netfilter) fn near(&self, tuple: &Tuple, zone: Zone, n_lists: u32) -> Vec<CtId> {
+        const RANGE: u64 = 8;
+        let n_lists = u64::from(n_lists);
+        let list = |hash: u32| (u64::from(hash) * n_lists) >> 32;
+        let home = list(hash_of(tuple, zone.id_of(Dir::Original)));
+        let distance = |entry: &Entry| {
+            let of = |dir: Dir| {
+                let hash = hash_of(&entry.tuples[dir as usize], entry.zone.id_of(dir));
+                (n_lists + list(hash) - home) % n_lists
+            };
+            of(Dir::Original).min(of(Dir::Reply))
+        };
+        let mut nearest = RANGE;
+        let mut found = Vec::new();
+        for (id, entry) in self.iter().filter(|(_, it)| !it.status.has(Status::ASSURED)) {
+            let away = distance(entry);
+            if away < nearest {
+                (nearest, found) = (away, Vec::new());
+            }
+            if away == nearest && away < RANGE {
+                found.push(id);
+            }
+        }
+        found
+    }
+
     /// Keeps the slot of a connection outside of the table, and frees those that were kept long enough.
     fn linger(&mut self, slot: u32, since: Nanos) {
         self.last_record = self.last_record.wrapping_add(1);

@@ -236,7 +236,7 @@ fn settings_that_differ_are_told_by_the_names_that_set_them() {
         assert!(again.set(name, *value), "{name}");
     }
     assert_eq!((changed.len(), again), (3, settings));
-    assert!(!settings.set("buckets", 1), "nothing here depends on it");
+    assert!(!settings.set("log_invalid", 1), "nothing here depends on it");
 }
 
 #[test]
@@ -248,6 +248,23 @@ fn a_full_table_refuses_new_connections_and_timed_out_ones_make_room() {
     assert_eq!(refused, Err(DropReason::CtTableFull));
     bench.wait(31);
     assert_eq!(states(&mut bench, [udp((CLIENT, 1), B)]), [Some(CtInfo::New)]);
+}
+
+#[test]
+fn a_full_table_drops_what_is_not_assured_from_the_lists_next_to_a_new_connection() {
+    let mut bench = Bench::new();
+    bench.ct.settings.max = 2;
+    bench.ct.settings.buckets = 4; // so that all lists are near
+    states(&mut bench, [udp(A, B), udp((CLIENT, 1), B), udp((CLIENT, 2), B)]);
+    assert!(bench.listed().len() <= 2, "one at least made room");
+    let mut assured = Bench::new();
+    assured.ct.settings.max = 1;
+    assured.ct.settings.buckets = 4;
+    states(&mut assured, [udp(A, B), udp(B, A)]);
+    assured.wait(3);
+    states(&mut assured, [udp(A, B), udp(B, A)]);
+    let refused = assured.pass(udp((CLIENT, 1), B), NO_NAT).map(|_| ());
+    assert_eq!(refused, Err(DropReason::CtTableFull), "an assured one stays");
 }
 
 #[test]

@@ -365,8 +365,6 @@ impl<T: Tracer> Env<'_, '_, T> {
     }
 }
 
-/// The bits of the type of service that tell of congestion (RFC 3168).
-const CONGESTION: u8 = 3;
 /// `TCP_MSS_DEFAULT`: where no option says otherwise.
 const DEFAULT_MSS: u32 = 536;
 /// `ip_rt_min_advmss`.
@@ -375,6 +373,8 @@ const MIN_ADVERTISED_MSS: u32 = 256;
 const HEADERS: u32 = 40;
 /// `TCPOLEN_TSTAMP_ALIGNED`: bytes of the options of every segment once timestamps are agreed on.
 const TIMESTAMPS_LEN: u32 = 12;
+/// `INET_ECN_MASK`, of a type of service.
+const CONGESTION_BITS: u8 = 3;
 /// `TCP_INIT_CWND`.
 const INITIAL_CWND: u32 = 10;
 /// How far the window grows while segments are long (`tp->window_clamp` after the first ones).
@@ -703,7 +703,7 @@ fn send_reset<T: Tracer>(
     let packet = ctx.born(Some(skb.id), birth);
     let pair =
         Pair { local: (header.dst, segment.dst_port), remote: (header.src, segment.src_port) };
-    let (tos, header) = (header.tos & !CONGESTION, &segment.reset());
+    let (tos, header) = (header.tos & !CONGESTION_BITS, &segment.reset());
     let out = Outgoing {
         pair,
         tos,
