@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use super::{Call, Chance, Happened, Sock};
-use crate::base::{FxIndexMap, Nanos};
+use crate::base::{FxIndexMap, Nanos, sort_by_number};
 use crate::wire::dns::{self, Data, Flags, Message, Name, Question, Rcode, Record, Soa, Type};
 
 /// A name may lead to a name so many times (`maxCnameChainLength`).
@@ -467,7 +467,10 @@ impl DnsServer {
     /// The plugin `loadbalance`: addresses in any order, after all other records.
     fn balance(&mut self, records: &mut [Record]) {
         let is_address = |it: &Record| matches!(it.data.kind(), Type::A | Type::Aaaa);
-        records.sort_by_key(|it| (it.data.kind() != Type::Cname, is_address(it)));
+        sort_by_number(records, |it| match it.data.kind() {
+            Type::Cname => 0,
+            _ => 1 + u64::from(is_address(it)),
+        });
         let first = records.iter().position(is_address).unwrap_or(records.len());
         let addresses = &mut records[first..];
         match addresses {

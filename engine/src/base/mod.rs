@@ -14,7 +14,7 @@ pub use hook::{Hook, Table};
 pub use mac::{Mac, MacError};
 pub use nanos::Nanos;
 pub use rng::{Rng, Script};
-pub use sorted::{SortedMap, sort_by_number};
+pub use sorted::{SortedMap, sort_by, sort_by_number};
 
 use rustc_hash::FxBuildHasher;
 

@@ -1,7 +1,7 @@
 //! Order at a small price. A B-tree and a general sort are compiled anew for every type they hold, and the page is
 //! downloaded before it runs: what is small, or made once and read often, is ordered here.
 
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
 
 /// A map that iterates in its keys' order: a `Vec` of entries. Looking up is a binary search; inserting moves what comes
 /// after, so it suits keys that come mostly in order.
@@ -63,14 +63,30 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
 
 /// Sorts by number; what has the same number stays in its order.
 pub fn sort_by_number<T>(items: &mut [T], number: impl Fn(&T) -> u64) {
-    let numbered: Vec<(u64, usize)> =
-        items.iter().enumerate().map(|(at, item)| (number(item), at)).collect();
-    let sorted = BinaryHeap::from(numbered).into_sorted_vec();
+    let numbers: Vec<u64> = items.iter().map(number).collect();
+    arrange(items, &sorted(numbers.len(), &|a, b| numbers[a].cmp(&numbers[b])));
+}
+
+/// Sorts by a comparison; what is equal stays in its order.
+pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    let sorted = sorted(items.len(), &|a, b| compare(&items[a], &items[b]));
+    arrange(items, &sorted);
+}
+
+/// The places of so many items in their order: the one sort that there is for all types.
+fn sorted(len: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..len).collect();
+    places.sort_by(|&a, &b| compare(a, b));
+    places
+}
+
+/// Puts at each place what `sorted` says was elsewhere.
+fn arrange<T>(items: &mut [T], sorted: &[usize]) {
     for to in 0..sorted.len() {
         // What is taken from before `to` was swapped away to where its own place took from.
-        let mut from = sorted[to].1;
+        let mut from = sorted[to];
         while from < to {
-            from = sorted[from].1;
+            from = sorted[from];
         }
         items.swap(to, from);
     }
@@ -102,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn sorting_by_number_is_stable() {
+    fn sorting_is_stable() {
         let mut rng = Rng::new(7);
         for len in 0..200 {
             let items: Vec<(u64, usize)> =
@@ -110,6 +126,9 @@ mod tests {
             let (mut ours, mut theirs) = (items.clone(), items);
             sort_by_number(&mut ours, |item| item.0);
             theirs.sort_by_key(|item| item.0);
+            assert_eq!(ours, theirs);
+            sort_by(&mut ours, |a, b| b.0.cmp(&a.0));
+            theirs.sort_by(|a, b| b.0.cmp(&a.0));
             assert_eq!(ours, theirs);
         }
     }

@@ -13,6 +13,7 @@ use ipnet::Ipv4Net;
 use super::outside::{Outside, SwitchPorts, item};
 use super::service::{Service, ServicePort};
 use super::{Cluster, Protocol};
+use crate::base::sort_by;
 use crate::link::Conf;
 use crate::stack::fib::TableId;
 use crate::tool::{Configured, Op, Ruleset, Setting, Transport, Way};
@@ -51,7 +52,7 @@ pub(super) fn healthy_nodes(cluster: &Cluster, service: &Service) -> Vec<usize> 
         let is_ready = endpoint.conditions.is_ready();
         nodes.extend(node.filter(|_| is_ready));
     }
-    nodes.sort_unstable();
+    sort_by(&mut nodes, Ord::cmp);
     nodes.dedup();
     nodes
 }

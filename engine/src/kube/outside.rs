@@ -19,7 +19,7 @@ use super::{Cluster, Internet, Node};
 use crate::app::dns_server::{DnsServer, Zone};
 use crate::app::http_server::HttpServer;
 use crate::app::{App, Chance};
-use crate::base::Mac;
+use crate::base::{Mac, sort_by_number};
 use crate::link::Conf;
 use crate::stack::fib::TableId;
 use crate::tool::{Configured, End, Op, Ruleset, Setting, Transport, Way};
@@ -241,7 +241,7 @@ fn internet(items: &mut Vec<Configured>, outside: &Outside) {
 fn programs(outside: &Outside) -> Vec<Op> {
     let Outside { gateway, internet, asked, .. } = outside;
     let mut ports: Vec<u16> = WELL_KNOWN.iter().chain(&asked.ports).copied().collect();
-    ports.sort_unstable();
+    sort_by_number(&mut ports, |&port| port.into());
     ports.dedup();
     let owner = "a server on the internet".to_owned();
     let udp = ports.iter().map(|&port| Op::Serve {

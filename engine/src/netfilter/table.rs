@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ipset::Sets;
 use super::matches::{Match, Recents};
 use super::rule::{Names, Rule};
-use crate::base::{ChainId, Hook, Id, Nanos, OriginId, Table};
+use crate::base::{ChainId, Hook, Id, Nanos, OriginId, Table, sort_by};
 use crate::trace::RuleRef;
 
 /// A namespace's tables; those that no file names are not there.
@@ -277,10 +277,11 @@ impl Ruleset {
     /// Built-in chains in the order of their hooks, then the others by name.
     pub(super) fn in_order(&self) -> Vec<ChainId> {
         let mut chains: Vec<ChainId> = (0..self.chains.len()).map(Id::from_index).collect();
-        chains.sort_unstable_by_key(|&chain| {
+        let key = |chain: &ChainId| {
             let hook = self.chains[chain.index()].built_in.map(|(hook, _)| hook);
             (hook.is_none(), hook, &self.names.chains[chain.index()])
-        });
+        };
+        sort_by(&mut chains, |a, b| key(a).cmp(&key(b)));
         chains
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use ipnet::Ipv4Net;
 
 use super::fib::{Fib, Flow, Found, NotFound, TableId, Unroutable, tos_matches};
-use crate::base::{DevId, OriginId};
+use crate::base::{DevId, OriginId, sort_by_number};
 use crate::skb::Mark;
 
 /// What a rule does with a flow that it matches (`FR_ACT_*`).
@@ -184,7 +184,7 @@ pub struct Rules {
 impl Rules {
     /// Rules in any order; of equal priority the one that comes first here is asked first.
     pub fn new(mut list: Vec<Rule>) -> Self {
-        list.sort_by_key(|rule| rule.priority);
+        sort_by_number(&mut list, |rule| rule.priority.into());
         if list == defaults() {
             list.clear();
         }

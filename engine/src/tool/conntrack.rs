@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use crate::base::{Dir, Nanos, Status, TcpState, Tuple, Zone};
+use crate::base::{Dir, Nanos, Status, TcpState, Tuple, Zone, sort_by};
 use crate::netfilter::conntrack::{Conntrack, Counter, Entry, Known};
 use crate::skb::Mark;
 use crate::trace::{CtNow, CtReport};
@@ -18,7 +18,7 @@ const TCP: u8 = 6;
 pub fn list(conntrack: &Conntrack, now: Nanos) -> Vec<String> {
     let mut lines: Vec<String> =
         conntrack.iter(now).map(|(_, entry)| Shown::listed(entry, now).to_string()).collect();
-    lines.sort_unstable();
+    sort_by(&mut lines, Ord::cmp);
     lines
 }
 

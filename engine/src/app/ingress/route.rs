@@ -7,6 +7,8 @@
 
 use std::net::Ipv4Addr;
 
+use crate::base::{sort_by, sort_by_number};
+
 /// All that the proxy serves.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Routes {
@@ -129,11 +131,11 @@ impl Routes {
         mut fallbacks: Vec<Fallback>,
         upstreams: Vec<Upstream>,
     ) -> Self {
-        routes.sort_by(|a, b| {
+        sort_by(&mut routes, |a, b| {
             let by_path = b.path.len().cmp(&a.path.len()).then(a.kind.cmp(&b.kind));
             a.host.rank().cmp(&b.host.rank()).then(by_path)
         });
-        fallbacks.sort_by_key(|it| it.host.rank());
+        sort_by_number(&mut fallbacks, |it| it.host.rank().into());
         Self { tried: routes, fallbacks, upstreams }
     }
 

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::base::FxIndexMap;
+use crate::base::{FxIndexMap, sort_by};
 use crate::kube::endpoint_slice::{Conditions, EndpointSlice, Hints};
 use crate::kube::service::{Service, ServicePort};
 
@@ -58,7 +58,7 @@ impl<'a> Slices<'a> {
             }
         }
         for list in by_service.values_mut() {
-            list.sort_by(|a, b| a.name.cmp(&b.name));
+            sort_by(list, |a, b| a.name.cmp(&b.name));
         }
         Self(by_service)
     }
@@ -94,7 +94,7 @@ impl<'a> Slices<'a> {
                 }
             }
         }
-        backends.sort_by(|a, b| a.text.cmp(&b.text));
+        sort_by(&mut backends, |a, b| a.text.cmp(&b.text));
         backends
     }
 }
@@ -156,7 +156,7 @@ pub(super) fn choose<'b, 'a>(
         }
     }
     chosen.reachable = chosen.cluster.iter().chain(&chosen.local).copied().collect();
-    chosen.reachable.sort_by(|a, b| a.text.cmp(&b.text));
+    sort_by(&mut chosen.reachable, |a, b| a.text.cmp(&b.text));
     chosen.reachable.dedup_by(|a, b| a.text == b.text);
     chosen
 }

@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use super::endpoints::{self, Backend, Chosen, Slices, Uses};
 use super::names;
 use super::{Config, DetectLocal, Host, NodePortAddresses};
+use crate::base::sort_by;
 use crate::kube::Protocol;
 use crate::kube::endpoint_slice::EndpointSlice;
 use crate::kube::service::{Service, ServicePort, TrafficPolicy};
@@ -65,7 +66,7 @@ impl<'a> Rules<'a> {
                 ports.push(Port { service, spec: port, address, name, hash, backends, vips });
             }
         }
-        ports.sort_by(|a, b| {
+        sort_by(&mut ports, |a, b| {
             let key = |it: &Port<'a>| {
                 (&it.service.namespace, &it.service.name, &it.spec.name, it.spec.protocol)
             };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::element::{Parsed, expected};
 use super::{Element, Has, Kind, Set, Sets};
-use crate::base::{FxIndexMap, Nanos};
+use crate::base::{FxIndexMap, Nanos, sort_by};
 use crate::netfilter::print::decimal;
 use crate::netfilter::words::{RuleError, Words, expected_one_of, network};
 
@@ -63,7 +63,7 @@ impl Sets {
                         prefixes.push(len);
                     }
                 }
-                prefixes.sort_unstable_by(|a, b| b.cmp(a));
+                sort_by(prefixes, |a, b| b.cmp(a));
             }
         }
         Ok(())
