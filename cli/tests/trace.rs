@@ -94,9 +94,11 @@ fn verdicts_tell_how_it_ended() {
     assert_eq!(verdict("pod/pod-2", &[]), "delivered");
     assert_eq!(verdict("pod/pod-2:53", &["--proto", "udp"]), "refused");
     assert_eq!(verdict("10.244.1.77", &[]), "timeout");
-    assert_eq!(verdict("198.51.100.1", &[]), "rejected");
+    assert_eq!(verdict("192.0.2.200", &[]), "rejected");
+    assert_eq!(verdict("198.51.100.1", &[]), "delivered");
+    assert_eq!(verdict("172.20.0.1", &[]), "dropped");
     assert_eq!(verdict("pod/pod-2:80", &["--proto", "tcp"]), "refused");
-    assert_eq!(verdict("svc/web:80", &[]), "unmodelled");
+    assert_eq!(verdict("[fd00::1]:80", &[]), "unmodelled");
 }
 
 #[test]

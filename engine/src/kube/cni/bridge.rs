@@ -1,4 +1,5 @@
-//! The CNI project's `bridge` plugin with `isGateway` and `hairpinMode`, and host routes between nodes.
+//! The CNI project's `bridge` plugin with `isGateway`, and with `hairpinMode` where there are Services; host routes between
+//! nodes.
 
 use std::net::Ipv4Addr;
 
@@ -41,7 +42,7 @@ pub(super) fn attach(
     items: &mut Vec<Configured>,
     pod: &Pod,
     node: &Node,
-    (number, mtu_bytes): (usize, u32),
+    (number, mtu_bytes, hairpin): (usize, u32, bool),
 ) {
     let origin = pod.origin();
     let (host_end, netns) = (format!("veth{number}"), pod.netns.clone());
@@ -62,7 +63,7 @@ pub(super) fn attach(
             netns: node.netns.clone(),
             port: host_end,
             bridge: BRIDGE.to_owned(),
-            hairpin: true,
+            hairpin,
         },
         &origin,
     ));

@@ -60,8 +60,14 @@ pub(super) fn node(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) 
 pub(super) fn attach(items: &mut Vec<Configured>, cluster: &Cluster, pod: &Pod, number: usize) {
     let node = &cluster.nodes[pod.node];
     match cluster.cni {
-        Cni::Bridge => bridge::attach(items, pod, node, (number, Cni::Bridge.mtu_bytes())),
-        Cni::Flannel => bridge::attach(items, pod, node, (number, Cni::Flannel.mtu_bytes())),
+        // Only through a Service does a pod reach itself; else its own broadcasts would come back to it for nothing.
+        Cni::Bridge => {
+            let hairpin = !cluster.services.is_empty();
+            bridge::attach(items, pod, node, (number, Cni::Bridge.mtu_bytes(), hairpin));
+        }
+        Cni::Flannel => {
+            bridge::attach(items, pod, node, (number, Cni::Flannel.mtu_bytes(), true));
+        }
         Cni::Calico => calico::attach(items, pod, node),
     }
 }
