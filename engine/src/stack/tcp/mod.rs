@@ -672,7 +672,7 @@ fn route<T: Tracer>(
                 }
             }
             // Connections are between two hosts (`tcp_v4_connect`).
-            if route.dst.to == DstKind::Broadcast {
+            if route.dst.to == DstKind::Broadcast || dst.0.is_multicast() {
                 Err(SendError::NetUnreachable)
             } else {
                 Ok(route)
