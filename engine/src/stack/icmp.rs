@@ -140,7 +140,13 @@ pub(super) fn receive<T: Tracer>(
         },
         Message::Error { error: Error::Redirect { gateway }, quote } => {
             let quoted = &skb.payload()[header.header_len + icmp::LEN..];
-            if sender_of(ns, &quote).is_some() || is_kernels(ns, devices, &quote, quoted) {
+            let is_heard = match quote.protocol {
+                Protocol::Tcp => tcp::heeds_redirect(ns, &quote),
+                Protocol::Icmp | Protocol::Udp | Protocol::Unknown(_) => {
+                    sender_of(ns, &quote).is_some()
+                }
+            };
+            if is_heard || is_kernels(ns, devices, &quote, quoted) {
                 take_redirect(ctx, ns, devices, dev, (header.src, gateway), &quote, &skb);
                 ctx.consume(skb);
             } else {

@@ -38,11 +38,16 @@ pub fn encapsulate<T: Tracer>(
     }
     let net = own.net;
     let ns = &mut netns[net];
+    let tos = match own.tos {
+        OuterTos::Fixed(tos) => tos,
+        OuterTos::Inherit => inner.tos,
+    };
     // The way to the remote (`udp_tunnel_dst_lookup`). A device that the entry names is taken even where the tables do not
     // lead to it: then the remote is taken to be on its link.
     let flow = Flow {
         oif: remote.via,
         mark: skb.mark,
+        tos,
         protocol: Protocol::Udp.to_u8(),
         sport: source_port(own, &skb.frame),
         dport: remote.port,
@@ -81,10 +86,6 @@ pub fn encapsulate<T: Tracer>(
     }
     let DeviceKind::Vxlan(own) = &devices[dev].kind else { return };
     let ns = &mut netns[net];
-    let tos = match own.tos {
-        OuterTos::Fixed(tos) => tos,
-        OuterTos::Inherit => inner.tos,
-    };
     let header = ipv4::Emit {
         tos: encapsulate_congestion(tos, inner.tos),
         identification: ctx.rng.bits16(),

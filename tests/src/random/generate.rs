@@ -76,6 +76,8 @@ struct Maker {
     /// Nothing is sent in fragments. Where rules see what passes, the kernel puts it together and sends the very same bytes on
     /// with new headers, and a packet socket that reads later shows those everywhere before.
     only_whole: bool,
+    /// There are TCP connections.
+    connects: bool,
     names: Vec<Item>,
     links: Vec<Item>,
     rest: Vec<Item>,
@@ -89,10 +91,12 @@ pub(super) fn plan(seed: u64) -> Plan {
         segments: Vec::new(),
         others: Vec::new(),
         only_whole: false,
+        connects: false,
         names: Vec::new(),
         links: Vec::new(),
         rest: Vec::new(),
     };
+    it.connects = it.dice.chance(40);
     it.topology();
     if it.dice.chance(15) {
         it.tunnel();
@@ -291,7 +295,8 @@ impl Maker {
             flags,
         };
         self.rest.push(at);
-        if self.dice.chance(8) {
+        // A connection's own wire that takes no full segments is not modelled.
+        if !self.connects && self.dice.chance(8) {
             let bytes = self.mtu();
             self.rest.push(Item::Mtu { netns: netns.to_owned(), dev: port.clone(), bytes });
         }
@@ -799,7 +804,7 @@ impl Maker {
                 }
             }
         }
-        if self.dice.chance(40) {
+        if self.connects {
             self.connections();
         }
     }

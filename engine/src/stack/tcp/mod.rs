@@ -531,6 +531,19 @@ pub(super) fn sender_of(ns: &Netns, quote: &Quote) -> Option<SocketId> {
     ns.sockets.connections.by_pair.get(&pair).copied()
 }
 
+/// Whether a connection follows a redirect about the quoted segment (`tcp_v4_err`): not while its program is in a call, as
+/// it is while it connects.
+pub(super) fn heeds_redirect(ns: &Netns, quote: &Quote) -> bool {
+    let [.., n0, n1, n2, n3] = quote.start;
+    let number = Seq(u32::from_be_bytes([n0, n1, n2, n3]));
+    let conn = sender_of(ns, quote).and_then(|socket| ns.sockets.connections.get(socket));
+    conn.is_some_and(|conn| {
+        let is_current = !number.is_before(conn.una) && !number.is_after(conn.nxt);
+        let is_young = matches!(conn.state, TcpState::SynRecv | TcpState::TimeWait);
+        is_current && !is_young && !conn.work.is_busy()
+    })
+}
+
 /// An ICMP error about a segment of this host's (`tcp_v4_err`). Whether it belongs to a connection.
 pub(super) fn hear_error<T: Tracer>(
     ctx: &mut Ctx<'_, T>,
@@ -659,7 +672,7 @@ fn route<T: Tracer>(
                 }
             }
             // Connections are between two hosts (`tcp_v4_connect`).
-            if route.dst.to == DstKind::Broadcast {
+            if route.dst.to == DstKind::Broadcast || dst.0.is_multicast() {
                 Err(SendError::NetUnreachable)
             } else {
                 Ok(route)

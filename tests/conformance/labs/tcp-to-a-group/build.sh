@@ -1,0 +1,2 @@
+. ../../net.sh
+segment a b
