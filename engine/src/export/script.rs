@@ -126,7 +126,7 @@ while True:
 "#;
 
 /// An HTTP server as [`crate::app::http_server`] is one, request by request and byte for byte; only what is no HTTP it may find out later.
-const SERVE_HTTP: &str = r##"
+const SERVE_HTTP: &str = r#"
 # serve_http NETNS NAME STATUS ADDRESS:PORT...: an HTTP server that says its name and whom it sees
 serve_http() {
   netns=$1
@@ -261,7 +261,7 @@ while True:
         pass
 ' "$@"
 }
-"##;
+"#;
 
 const TAIL: &str = r#"
 case "${1:-up}" in

@@ -8,6 +8,8 @@
 //! conform --random N [--seed S] [--keep | --whole]
 //!                             make N labs from the seeds S, S+1, ..., and compare; those that differ are made small, which
 //!                             --whole leaves out, and with --keep recorded among our own
+//! conform --clusters [NAME...]
+//!                             compare clusters in each flavour of CNI, or those whose name begins so
 //! conform --fidelity          write docs/fidelity.md anew
 //! ```
 //!
@@ -21,6 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+mod clusters;
 mod random;
 
 use everyhop_tests::check::{self, Expected, Verdict};
@@ -29,7 +32,7 @@ use everyhop_tests::frame::{self, Connections, Known};
 use everyhop_tests::lab::{self, Lab, Recording};
 use everyhop_tests::problem::{Outcome, Problem};
 
-const USAGE: &str = "usage: conform [--record | --show] [LAB...] | conform --random N [--seed S] [--keep | --whole]";
+const USAGE: &str = "usage: conform [--record | --show] [LAB...] | conform --clusters [NAME...] | conform --random N [--seed S] [--keep | --whole]";
 /// Labs at a time. They spend their time waiting for the kernel's timers.
 const N_WORKERS: usize = 6;
 /// Labs that differed beside others are tried alone this often.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         ["--inside", dir, out, quiet_ms] => inside(dir, out, quiet_ms).map(|()| true),
         ["--record", names @ ..] if are_names(names) => jobs(names).and_then(record_all),
         ["--show", names @ ..] if are_names(names) => jobs(names).and_then(|it| show_all(&it)),
+        ["--clusters", names @ ..] if are_names(names) => clusters::run(names),
         ["--fidelity"] => write_fidelity(),
         ["--random", rest @ ..] => match random::parse(rest) {
             Some(it) => random::run(&it),
