@@ -20,6 +20,7 @@ use everyhop_engine::tool::{self, Configured, Op};
 use everyhop_engine::world::World;
 use serde_json::{Value, json};
 
+use crate::capture;
 use crate::kernel::Pace;
 use crate::lab::{Files, Lab};
 use crate::problem::{Outcome, Problem};
@@ -122,16 +123,23 @@ impl Case {
                 return Err(Problem::at(self.path.display(), text.join("; ")));
             }
         };
-        let is_exported =
-            |it: &Configured| !matches!(it.op, Op::Run { app: App::DnsServer(_), .. });
-        lesson.configured.retain(is_exported);
+        lesson.configured.retain(|it| !matches!(app(&it.op), Some(App::DnsServer(_))));
         for it in &mut lesson.configured {
-            if let Op::Run { app: app @ App::Ingress(_), .. } = &mut it.op {
-                *app =
-                    App::HttpServer(HttpServer::new("the ingress controller", vec![80, 443], 200));
+            if let Op::Run { app, .. } = &mut it.op
+                && let App::Ingress(_) = **app
+            {
+                let server = HttpServer::new("the ingress controller", vec![80, 443], 200);
+                **app = App::HttpServer(server);
             }
         }
         Ok(lesson)
+    }
+}
+
+fn app(op: &Op) -> Option<&App> {
+    match op {
+        Op::Run { app, .. } => Some(app),
+        _ => None,
     }
 }
 
@@ -191,7 +199,7 @@ fn stimulus(lesson: &lesson::Lab, n: u16, action: &Action) -> Outcome<Value> {
     let Destination::Address { ip, port, .. } = &action.to else {
         return Err(Problem::at(&action.to, "expected an address"));
     };
-    let payload: String = action.payload.iter().map(|it| format!("{it:02x}")).collect();
+    let payload = capture::hex(&action.payload);
     let sport = FIRST_PORT + n;
     let dst = port.map(|port| format!("{ip}:{port}"));
     let (kind, what) = match action.protocol {

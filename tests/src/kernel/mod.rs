@@ -1,7 +1,7 @@
 //! Recording a lab from the running kernel: build it, take its snapshot, play the stimuli, note what every device saw.
 //!
 //! Everything happens in fresh network, mount and process namespaces of a process of its own, so nothing is left behind and labs can be
-//! recorded side by side. Needs root, and `unshare`, `ip`, `bridge`, `sysctl`, `ss` and `ethtool`. Knows nothing of the engine.
+//! recorded side by side. Needs root, and `unshare`, `ip`, `bridge`, `sysctl`, `ss`, `ethtool` and `python3`. Knows nothing of the engine.
 //!
 //! ```text
 //! record()                      this process
@@ -54,7 +54,7 @@ pub fn unavailable() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("network namespaces need root".to_owned());
     }
-    for tool in ["ip", "bridge", "sysctl", "ss", "ethtool", "bash", "timeout"] {
+    for tool in ["ip", "bridge", "sysctl", "ss", "ethtool", "bash", "timeout", "python3"] {
         if !is_installed(tool) {
             return Some(format!("`{tool}` is not installed"));
         }

@@ -1,8 +1,9 @@
 //! Compares the engine with the Linux kernel, lab by lab, and records what the kernel does.
 //!
 //! ```text
-//! conform [LAB...]            replay every lab (or those named), compare with its recording and, where this machine can build
-//!                             it, with the kernel afresh
+//! conform                     compare every lab and every cluster
+//! conform LAB...              replay the named labs, compare with their recordings and, where this machine can build them, with
+//!                             the kernel afresh
 //! conform --record [LAB...]   record the snapshots and captures of our own labs anew, each twice
 //! conform --show LAB...       print recordings in words
 //! conform --random N [--seed S] [--keep | --whole]
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
             Some(it) => random::run(&it),
             None => return usage(),
         },
+        [] => jobs(&[]).and_then(|it| Ok(compare_all(&it) & clusters::run(&[])?)),
         names if are_names(names) => jobs(names).map(|it| compare_all(&it)),
         _ => return usage(),
     };
