@@ -1,11 +1,13 @@
 //! Conformance with the kernel: labs recorded from Linux, replayed by the engine, compared field by field.
 //!
-//! The engine is called in [`replay`] alone, in `random`, which builds worlds with it, and in [`fidelity`], which
-//! looks into them. Everything else here knows only the formats, so that a mistake of the engine cannot hide
+//! The engine is called in [`replay`] alone, in `random` and `clusters`, which build worlds with it, and in [`fidelity`],
+//! which looks into them. Everything else here knows only the formats, so that a mistake of the engine cannot hide
 //! in the code that looks for it; frames are decoded by our own [`frame`] for the same reason.
 
 pub mod capture;
 pub mod check;
+#[cfg(target_os = "linux")]
+pub mod clusters;
 pub mod compare;
 pub mod datagrams;
 pub mod fidelity;
@@ -20,3 +22,5 @@ pub mod random;
 pub mod replay;
 pub mod services;
 pub mod state;
+#[cfg(target_os = "linux")]
+pub mod trial;

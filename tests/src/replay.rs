@@ -18,8 +18,12 @@ pub struct Played {
 
 /// What the engine makes of `files` and the stimuli of `lab`. An error is the engine's own, with file and line.
 pub fn replay(lab: &Lab, files: &Files) -> Outcome<Played> {
-    let world = snapshot::load(files).map_err(|e| Problem::new(e.to_string()))?;
-    play(lab, world)
+    play(lab, load(files)?)
+}
+
+/// The world of a snapshot.
+pub fn load(files: &Files) -> Outcome<World> {
+    snapshot::load(files).map_err(|e| Problem::new(e.to_string()))
 }
 
 /// What the engine makes of the stimuli of `lab` in `world`.

@@ -31,6 +31,7 @@ pub(crate) const KERNEL: &[Program] = &[
     program(&["tcpdump"], "tcpdump"),
     program(&["ping"], "iputils-ping"),
     program(&["sysctl"], "procps"),
+    program(&["python3"], "python3"), // the programs of exported clusters
 ];
 
 /// What reads exported captures.

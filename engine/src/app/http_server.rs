@@ -67,6 +67,16 @@ impl HttpServer {
         Self { by: by.to_owned(), ports, status, greeting, connections }
     }
 
+    /// Who it says it is.
+    pub fn name(&self) -> &str {
+        &self.by
+    }
+
+    /// What it answers to any request.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
     pub fn on(&mut self, happened: &Happened) -> Vec<Call> {
         match *happened {
             Happened::Started => {

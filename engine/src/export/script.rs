@@ -6,7 +6,9 @@
 //! (frames in flight, timers, packets that wait for a neighbour) has no command.
 
 use std::fmt::{self, Write};
+use std::net::Ipv4Addr;
 
+use crate::app::App;
 use crate::base::{Arena, DevId, Dir, FxIndexMap, Id, NsId};
 use crate::link::bridge::{Bridge, FdbEntry};
 use crate::link::vxlan::{EntryState, OuterDf, OuterTos, OuterTtl};
@@ -18,7 +20,8 @@ use crate::stack::rule::Rules;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::tool::conntrack;
 use crate::trace::Nud;
-use crate::world::World;
+use crate::wire::http::Response;
+use crate::world::{Process, World};
 
 /// A part of a world that no command makes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,6 +122,144 @@ while True:
     except OSError:
         pass
 ' "$2" "$3" "$4" "$5"
+}
+"#;
+
+/// An HTTP server as [`crate::app::http_server`] is one, request by request and byte for byte; only what is no HTTP it may find out later.
+const SERVE_HTTP: &str = r#"
+# serve_http NETNS NAME STATUS ADDRESS:PORT...: an HTTP server that says its name and whom it sees
+serve_http() {
+  netns=$1
+  shift
+  ip netns exec "$netns" python3 -c '
+import os, re, signal, socket, sys
+name, status, *places = sys.argv[1:]
+listeners = []
+for place in places:
+    address, port = place.split(":")
+    listeners.append(socket.create_server((address, int(port)), backlog=128))
+TOKEN = rb"[!#$%&\x27*+.^_`|~0-9A-Za-z-]+"
+class Refused(Exception):
+    pass
+def request(stream):
+    # method, fields and end of the first request; None: more must come
+    end = re.search(rb"\n\r?\n", stream)
+    if (end.end() if end else len(stream)) > 16384:
+        raise Refused("431 Request Header Fields Too Large", "the header is too long")
+    first, *lines = re.split(rb"\r?\n", stream[:end.start()] if end else stream)
+    bad = Refused("400 Bad Request", "these bytes do not begin as HTTP/1 does")
+    line = re.fullmatch(b"(%s) [!-~]+ HTTP/1[.]([01])\r?" % TOKEN, first)
+    if not line and (end or lines):
+        raise bad
+    if not end:
+        return None
+    fields = []
+    for it in lines:
+        field = re.fullmatch(b"(%s):[ \t]*([\t -~\x80-\xff]*?)[ \t]*\r?" % TOKEN, it)
+        if not field:
+            raise bad
+        fields.append((field[1].lower(), field[2].decode("utf-8", "replace")))
+    if len(fields) > 100:
+        raise Refused("431 Request Header Fields Too Large", "the header is too long")
+    after = body(stream, end.end(), listed(fields, b"content-length"), [it for key, it in fields if key == b"transfer-encoding"])
+    return after and (line[1], int(line[2]), fields, after)
+def listed(fields, name):
+    return [it.strip() for key, value in fields if key == name for it in value.split(",")]
+def body(stream, at, lengths, codings):
+    # where it ends
+    unclear = Refused("400 Bad Request", "the body\x27s length is not clear")
+    if len(set(lengths)) > 1 or lengths and codings:
+        raise unclear
+    if codings:
+        if codings[0].strip().lower() != "chunked":
+            raise Refused("501 Not Implemented", "a transfer coding other than chunked")
+        return chunks(stream, at)
+    if not lengths:
+        return at
+    if not re.fullmatch("[0-9]+", lengths[0]):
+        raise unclear
+    if int(lengths[0]) > 1048576:
+        raise Refused("413 Content Too Large", "the body is too long")
+    end = at + int(lengths[0])
+    return end if end <= len(stream) else None
+def chunks(stream, at):
+    total = 0
+    while True:
+        size = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(;[^\r\n]*)?\r\n").match(stream, at)
+        if not size and (b"\n" in stream[at:] or len(stream) - at > 16384):
+            raise Refused("400 Bad Request", "a chunk of the body is broken")
+        if not size:
+            return None
+        length = int(size[1], 16)
+        total += length
+        if total > 1048576:
+            raise Refused("413 Content Too Large", "the body is too long")
+        at = size.end() + length
+        if len(stream) < at + 2:
+            return None
+        if stream[at:at + 2] != b"\r\n":
+            raise Refused("400 Bad Request", "a chunk of the body is broken")
+        at += 2
+        if length == 0:
+            return at
+def response(status, fields, text, with_body=True):
+    text = text.encode()
+    bare = 100 <= int(status[:3]) < 200 or status[:3] in ("204", "304")
+    fields = fields + ([] if bare else ["Content-Length: %d" % len(text)])
+    head = "".join(it + "\r\n" for it in ["HTTP/1.1 " + status] + fields + [""])
+    return head.encode() + (text if with_body and not bare else b"")
+def serve(connection, client):
+    unread = b""
+    while True:
+        came = connection.recv(65536)
+        if not came:
+            return
+        unread += came
+        if not re.match(rb"[A-Z]+( |\Z)", unread):
+            return connection.sendall(b"hello from " + name.encode())
+        while True:
+            try:
+                found = request(unread)
+            except Refused as it:
+                status_line, why = it.args
+                return connection.sendall(response(status_line, ["Connection: close"], why + "\n"))
+            if not found:
+                break
+            method, minor, fields, end = found
+            unread = unread[end:]
+            wishes = [it.lower() for it in listed(fields, b"connection")]
+            goes_on = "close" not in wishes and (minor > 0 or "keep-alive" in wishes)
+            text = "Hostname: %s\nclient_address=%s\n" % (name, client)
+            for it in [it for key, it in fields if key == b"x-forwarded-for"][:1]:
+                text += "x-forwarded-for=%s\n" % it
+            said = ["Content-Type: text/plain"] + ([] if goes_on else ["Connection: close"])
+            connection.sendall(response(status, said, text, method != b"HEAD"))
+            if not goes_on:
+                return
+if os.fork():
+    os._exit(0)
+os.setsid()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+null = os.open(os.devnull, os.O_RDWR)
+for fd in range(3):
+    os.dup2(null, fd)
+for listener in listeners[1:]:
+    if os.fork() == 0:
+        break
+else:
+    listener = listeners[0]
+while True:
+    try:
+        connection, client = listener.accept()
+        if os.fork() == 0:
+            try:
+                serve(connection, client[0])
+            finally:
+                os._exit(0)
+        connection.close()
+    except OSError:
+        pass
+' "$@"
 }
 "#;
 
@@ -896,15 +1037,29 @@ fn programs(out: &mut String, world: &World) -> Result<(), Inexpressible> {
             program(&mut lines, &ns.name, socket)?;
         }
     }
-    if lines.is_empty() {
-        out.push_str("\nprograms() { :; }\n");
-    } else {
-        let _ = write!(out, "{SERVE}\nprograms() {{\n{lines}}}\n");
+    for (_, it) in world.processes() {
+        process(&mut lines, world, it)?;
     }
+    for (function, text) in [("serve ", SERVE), ("serve_http ", SERVE_HTTP)] {
+        if lines.lines().any(|it| it.starts_with(function)) {
+            out.push_str(text);
+        }
+    }
+    if lines.lines().all(|it| it.starts_with('#')) {
+        lines.push_str(":\n"); // comments alone are no body
+    }
+    let _ = write!(out, "\nprograms() {{\n{lines}}}\n");
     Ok(())
 }
 
+/// What a socket does whose program is no process.
 fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressible> {
+    let reply = match &socket.program {
+        // Its devices make it, or its process is told of.
+        Program::Tunnel(_) | Program::Runs { .. } => return Ok(()),
+        Program::Reads | Program::Connects => None,
+        Program::Answers(reply) => Some(reply),
+    };
     let (protocol, port) = match socket.bound {
         Bound::Udp { port } => ("udp", port),
         Bound::Tcp { port } => ("tcp", port),
@@ -915,17 +1070,12 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
             return Err(Inexpressible(what));
         }
     };
-    if let Program::Tunnel(_) = socket.program {
-        return Ok(()); // its devices make it
-    }
-    let addr = socket.addr.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
+    let addr = socket.addr.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let _ = write!(out, "serve {ns} {protocol} {addr} {port} ");
-    match &socket.program {
-        Program::Reads | Program::Connects | Program::Runs { .. } | Program::Tunnel(_) => {
-            out.push('-');
-        }
-        Program::Answers(reply) if reply.is_empty() => out.push_str("''"),
-        Program::Answers(reply) => {
+    match reply {
+        None => out.push('-'),
+        Some(reply) if reply.is_empty() => out.push_str("''"),
+        Some(reply) => {
             for byte in reply {
                 let _ = write!(out, "{byte:02x}");
             }
@@ -933,6 +1083,46 @@ fn program(out: &mut String, ns: &str, socket: &Socket) -> Result<(), Inexpressi
     }
     out.push('\n');
     Ok(())
+}
+
+fn process(out: &mut String, world: &World, it: &Process) -> Result<(), Inexpressible> {
+    let ns = &world.netns[it.ns];
+    let mut places = String::new();
+    for id in it.sockets() {
+        let socket = ns.sockets.get(id);
+        if let (Bound::Tcp { port }, Program::Runs { listens: true, .. }) =
+            (socket.bound, &socket.program)
+        {
+            let addr = socket.addr.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            let _ = write!(places, " {addr}:{port}");
+        }
+    }
+    let unstarted = match &it.app {
+        App::HttpServer(_) if places.is_empty() => return Ok(()),
+        App::HttpServer(server) => {
+            let status = Response::new(server.status(), "");
+            let (name, ns, reason) = (quoted(server.name()), &ns.name, &status.reason);
+            let _ = writeln!(out, "serve_http {ns} {name} '{} {reason}'{places}", status.status);
+            return Ok(());
+        }
+        App::DnsServer(_) => "a DNS server",
+        App::Ingress(_) => "an ingress controller",
+        App::Curl(_) | App::Dig(_) => {
+            let what = format!("{}: {} is of a run, and not of a network", ns.name, it.owner);
+            return Err(Inexpressible(what));
+        }
+    };
+    let _ = writeln!(
+        out,
+        "# {} has {unstarted}, which this script does not start: nobody answers at{places}.",
+        ns.name
+    );
+    Ok(())
+}
+
+/// One word for the shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn down(out: &mut String, world: &World) {

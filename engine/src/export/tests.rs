@@ -3,6 +3,9 @@
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::app::dns_server::DnsServer;
+use crate::app::http_server::HttpServer;
+use crate::app::{App, Chance};
 use crate::base::{Mac, Nanos, NsId};
 use crate::link::bridge::FdbEntry;
 use crate::link::{Conf, PortFlags};
@@ -93,6 +96,27 @@ link set dev veth0 hairpin on
 END"
     );
     assert_eq!(lines_of(&text, "programs"), ["serve pod udp 0.0.0.0 53 6869"]);
+}
+
+#[test]
+fn processes_are_started_where_the_script_can_and_named_where_it_cannot() {
+    let mut world = node();
+    let pod = world.find_netns("pod").expect("made");
+    let http = |name: &str, ports| App::HttpServer(HttpServer::new(name, ports, 404));
+    world.spawn(pod, "container web", http("default/it's me", vec![80, 8080]));
+    world.spawn(pod, "container late", http("default/late", vec![80]));
+    let dns = DnsServer::new(Vec::new().into(), Vec::new(), Chance::new(1));
+    let node = world.find_netns("node").expect("made");
+    world.spawn(node, "container dns", App::DnsServer(dns));
+    let text = script(&world).expect("all of it has commands");
+    assert_eq!(
+        lines_of(&text, "programs"),
+        [
+            "serve pod udp 0.0.0.0 53 6869",
+            r"serve_http pod 'default/it'\''s me' '404 Not Found' 0.0.0.0:80 0.0.0.0:8080",
+            "# node has a DNS server, which this script does not start: nobody answers at 0.0.0.0:53.",
+        ]
+    );
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Recording a lab from the running kernel: build it, take its snapshot, play the stimuli, note what every device saw.
 //!
-//! Everything happens in fresh network and mount namespaces of a process of its own, so nothing is left behind and labs can be
-//! recorded side by side. Needs root, and `unshare`, `ip`, `bridge`, `sysctl`, `ss` and `ethtool`. Knows nothing of the engine.
+//! Everything happens in fresh network, mount and process namespaces of a process of its own, so nothing is left behind and labs can be
+//! recorded side by side. Needs root, and `unshare`, `ip`, `bridge`, `sysctl`, `ss`, `ethtool` and `python3`. Knows nothing of the engine.
 //!
 //! ```text
 //! record()                      this process
-//!   unshare -n -m conform --inside LAB OUT QUIET_MS
+//!   unshare -n -m -p conform --inside LAB OUT QUIET_MS
 //!     record_inside()           the lab's own process; one packet socket for each namespace
 //! ```
 
@@ -54,7 +54,7 @@ pub fn unavailable() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("network namespaces need root".to_owned());
     }
-    for tool in ["ip", "bridge", "sysctl", "ss", "ethtool", "bash", "timeout"] {
+    for tool in ["ip", "bridge", "sysctl", "ss", "ethtool", "bash", "timeout", "python3"] {
         if !is_installed(tool) {
             return Some(format!("`{tool}` is not installed"));
         }
@@ -108,6 +108,8 @@ fn record_in_child(lab: &Lab, scratch: &Path, pace: Pace) -> Outcome<()> {
     let this = env::current_exe().map_err(|e| Problem::at("this program", e))?;
     let ran = Command::new("timeout")
         .args([LAB_LIMIT_S, "unshare", "-n", "-m", "--propagation", "private"])
+        // Programs that the lab started end with it.
+        .args(["--pid", "--fork", "--kill-child"])
         .arg(this)
         .arg("--inside")
         .args([&lab.dir, scratch])

@@ -22,7 +22,7 @@ use crate::problem::{Outcome, Problem};
 pub(super) type Links = BTreeMap<String, BTreeMap<usize, String>>;
 
 /// More frames than this from one lab mean a loop.
-const MAX_FRAMES: usize = 2_000;
+const MAX_FRAMES: usize = 8_000;
 const MAX_FRAME_LEN: usize = 65_536;
 const SOCKET_BUFFER_BYTES: usize = 8 << 20;
 /// `PACKET_OUTGOING` of `linux/if_packet.h`.

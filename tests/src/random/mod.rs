@@ -1,7 +1,4 @@
-//! Random labs: made from a seed, built in the kernel and in the engine, and compared.
-//!
-//! The engine is asked twice: about the world that the lab's maker built, and about the snapshot that the kernel's tools took of the
-//! same network, so that its reading of snapshots is tried as well. The kernel's network is made by the engine's own exporter.
+//! Random labs: made from a seed, built in the kernel and in the engine, and compared as [`trial`](crate::trial) does.
 
 mod dice;
 mod generate;
@@ -10,34 +7,20 @@ mod plan;
 mod rules;
 mod shrink;
 
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 use everyhop_engine::snapshot;
 use serde_json::Value;
 
-use crate::check;
 use crate::fidelity::Evidence;
 use crate::frame::{self, Known};
 use crate::kernel::{self, Pace};
-use crate::lab::{self, Action, Lab, Recording};
+use crate::lab::{self, Action, Lab};
 use crate::problem::{Outcome, Problem};
-use crate::replay::{self, Played};
+use crate::replay;
+use crate::trial::{Trial, Verdict};
 use plan::Plan;
-
-/// How a random lab came out.
-#[derive(Clone, Debug)]
-pub enum Verdict {
-    /// Every stream is equal, for both worlds.
-    Equal { n_frames: usize },
-    /// The engine says that it does not model what happens there.
-    NotComparable(String),
-    /// The kernel did something else each time it was asked.
-    Undecided(Vec<String>),
-    /// The engine differs from the kernel, which did the same twice; one line each.
-    Differs(Vec<String>),
-}
 
 /// A lab that differs, made as small as it still differs.
 #[derive(Debug)]
@@ -108,73 +91,8 @@ fn check_plan(plan: &Plan, seed: u64) -> Outcome<Verdict> {
 fn check_in(plan: &Plan, seed: u64, dir: &Path) -> Outcome<Verdict> {
     plan.write(dir, seed, &plan::about("A random lab", "made from a seed"))?;
     let lab = Lab::load(dir)?;
-    let built = match unless_panic(|| replay::play(&lab, plan.world(seed)?)) {
-        Ok(played) => played,
-        Err(Refusal::NotModelled(why)) => return Ok(Verdict::NotComparable(why)),
-        Err(Refusal::Panic(what)) => return Ok(Verdict::Differs(vec![what])),
-    };
-    let out = dir.join("recorded");
     // Acknowledgements that wait belong to what they acknowledge.
     let pace = if lab.has_connections() { Pace::CALM } else { Pace::BRISK };
-    let first = kernel::record(&lab, &out, pace)?;
-    let lines = differences(&lab, &first, &built);
-    if lines.is_empty() {
-        return Ok(Verdict::Equal { n_frames: first.captures.len() });
-    }
-    // A busy machine delays frames, and then the kernel may do other things in between.
-    let (second, third) =
-        (kernel::record(&lab, &out, Pace::CALM)?, kernel::record(&lab, &out, Pace::CALM)?);
-    if let check::Verdict::Differs(lines) = check::kernel(&lab, &second, &third) {
-        return Ok(Verdict::Undecided(lines));
-    }
-    let lines = differences(&lab, &second, &built);
-    if lines.is_empty() {
-        return Ok(Verdict::Equal { n_frames: second.captures.len() });
-    }
-    Ok(Verdict::Differs(lines))
-}
-
-/// What differs from `kernel` in what the engine did with the world that was built, or else with the one that was loaded.
-fn differences(lab: &Lab, kernel: &Recording, built: &Played) -> Vec<String> {
-    let found = |it: &Played| {
-        check::findings(lab, "the kernel", kernel, &it.captures, &it.after).differences
-    };
-    let mut lines = found(built);
-    lines.retain(|it| !is_older(it));
-    if !lines.is_empty() {
-        return lines;
-    }
-    match unless_panic(|| replay::replay(lab, &kernel.files)) {
-        Ok(loaded) => {
-            found(&loaded).into_iter().map(|it| format!("from the snapshot: {it}")).collect()
-        }
-        Err(Refusal::NotModelled(why)) => vec![format!("the snapshot is refused: {why}")],
-        Err(Refusal::Panic(what)) => vec![format!("from the snapshot: {what}")],
-    }
-}
-
-/// Whether a line says no more than that the kernel's network was some seconds old when it was first used, so that connections
-/// that were there from the beginning have that much less time left. The world loaded from a snapshot begins at that moment.
-fn is_older(line: &str) -> bool {
-    const MAX_AGE_S: u64 = 15;
-    let times = || {
-        let (ours, rest) = line.split_once(" s left, the kernel's has ")?;
-        let ours: u64 = ours.rsplit(' ').next()?.parse().ok()?;
-        let theirs: u64 = rest.split_once(':')?.0.parse().ok()?;
-        ours.checked_sub(theirs)
-    };
-    times().is_some_and(|age| age <= MAX_AGE_S)
-}
-
-enum Refusal {
-    NotModelled(String),
-    Panic(String),
-}
-
-fn unless_panic(act: impl FnOnce() -> Outcome<Played>) -> Result<Played, Refusal> {
-    match panic::catch_unwind(AssertUnwindSafe(act)) {
-        Ok(Ok(played)) => Ok(played),
-        Ok(Err(e)) => Err(Refusal::NotModelled(e.to_string())),
-        Err(_) => Err(Refusal::Panic("the engine panicked".to_owned())),
-    }
+    let (build, load) = (|| plan.world(seed), replay::load);
+    Trial { lab: &lab, build: &build, load: &load }.verdict(&dir.join("recorded"), pace)
 }

@@ -1,13 +1,16 @@
 //! Compares the engine with the Linux kernel, lab by lab, and records what the kernel does.
 //!
 //! ```text
-//! conform [LAB...]            replay every lab (or those named), compare with its recording and, where this machine can build
-//!                             it, with the kernel afresh
+//! conform                     compare every lab and every cluster
+//! conform LAB...              replay the named labs, compare with their recordings and, where this machine can build them, with
+//!                             the kernel afresh
 //! conform --record [LAB...]   record the snapshots and captures of our own labs anew, each twice
 //! conform --show LAB...       print recordings in words
 //! conform --random N [--seed S] [--keep | --whole]
 //!                             make N labs from the seeds S, S+1, ..., and compare; those that differ are made small, which
 //!                             --whole leaves out, and with --keep recorded among our own
+//! conform --clusters [NAME...]
+//!                             compare clusters in each flavour of CNI, or those whose name begins so
 //! conform --fidelity          write docs/fidelity.md anew
 //! ```
 //!
@@ -21,6 +24,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+mod clusters;
 mod random;
 
 use everyhop_tests::check::{self, Expected, Verdict};
@@ -29,7 +33,7 @@ use everyhop_tests::frame::{self, Connections, Known};
 use everyhop_tests::lab::{self, Lab, Recording};
 use everyhop_tests::problem::{Outcome, Problem};
 
-const USAGE: &str = "usage: conform [--record | --show] [LAB...] | conform --random N [--seed S] [--keep | --whole]";
+const USAGE: &str = "usage: conform [--record | --show] [LAB...] | conform --clusters [NAME...] | conform --random N [--seed S] [--keep | --whole]";
 /// Labs at a time. They spend their time waiting for the kernel's timers.
 const N_WORKERS: usize = 6;
 /// Labs that differed beside others are tried alone this often.
@@ -58,11 +62,13 @@ fn main() -> ExitCode {
         ["--inside", dir, out, quiet_ms] => inside(dir, out, quiet_ms).map(|()| true),
         ["--record", names @ ..] if are_names(names) => jobs(names).and_then(record_all),
         ["--show", names @ ..] if are_names(names) => jobs(names).and_then(|it| show_all(&it)),
+        ["--clusters", names @ ..] if are_names(names) => clusters::run(names),
         ["--fidelity"] => write_fidelity(),
         ["--random", rest @ ..] => match random::parse(rest) {
             Some(it) => random::run(&it),
             None => return usage(),
         },
+        [] => jobs(&[]).and_then(|it| Ok(compare_all(&it) & clusters::run(&[])?)),
         names if are_names(names) => jobs(names).map(|it| compare_all(&it)),
         _ => return usage(),
     };

@@ -44,8 +44,8 @@ mod linux {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
-    use everyhop_tests::random::{self, Verdict};
-    use everyhop_tests::{check, kernel};
+    use everyhop_tests::trial::Verdict;
+    use everyhop_tests::{check, kernel, random};
 
     use super::{Asked, BTreeMap, Instant, Outcome};
 
