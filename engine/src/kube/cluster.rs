@@ -12,8 +12,8 @@ use super::object::{
 use super::ranges::UNDERLAY;
 use super::service::ServiceType;
 use super::{
-    Cluster, Cni, LoadBalancer, Node, Outside, Pod, Settings, Underlay, limits, load_balancer,
-    outside, policy,
+    Cluster, Cni, LoadBalancer, Node, Outside, Pod, Port, Settings, Underlay, limits,
+    load_balancer, outside, policy,
 };
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
@@ -43,11 +43,15 @@ impl Objects {
                 pod_cidr: None,
                 address: None,
                 more_addresses: Vec::new(),
+                external: None,
                 unschedulable: false,
             });
         }
         if settings.needs_dns {
             self.add_coredns();
+        }
+        if settings.needs_api_server {
+            self.add_api_server();
         }
         if !self.ingresses.is_empty() {
             self.add_ingress_controller();
@@ -122,17 +126,51 @@ impl Objects {
         services::complete(&mut cluster.services);
         let slices = endpoint_slices::make(&cluster);
         cluster.endpoint_slices.extend(slices);
+        listen_where_told(&mut cluster);
         let written = self.namespaces.iter().map(|it| (&it.meta.name, &it.meta.labels));
         cluster.namespaces = policy::namespaces(written, &cluster.pods);
         if has_outside {
-            cluster.outside = place_outside(&cluster, settings, report);
+            let externals: Vec<_> = self.nodes.iter().map(|node| node.external).collect();
+            cluster.outside = place_outside(&cluster, &externals, settings, report);
         }
         report.is_ok().then_some(cluster)
     }
 }
 
+/// A container need not say on what it listens, and many an example leaves it to the image. Where a pod says nothing, its
+/// first container listens where Services send to.
+fn listen_where_told(cluster: &mut Cluster) {
+    let silent = |pod: &Pod| pod.ports().next().is_none();
+    if !cluster.pods.iter().any(silent) {
+        return;
+    }
+    let names = cluster.pods.iter().enumerate().filter(|(_, pod)| silent(pod));
+    let by_name: FxIndexMap<(String, String), usize> =
+        names.map(|(index, pod)| ((pod.namespace.clone(), pod.name.clone()), index)).collect();
+    for slice in &cluster.endpoint_slices {
+        for target in slice.endpoints.iter().filter_map(|it| it.target.as_ref()) {
+            let key = (target.namespace.clone(), target.name.clone());
+            let Some(&pod) = by_name.get(&key).filter(|_| target.kind == "Pod") else { continue };
+            let Some(container) = cluster.pods[pod].containers.first_mut() else { continue };
+            for port in &slice.ports {
+                let Some(number) = port.number else { continue };
+                let protocol = port.protocol;
+                let is_it = |it: &Port| (it.number, it.protocol) == (number, protocol);
+                if !container.ports.iter().any(is_it) {
+                    container.ports.push(Port { number, protocol, name: None, host_port: None });
+                }
+            }
+        }
+    }
+}
+
 /// What is around the cluster, with addresses that nobody has.
-fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) -> Option<Outside> {
+fn place_outside(
+    cluster: &Cluster,
+    externals: &[Option<Ipv4Addr>],
+    settings: &Settings,
+    report: &mut Report,
+) -> Option<Outside> {
     let underlay = cluster.underlay.as_ref()?;
     let net = Ipv4Net::new_assert(cluster.nodes.first()?.address, underlay.prefix_len).trunc();
     let taken: FxIndexMap<Ipv4Addr, ()> = cluster
@@ -182,7 +220,7 @@ fn place_outside(cluster: &Cluster, settings: &Settings, report: &mut Report) ->
         internet: free("internet"),
         client: free("internet-client"),
         gateway_address,
-        externals: outside::externals(cluster.nodes.len()),
+        externals: outside::externals(externals),
         load_balancers,
         asked: settings.internet.clone(),
     })

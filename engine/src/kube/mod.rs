@@ -71,6 +71,8 @@ pub struct Settings {
     pub needs_outside: bool,
     /// Somebody asks for names.
     pub needs_dns: bool,
+    /// Somebody asks for the Service `kubernetes`.
+    pub needs_api_server: bool,
     /// What is asked of the internet, besides the usual: it answers.
     pub internet: Internet,
     /// A load balancer puts its own address in place of the client's.
@@ -315,6 +317,34 @@ impl Cluster {
             };
             self.services.iter().filter(is_it).flat_map(|it| &it.ingress).find_map(|it| it.ip)
         })
+    }
+
+    /// Whether a connection to this port may be for a pod that shares its node's addresses: it listens there, or behind a
+    /// Service that does.
+    pub fn leads_to(&self, port: u16, pod: &Pod) -> bool {
+        let is_behind = |service: &Service| {
+            let own = |it: &&EndpointSlice| {
+                it.namespace == service.namespace && it.service.as_ref() == Some(&service.name)
+            };
+            let mut endpoints =
+                self.endpoint_slices.iter().filter(own).flat_map(|it| &it.endpoints);
+            endpoints.any(|it| {
+                let target = it.target.as_ref();
+                target.is_some_and(|it| it.namespace == pod.namespace && it.name == pod.name)
+            })
+        };
+        let at_port = |it: &&Service| {
+            it.ports.iter().any(|it| it.number == port || it.node_port == Some(port))
+        };
+        pod.ports().any(|own| own.number == port)
+            || self.services.iter().filter(at_port).any(is_behind)
+    }
+
+    /// Where the site of this name is, if an Ingress has a rule that names it.
+    pub fn site_address(&self, host: &str) -> Option<Ipv4Addr> {
+        let ingress = self.ingresses.iter().find(|it| it.names_host(host))?;
+        let told = ingress.addresses.iter().find_map(|it| it.ip);
+        told.or_else(|| self.ingress_address())
     }
 
     /// A pod by its namespace and name.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The gateway gives each node an address of its own on the internet, one for one, and lets nothing else through. The
-//! internet is one machine that has every address that nobody else has (a `local` default route), so whatever is asked
-//! for is there and answers. All of it is Linux, as the cluster is.
+//! internet is one machine that has every public address that nobody else has (a `local` default route), so whatever is
+//! asked for is there and answers. All of it is Linux, as the cluster is.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ const TTL_S: u32 = 300;
 const WELL_KNOWN: [u16; 3] = [53, 80, 443];
 /// Domains that nobody has (RFC 6761).
 const NO_DOMAINS: [&str; 4] = [".invalid", ".test", ".localhost", ".local"];
-/// Addresses that are no one's on the internet (RFC 1918): packets to them end at the gateway.
+/// Addresses that are no one's on the internet (RFC 1918): packets to them end at the first router.
 const PRIVATE: [Ipv4Net; 3] = [
     Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
     Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
@@ -74,8 +74,8 @@ impl Outside {
     }
 }
 
-/// The addresses of nodes on the internet, in their order.
-pub(super) fn externals(n_nodes: usize) -> Vec<Ipv4Addr> {
+/// The addresses of nodes on the internet, in their order: those that they say they have, else ours.
+pub(super) fn externals(told: &[Option<Ipv4Addr>]) -> Vec<Ipv4Addr> {
     let counted = |number: usize| {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let (first, number) = match number.checked_sub(N_EXTERNALS) {
@@ -84,14 +84,14 @@ pub(super) fn externals(n_nodes: usize) -> Vec<Ipv4Addr> {
         };
         Ipv4Addr::from(u32::from(first).wrapping_add(number))
     };
-    (0..n_nodes).map(counted).collect()
+    told.iter().enumerate().map(|(number, told)| told.unwrap_or_else(|| counted(number))).collect()
 }
 
 /// All of it as Linux configuration. The switch is there.
 pub(super) fn compile(items: &mut Vec<Configured>, cluster: &Cluster, ports: &mut SwitchPorts<'_>) {
     let (Some(outside), Some(underlay)) = (&cluster.outside, &cluster.underlay) else { return };
     gateway(items, cluster, outside, (ports, underlay.prefix_len));
-    internet(items, outside);
+    internet(items, cluster, outside);
     for balancer in &outside.load_balancers {
         load_balancer::compile(items, cluster, outside, balancer, ports);
     }
@@ -201,7 +201,7 @@ fn gateway_rules(cluster: &Cluster, outside: &Outside, underlay: Ipv4Net) -> Rul
 }
 
 /// The internet's one machine, which is a router to the client, and the client. Its link to the gateway is there.
-fn internet(items: &mut Vec<Configured>, outside: &Outside) {
+fn internet(items: &mut Vec<Configured>, cluster: &Cluster, outside: &Outside) {
     let Outside { internet, client, .. } = outside;
     let add = |netns: &str, dev: &str, ip, net: Ipv4Net| Op::AddAddr {
         netns: netns.to_owned(),
@@ -227,18 +227,27 @@ fn internet(items: &mut Vec<Configured>, outside: &Outside) {
         route(internet, Ipv4Net::default(), Way::Local),
     ];
     let balancers = outside.load_balancers.iter().map(|it| it.address);
-    for ip in outside.externals.iter().copied().chain(balancers) {
+    // A node may do without the gateway's translation.
+    let is_public = |ip: &Ipv4Addr| !PRIVATE.iter().any(|net| net.contains(ip));
+    let own = cluster.nodes.iter().map(|node| node.address).filter(is_public);
+    let mut inside: Vec<Ipv4Addr> =
+        outside.externals.iter().copied().chain(balancers).chain(own).collect();
+    inside.sort_unstable();
+    inside.dedup();
+    for ip in inside {
         ops.push(route(internet, Ipv4Net::new_assert(ip, 32), Way::Via(GATEWAY)));
     }
     for net in PRIVATE {
+        ops.push(route(internet, net, Way::Blackhole));
         ops.push(route(&outside.gateway, net, Way::Blackhole));
     }
-    ops.extend(programs(outside));
+    ops.extend(programs(cluster, outside));
     items.extend(ops.into_iter().map(|op| item(op, None)));
 }
 
-/// Web servers and others on the internet, and the cloud's resolver, which knows the names there.
-fn programs(outside: &Outside) -> Vec<Op> {
+/// Web servers and others on the internet, and the cloud's resolver, which knows the names there: those of the cluster's
+/// own sites, too.
+fn programs(cluster: &Cluster, outside: &Outside) -> Vec<Op> {
     let Outside { gateway, internet, asked, .. } = outside;
     let mut ports: Vec<u16> = WELL_KNOWN.iter().chain(&asked.ports).copied().collect();
     sort_by_number(&mut ports, |&port| port.into());
@@ -258,8 +267,9 @@ fn programs(outside: &Outside) -> Vec<Op> {
     for (number, name) in (1..).zip(&asked.names) {
         let exists = !NO_DOMAINS.iter().any(|it| name.trim_end_matches('.').ends_with(it));
         if let Some(name) = Name::new(name).filter(|_| exists) {
-            let address = Ipv4Addr::from(u32::from(FIRST_SITE).wrapping_add(number));
-            zone.add(name, Data::A(address));
+            let elsewhere = Ipv4Addr::from(u32::from(FIRST_SITE).wrapping_add(number));
+            let own = cluster.site_address(name.as_str().trim_end_matches('.'));
+            zone.add(name, Data::A(own.unwrap_or(elsewhere)));
         }
     }
     let resolver = DnsServer::new(Arc::from([zone]), Vec::new(), Chance::new(1));

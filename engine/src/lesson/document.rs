@@ -1,6 +1,6 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
-use super::{Action, Expect, Protocol, action, end, narration};
+use super::{Action, Expect, Protocol, Source, action, end, narration};
 use crate::base::Nanos;
 use crate::kube::{Cluster, Cni, Settings};
 use crate::story::Verdict;
@@ -171,7 +171,8 @@ impl Document {
         let mut actions = Vec::new();
         for written in &self.actions {
             let from = end::source(&written.from.0, cluster);
-            let to = end::destination(&written.to.0, cluster);
+            let sender = *from.as_ref().unwrap_or(&Source::Internet);
+            let to = end::destination(&written.to.0, sender, cluster);
             for (end, place) in
                 [(from.as_ref().err(), &written.from.1), (to.as_ref().err(), &written.to.1)]
             {

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::Protocol;
 use crate::app::curl::Url;
 use crate::kube::service::Service;
-use crate::kube::{self, Cluster, Objects, Settings};
+use crate::kube::{self, Cluster, Objects, Outside, Settings};
 use crate::wire::dns::Type;
 
 /// Who sends.
@@ -131,20 +131,41 @@ pub(super) fn note_needs(text: &str, objects: &Objects, settings: &mut Settings)
         Ok(ip) => !objects.owns(ip),
         Err(_) if by_name => {
             settings.needs_dns = true;
-            let is_outside = !objects.resolves(host);
-            if is_outside && host.contains('.') {
-                settings.internet.names.push(host.to_owned());
-            }
-            is_outside
+            let target = objects.leads_to(host).filter(|it| !objects.resolves(it));
+            let asked = target.or((!objects.resolves(host)).then_some(host));
+            let outer = asked.filter(|it| !objects.is_inner(it));
+            settings.internet.names.extend(outer.map(str::to_owned));
+            asked.is_some()
         }
         Err(_) => text == "internet",
     };
+    let named = text.strip_prefix("svc/").or(by_name.then_some(host)).unwrap_or_default();
+    let named = named.strip_prefix("default/").unwrap_or(named);
+    let mut labels = named.split(['.', ':']);
+    settings.needs_api_server |= labels.next() == Some("kubernetes")
+        && labels.next().is_none_or(|it| !by_name || it == "default");
+    // What nobody takes out of a node's way needs a way to get lost on; the kernel asks for a route before kube-proxy's
+    // rules do.
+    let is_lost = match text.split_once('/') {
+        Some(("svc", name)) => !objects.serves(name),
+        Some(("node", _)) => objects.has_services(),
+        _ => {
+            let usual = if text.starts_with("https") { 443 } else { 80 };
+            by_name && name.is_none() && objects.is_closed(host, port.unwrap_or(usual))
+        }
+    };
+    settings.needs_outside |= is_lost;
     settings.needs_outside |= is_outside;
     settings.internet.ports.extend(port.filter(|_| is_outside));
 }
 
-/// Reads what [`EXPECTED`] says; names may be `NAMESPACE/NAME`.
-pub(super) fn destination(text: &str, cluster: &Cluster) -> Result<Destination, Refused> {
+/// Reads what [`EXPECTED`] says; names may be `NAMESPACE/NAME`. A name means what the sender can reach of it.
+pub(super) fn destination(
+    text: &str,
+    from: Source,
+    cluster: &Cluster,
+) -> Result<Destination, Refused> {
+    let outside = cluster.outside.as_ref().filter(|_| from == Source::Internet);
     if text.contains("://") {
         let expected =
             || Refused::Wrong(format!("expected http://HOST[:PORT]/PATH, found {text:?}"));
@@ -161,7 +182,7 @@ pub(super) fn destination(text: &str, cluster: &Cluster) -> Result<Destination, 
         Some((host, port)) => (host, Some(port)),
     };
     if let Some(name) = host.strip_prefix("svc/") {
-        return service(name, port, cluster);
+        return service(name, port, outside, cluster);
     }
     let port = port.map(read_port).transpose()?;
     if let Some(name) = host.strip_prefix("pod/") {
@@ -169,7 +190,9 @@ pub(super) fn destination(text: &str, cluster: &Cluster) -> Result<Destination, 
         return Ok(Destination::Address { ip: cluster.pods[pod].ip, port, named: Named::Pod(pod) });
     }
     if let Some(name) = host.strip_prefix("node/") {
-        let ip = cluster.nodes[find_node(name, cluster)?].address;
+        let node = find_node(name, cluster)?;
+        let external = outside.and_then(|it| it.externals.get(node).copied());
+        let ip = external.unwrap_or(cluster.nodes[node].address);
         return Ok(Destination::Address { ip, port, named: Named::Nothing });
     }
     let expected = || Refused::Wrong(format!("expected {EXPECTED}, found {text:?}"));
@@ -179,8 +202,14 @@ pub(super) fn destination(text: &str, cluster: &Cluster) -> Result<Destination, 
     Ok(Destination::Address { ip, port, named })
 }
 
-/// A Service's address, and its port by number or by name; its only one where none is given.
-fn service(name: &str, port: Option<&str>, cluster: &Cluster) -> Result<Destination, Refused> {
+/// A Service's address, and its port by number or by name; its only one where none is given. From `outside` it is its load
+/// balancer's, where it has one.
+fn service(
+    name: &str,
+    port: Option<&str>,
+    outside: Option<&Outside>,
+    cluster: &Cluster,
+) -> Result<Destination, Refused> {
     let (namespace, own_name) = name.split_once('/').unwrap_or(("default", name));
     let is_it = |it: &Service| it.namespace == namespace && it.name == own_name;
     let found = cluster.services.iter().position(is_it).ok_or_else(|| {
@@ -191,7 +220,8 @@ fn service(name: &str, port: Option<&str>, cluster: &Cluster) -> Result<Destinat
         missing("Service", name, names)
     })?;
     let service = &cluster.services[found];
-    let Some(ip) = service.virtual_ip() else {
+    let balancer = outside.and_then(|it| it.load_balancers.iter().find(|it| it.service == found));
+    let Some(ip) = balancer.map(|it| it.address).or_else(|| service.virtual_ip()) else {
         return Err(Refused::Wrong(format!(
             "Service {name} has no address of its own: ask for its name, as in http://{own_name}"
         )));

@@ -148,7 +148,7 @@ impl Lab {
         protocol: Option<Protocol>,
     ) -> Result<Action, Refused> {
         let from = end::source(from, &self.cluster)?;
-        let to = end::destination(to, &self.cluster)?;
+        let to = end::destination(to, from, &self.cluster)?;
         action(from, to, protocol, &self.cluster)
     }
 

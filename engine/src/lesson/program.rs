@@ -10,7 +10,7 @@ use crate::app::http_server::Served;
 use crate::app::resolver::{Conf, Resolution, Unanswered};
 use crate::app::{App, Chance, Closed, Outcome};
 use crate::base::{ProcessId, Rng};
-use crate::story::Verdict;
+use crate::story::{Lost, Verdict};
 use crate::wire::dns::Rcode;
 use crate::world::World;
 
@@ -25,7 +25,10 @@ impl Lab {
             Destination::Page(url) => {
                 // A client on the internet knows the sites of the cluster by their public names.
                 let at = match action.from {
-                    Source::Internet => self.cluster.ingress_address(),
+                    Source::Internet => self
+                        .cluster
+                        .site_address(&url.host)
+                        .or_else(|| self.cluster.ingress_address()),
                     Source::Pod(_) | Source::Node(_) => None,
                 };
                 let at = at.filter(|_| url.host.parse::<Ipv4Addr>().is_err());
@@ -76,9 +79,12 @@ impl Lab {
             }
             End::Encrypted => (Verdict::Delivered, format!("{speaker} answered the hello of TLS")),
             End::NotResolved => {
-                let told = resolution.as_ref().map(resolved);
-                let because = told.map_or_else(String::new, |it| it.because);
-                (Verdict::Dropped, format!("the name has no address: {because}"))
+                let told = resolution.as_ref().map(resolved).unwrap_or_default();
+                let verdict = match told.verdict {
+                    Verdict::Delivered => Verdict::Dropped,
+                    other => other,
+                };
+                (verdict, format!("the name has no address: {}", told.because))
             }
             End::Closed(Closed::Refused) => {
                 (Verdict::Refused, format!("{speaker} refuses connections"))
@@ -105,6 +111,24 @@ impl Lab {
         let (namespace, name) = name.split_once('/')?;
         self.cluster.find_pod(namespace, name)
     }
+}
+
+/// Why a program got no answer: it knows only that there was none, and what its kernel told it.
+pub(super) fn explain(result: &mut ActionResult, lost: Option<Lost>) {
+    let (verdict, why) = match (result.verdict, lost) {
+        (Verdict::Refused | Verdict::Rejected, Some(Lost::Rule(rule))) => {
+            (Verdict::Rejected, format!("rejected by {rule}"))
+        }
+        (Verdict::Timeout | Verdict::Dropped, Some(Lost::Rule(rule))) => {
+            (Verdict::Dropped, format!("dropped by {rule}"))
+        }
+        (Verdict::Timeout, Some(Lost::At(place))) => {
+            (Verdict::Dropped, format!("dropped at {place}"))
+        }
+        _ => return,
+    };
+    result.verdict = verdict;
+    result.because = format!("{}: {why}", result.because);
 }
 
 fn resolved(resolution: &Resolution) -> ActionResult {

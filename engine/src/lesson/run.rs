@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::narration::{self, Caption};
-use super::{Action, Destination, Lab, Protocol, Source, build};
+use super::{Action, Destination, Lab, Protocol, Source, build, program};
 use crate::app::App;
 use crate::app::resolver::Resolution;
 use crate::base::{Mac, Nanos, NsId, ProcessId, Rng, SocketId};
@@ -14,7 +14,7 @@ use crate::kube::{self, Cluster};
 use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::stack::socket::{Bound, Program, Socket};
-use crate::story::{Story, Verdict, tell, verdict_of};
+use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
 use crate::tool;
 use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
@@ -194,7 +194,11 @@ impl Lab {
                 let told = verdict_of(world, trace, entries.clone(), socket);
                 self.told(world, action, told)
             }
-            Done::Program(process) => self.outcome(world, process),
+            Done::Program(process) => {
+                let mut told = self.outcome(world, process);
+                program::explain(&mut told, lost_to(world, trace, entries.clone()));
+                told
+            }
         };
         match stopped {
             Stopped::Quiet => ActionResult { at, entries, ..told },
@@ -213,7 +217,7 @@ impl Lab {
         let served_by = told.served_by.and_then(|ns| {
             let name = &*world.netns[ns].name;
             let listens =
-                |pod: &kube::Pod| pod.ports().any(|port| Some(port.number) == action.to.port());
+                |pod: &kube::Pod| action.to.port().is_some_and(|it| self.cluster.leads_to(it, pod));
             self.cluster
                 .pods
                 .iter()

@@ -21,6 +21,8 @@ const DELAY_FIRST_PROBE: Nanos = Nanos::from_secs(5);
 const TIMER_LATE: Nanos = Nanos::from_millis(128);
 /// `retrans_time_ms`.
 const RETRANS: Nanos = Nanos::from_secs(1);
+/// A timer that is set anew when it fires takes so long at least (`HZ / 100` in `neigh_timer_handler`).
+const SHORTEST: Nanos = Nanos::from_millis(10);
 /// `mcast_solicit` and `ucast_solicit`.
 const PROBES: u8 = 3;
 /// `locktime`: an entry changed less than this ago keeps its address against unsolicited news.
@@ -343,7 +345,7 @@ pub fn timer<T: Tracer>(
     match entry.state {
         Nud::Reachable => {
             if now < entry.confirmed + reachable_time {
-                let left = (entry.confirmed + reachable_time).since(now);
+                let left = (entry.confirmed + reachable_time).since(now).max(SHORTEST);
                 start_timer(ctx, entry, key, left);
             } else if now <= entry.used + DELAY_FIRST_PROBE {
                 entry.updated = Some(now);
@@ -358,7 +360,7 @@ pub fn timer<T: Tracer>(
             entry.updated = Some(now);
             if now + TIMER_LATE <= entry.confirmed + DELAY_FIRST_PROBE {
                 change_by_timer(ctx, entry, key, Nud::Reachable);
-                let left = (entry.confirmed + reachable_time).since(now);
+                let left = (entry.confirmed + reachable_time).since(now).max(SHORTEST);
                 start_timer(ctx, entry, key, left);
             } else {
                 entry.probes = 0;

@@ -15,7 +15,7 @@ pub mod words;
 pub use connection::conntrack_events;
 pub use line::{event_line, trace_text};
 pub use steps::tell;
-pub use verdict::{Told, Verdict, verdict_of};
+pub use verdict::{Lost, Told, Verdict, lost_to, verdict_of};
 
 use crate::base::{DevId, Nanos, PacketId};
 use crate::trace::{DropReason, FrameId, SendError};

@@ -59,62 +59,21 @@ pub fn verdict_of(
     range: Range<usize>,
     sender: (NsId, SocketId),
 ) -> Told {
-    let mut exchange = Exchange::default();
-    for entry in &trace.entries[range] {
-        let Some(packet) = entry.packet else {
-            if let Event::SocketReceive { ns, socket, heard } = entry.event
-                && (ns, socket) == sender
-            {
-                exchange.heard = exchange.heard.or(Some((heard, None)));
-            }
-            continue;
-        };
-        match entry.event {
-            Event::Born { parent, birth } => exchange.born(packet, parent, birth),
-            Event::Tap { frame, .. } => {
-                exchange.frames.insert(packet, trace.bytes(frame));
-            }
-            Event::LocalDeliver { ns, .. } if exchange.part_of(packet) == Some(Part::Request) => {
-                exchange.arrived = Some((ns, exchange.source_of(packet)));
-            }
-            Event::SocketReceive { ns, socket, heard } if (ns, socket) == sender => {
-                exchange.heard = exchange.heard.or(Some((heard, exchange.source_of(packet))));
-            }
-            Event::SocketReceive { .. } if exchange.part_of(packet) == Some(Part::Request) => {
-                exchange.read = true;
-            }
-            Event::SendFailed { error, dst, .. }
-                if exchange.part_of(packet) == Some(Part::Request) =>
-            {
-                exchange.failed = Some((error, dst));
-            }
-            Event::TcpState { ns, socket, to: TcpState::Established, .. } => {
-                exchange.established |= (ns, socket) == sender;
-            }
-            Event::NotModelled { .. } => {
-                exchange.unmodelled = true;
-            }
-            Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
-            Event::RuleMatched { ns, rule } => {
-                exchange.matched.insert(packet, (ns, Some(rule)));
-            }
-            Event::ChainPolicy { ns, accept: false, .. } => {
-                exchange.matched.insert(packet, (ns, None));
-            }
-            Event::Dropped { reason: DropReason::NetfilterDrop, .. }
-                if exchange.part_of(packet).is_some() && exchange.matched.contains_key(&packet) =>
-            {
-                exchange.forbidden = exchange.matched.get(&packet).copied();
-            }
-            Event::Dropped { dev, reason }
-                if exchange.part_of(packet).is_some() && !exchange.copies.contains_key(&packet) =>
-            {
-                exchange.dropped = Some((reason, world.device_name(dev)));
-            }
-            _ => {}
-        }
-    }
-    exchange.told(world)
+    Exchange::read(world, trace, range, Some(sender)).told(world)
+}
+
+/// What a packet was lost to, in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lost {
+    /// A rule dropped or rejected it.
+    Rule(String),
+    /// It ended at a device.
+    At(String),
+}
+
+/// What the last packet was lost to that this part of a trace lost; a rule before all else. None: nothing was lost.
+pub fn lost_to(world: &World, trace: &Recorder, range: Range<usize>) -> Option<Lost> {
+    Exchange::read(world, trace, range, None).lost_to(world)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -144,7 +103,76 @@ struct Exchange<'a> {
     dropped: Option<(DropReason, String)>,
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
+    /// What the entries tell, about the socket `sender` where there is one.
+    fn read(
+        world: &World,
+        trace: &'a Recorder,
+        range: Range<usize>,
+        sender: Option<(NsId, SocketId)>,
+    ) -> Self {
+        let mut exchange = Self::default();
+        for entry in &trace.entries[range] {
+            let Some(packet) = entry.packet else {
+                if let Event::SocketReceive { ns, socket, heard } = entry.event
+                    && Some((ns, socket)) == sender
+                {
+                    exchange.heard = exchange.heard.or(Some((heard, None)));
+                }
+                continue;
+            };
+            match entry.event {
+                Event::Born { parent, birth } => exchange.born(packet, parent, birth),
+                Event::Tap { frame, .. } => {
+                    exchange.frames.insert(packet, trace.bytes(frame));
+                }
+                Event::LocalDeliver { ns, .. }
+                    if exchange.part_of(packet) == Some(Part::Request) =>
+                {
+                    exchange.arrived = Some((ns, exchange.source_of(packet)));
+                }
+                Event::SocketReceive { ns, socket, heard } if Some((ns, socket)) == sender => {
+                    exchange.heard = exchange.heard.or(Some((heard, exchange.source_of(packet))));
+                }
+                Event::SocketReceive { .. } if exchange.part_of(packet) == Some(Part::Request) => {
+                    exchange.read = true;
+                }
+                Event::SendFailed { error, dst, .. }
+                    if exchange.part_of(packet) == Some(Part::Request) =>
+                {
+                    exchange.failed = Some((error, dst));
+                }
+                Event::TcpState { ns, socket, to: TcpState::Established, .. } => {
+                    exchange.established |= Some((ns, socket)) == sender;
+                }
+                Event::NotModelled { .. } => {
+                    exchange.unmodelled = true;
+                }
+                Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
+                Event::RuleMatched { ns, rule } => {
+                    exchange.matched.insert(packet, (ns, Some(rule)));
+                }
+                Event::ChainPolicy { ns, accept: false, .. } => {
+                    exchange.matched.insert(packet, (ns, None));
+                }
+                Event::Dropped { reason: DropReason::NetfilterDrop, .. }
+                    if exchange.part_of(packet).is_some()
+                        && exchange.matched.contains_key(&packet) =>
+                {
+                    exchange.forbidden = exchange.matched.get(&packet).copied();
+                }
+                Event::Dropped { dev, reason }
+                    if exchange.part_of(packet).is_some()
+                        && !exchange.copies.contains_key(&packet) =>
+                {
+                    exchange.dropped = Some((reason, world.device_name(dev)));
+                }
+                _ => {}
+            }
+        }
+        exchange
+    }
+
     fn born(&mut self, packet: PacketId, parent: Option<PacketId>, birth: Birth) {
         let part = match birth {
             Birth::Sent | Birth::Injected => Some(Part::Request),
@@ -302,16 +330,19 @@ impl Exchange<'_> {
                 format!("a program in {} read it and sent no answer", world.netns[ns].name),
             );
         }
-        if let Some(by) = self.forbidden {
-            return (Verdict::Dropped, format!("dropped by {}", forbidden_by(world, by)));
-        }
-        match &self.dropped {
-            Some((reason, dev)) => (
-                Verdict::Dropped,
-                format!("dropped at {dev}: {} ({})", reason.words(), reason.name()),
-            ),
+        match self.lost_to(world) {
+            Some(Lost::Rule(rule)) => (Verdict::Dropped, format!("dropped by {rule}")),
+            Some(Lost::At(place)) => (Verdict::Dropped, format!("dropped at {place}")),
             None => (Verdict::Timeout, "no answer came".into()),
         }
+    }
+
+    fn lost_to(&self, world: &World) -> Option<Lost> {
+        if let Some(by) = self.forbidden {
+            return Some(Lost::Rule(forbidden_by(world, by)));
+        }
+        let (reason, dev) = self.dropped.as_ref()?;
+        Some(Lost::At(format!("{dev}: {} ({})", reason.words(), reason.name())))
     }
 }
 

@@ -1,5 +1,5 @@
-//! What clusters come with, where a lab does not describe its own: CoreDNS, and an ingress controller. Each is the text
-//! that an operator would apply.
+//! What clusters come with, where a lab does not describe its own: CoreDNS, an ingress controller, and the API server as
+//! far as its Service leads to it. Each is the text that an operator would apply.
 
 use super::object::{Objects, PodObject};
 use crate::kube::labels::Labels;
@@ -9,12 +9,18 @@ use crate::yaml::{At, Report, parse};
 pub(super) const INGRESS_CONTROLLER: &str = "k8s.io/ingress-nginx";
 
 const COREDNS: &str = include_str!("coredns.yaml");
+const KUBE_APISERVER: &str = include_str!("kube-apiserver.yaml");
 const INGRESS_NGINX: &str = include_str!("ingress-nginx.yaml");
 
 /// Whether a pod answers the cluster's names.
 pub(super) fn is_dns(labels: &Labels) -> bool {
     labels.get("k8s-app") == Some("kube-dns")
         || labels.get("app.kubernetes.io/name") == Some("coredns")
+}
+
+/// Whether a pod is an API server.
+pub(super) fn is_api_server(labels: &Labels) -> bool {
+    labels.get("component") == Some("kube-apiserver")
 }
 
 /// Whether a pod acts on Ingress objects.
@@ -28,6 +34,13 @@ impl Objects {
     pub(super) fn add_coredns(&mut self) {
         if !self.has_pod(is_dns) {
             self.install(COREDNS);
+        }
+    }
+
+    /// Installs an API server and its Service, unless that is there.
+    pub(super) fn add_api_server(&mut self) {
+        if !self.serves("kubernetes") {
+            self.install(KUBE_APISERVER);
         }
     }
 

@@ -9,13 +9,14 @@ use crate::kube::endpoint_slice::{
 };
 use crate::kube::labels::Labels;
 use crate::kube::service::{ClusterIp, Service, ServiceType, TargetPort, TrafficDistribution};
-use crate::kube::{Cluster, Pod};
+use crate::kube::{Cluster, Pod, addons};
 
 /// `--max-endpoints-per-slice`.
 const MAX_ENDPOINTS: usize = 100;
 const ZONE: &str = "topology.kubernetes.io/zone";
 
-/// The slices of all Services that have a selector and none of their own.
+/// The slices of all Services that have a selector and none of their own; those of the Service `kubernetes` are written by
+/// the API servers themselves (pkg/controlplane/reconcilers).
 pub(in crate::kube) fn make(cluster: &Cluster) -> Vec<EndpointSlice> {
     let mut listed: FxIndexMap<(&str, &str), ()> = FxIndexMap::default();
     for it in &cluster.endpoint_slices {
@@ -27,7 +28,14 @@ pub(in crate::kube) fn make(cluster: &Cluster) -> Vec<EndpointSlice> {
     let mut slices = Vec::new();
     for service in &cluster.services {
         let key = (service.namespace.as_str(), service.name.as_str());
-        let Some(selector) = &service.selector else { continue };
+        let Some(selector) = &service.selector else {
+            if key == ("default", "kubernetes") && !listed.contains_key(&key) {
+                let is_it = |pod: &&Pod| addons::is_api_server(&pod.labels);
+                let servers: Vec<&Pod> = cluster.pods.iter().filter(is_it).collect();
+                of_service(cluster, service, &servers, &mut slices);
+            }
+            continue;
+        };
         if service.kind != ServiceType::ExternalName && !listed.contains_key(&key) {
             of_service(
                 cluster,

@@ -1,5 +1,5 @@
-//! The pods that Deployments, ReplicaSets, DaemonSets and StatefulSets stand for, where the text does not list them itself
-//! (pkg/controller/{deployment,replicaset,daemon,statefulset}).
+//! The pods that Deployments, ReplicaSets and the like stand for, where the text does not list them itself
+//! (pkg/controller/{deployment,replicaset,replication,daemon,statefulset}).
 //!
 //! A real cluster draws the ends of names at random; here they follow from the workload's own name, so that the same text
 //! gives the same pods.
@@ -49,7 +49,7 @@ fn expand(workload: &Workload, nodes: &[NodeObject], pods: &mut Vec<PodObject>) 
                 pods.push(pod);
             }
         }
-        WorkloadKind::ReplicaSet => {
+        WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController => {
             let named = |index| pod(workload, format!("{}-{}", meta.name, suffix(index)));
             pods.extend((0..*replicas).map(named));
         }

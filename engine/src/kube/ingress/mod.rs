@@ -79,10 +79,11 @@ impl Ingress {
         format!("Ingress {}/{}", self.namespace, self.name)
     }
 
-    /// Whether a request for this host would be for it.
-    pub fn serves_host(&self, host: &str) -> bool {
+    /// Whether a rule is for this host and not for every one.
+    pub fn names_host(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        self.rules.iter().any(|rule| Host::parse(&rule.host).matches(&host))
+        let mut hosts = self.rules.iter().map(|rule| Host::parse(&rule.host));
+        hosts.any(|it| it != Host::Any && it.matches(&host))
     }
 }
 

@@ -79,8 +79,8 @@ fn a_fanout_leads_to_the_endpoints_of_two_services() {
         ]
     );
     assert_eq!(asked(&routes, "10.0.0.1", "/foo"), "404");
-    assert!(cluster.ingresses[0].serves_host("FOO.bar.com"));
-    assert!(!cluster.ingresses[0].serves_host("bar.com"));
+    assert!(cluster.ingresses[0].names_host("FOO.bar.com"));
+    assert!(!cluster.ingresses[0].names_host("bar.com"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) use pod::PodObject;
 pub(super) use service::ServiceObject;
 pub(super) use workload::{Workload, WorkloadKind};
 
-use super::service::ClusterIp;
+use super::service::{ClusterIp, Service};
 use super::{Protocol, ranges};
 use crate::base::FxIndexMap;
 use crate::yaml::{At, Place, Report};
@@ -98,6 +98,68 @@ impl Objects {
             })
         };
         is_service(0) || is_service(1)
+    }
+
+    /// Whether a name can only be meant for this cluster, as `api.shop` is where there is a namespace `shop`: nobody outside
+    /// has it, even if it is not here either.
+    pub fn is_inner(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let Some((_, label)) = host.rsplit_once('.') else { return true };
+        let of_pods = self.pods.iter().map(|it| &it.meta.namespace);
+        let of_workloads = self.workloads.iter().map(|it| &it.meta.namespace);
+        let mut known = self
+            .services
+            .iter()
+            .map(|it| &it.service.namespace)
+            .chain(self.namespaces.iter().map(|it| &it.meta.name))
+            .chain(of_pods)
+            .chain(of_workloads);
+        // Top-level domains are of letters alone (RFC 3696), but for those in Punycode.
+        let is_domain =
+            label.bytes().all(|it| it.is_ascii_alphabetic()) || label.starts_with("xn--");
+        !is_domain
+            || ["svc", "default", "kube-system"].contains(&label)
+            || known.any(|it| it == label)
+    }
+
+    /// The Service that programs mean by a host name.
+    fn service_named(&self, host: &str) -> Option<&Service> {
+        let mut labels = host.split('.');
+        let (name, namespace) = (labels.next()?, labels.next());
+        self.services.iter().map(|it| &it.service).find(|it| {
+            it.name == name && namespace.is_none_or(|namespace| namespace == it.namespace)
+        })
+    }
+
+    /// The name outside that a Service of the type ExternalName stands for.
+    pub fn leads_to(&self, host: &str) -> Option<&str> {
+        self.service_named(host)?.external_name.as_deref()
+    }
+
+    /// Whether a host name is a Service's that has no such port: nobody rewrites what is sent there.
+    pub fn is_closed(&self, host: &str, port: u16) -> bool {
+        self.service_named(host).is_some_and(|it| {
+            it.cluster_ip != ClusterIp::None && !it.ports.iter().any(|own| own.number == port)
+        })
+    }
+
+    pub fn has_services(&self) -> bool {
+        !self.services.is_empty()
+    }
+
+    /// Whether `NAME:PORT` is a Service and a port of it, or `NAME` a Service.
+    pub fn serves(&self, text: &str) -> bool {
+        let (name, port) = match text.split_once(':') {
+            None => (text, None),
+            Some((name, port)) => (name, Some(port)),
+        };
+        let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
+        self.services.iter().map(|it| &it.service).any(|it| {
+            let has = |port: &str| {
+                it.ports.iter().any(|own| own.name == port || own.number.to_string() == port)
+            };
+            it.namespace == namespace && it.name == name && port.is_none_or(has)
+        })
     }
 
     /// Whether an address is the cluster's own, as far as can be said before everything is placed.

@@ -16,6 +16,8 @@ pub(in crate::kube) struct NodeObject {
     pub address: Option<Marked<Ipv4Addr>>,
     /// Further addresses of its own.
     pub more_addresses: Vec<Ipv4Addr>,
+    /// What it is known by on the internet (`ExternalIP`).
+    pub external: Option<Ipv4Addr>,
     /// `spec.unschedulable`, or a taint that keeps pods away: only pods that name the node run there.
     pub unschedulable: bool,
 }
@@ -39,15 +41,16 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> Option<NodeObject> {
             pod_cidr = read_pod_cidr(&at, report);
         }
     }
-    let mut addresses = Vec::new();
+    let (mut addresses, mut external) = (Vec::new(), None);
     if let Some(status) = object.section("status", report) {
         status.misspelt(&["addresses"], &[], report);
-        addresses = read_internal_ips(&status, report);
+        addresses = read_addresses(&status, "InternalIP", report);
+        external = read_addresses(&status, "ExternalIP", report).first().map(|it| it.value);
     }
     let mut addresses = addresses.into_iter();
     let address = addresses.next();
     let more_addresses = addresses.map(|it| it.value).collect();
-    Some(NodeObject { meta: meta?, pod_cidr, address, more_addresses, unschedulable })
+    Some(NodeObject { meta: meta?, pod_cidr, address, more_addresses, external, unschedulable })
 }
 
 fn keeps_pods_away(taint: &At<'_>) -> bool {
@@ -76,7 +79,8 @@ fn read_pod_cidr(at: &At<'_>, report: &mut Report) -> Option<Marked<Ipv4Net>> {
     Some(Marked { value: cidr, place: at.place() })
 }
 
-fn read_internal_ips(status: &At<'_>, report: &mut Report) -> Vec<Marked<Ipv4Addr>> {
+/// The IPv4 addresses of one type.
+fn read_addresses(status: &At<'_>, wanted: &str, report: &mut Report) -> Vec<Marked<Ipv4Addr>> {
     const TYPE: &str = "a type such as InternalIP";
     let mut addresses = Vec::new();
     for entry in status.list("addresses", "a list of addresses", report) {
@@ -84,7 +88,7 @@ fn read_internal_ips(status: &At<'_>, report: &mut Report) -> Vec<Marked<Ipv4Add
             continue;
         }
         let kind = entry.required("type", TYPE, report).and_then(|it| it.text(TYPE, report));
-        if kind != Some("InternalIP") {
+        if kind != Some(wanted) {
             continue;
         }
         let Some(address) = entry.required("address", ADDRESS, report) else { continue };

@@ -1,4 +1,4 @@
-//! Reading Deployments, ReplicaSets, DaemonSets and StatefulSets: pod templates and how many of them.
+//! Reading Deployments, ReplicaSets and the like: pod templates and how many of them.
 
 use super::pod::{PodSpec, read_spec};
 use super::{Meta, meta};
@@ -11,6 +11,8 @@ use crate::yaml::{At, Report};
 pub(in crate::kube) enum WorkloadKind {
     Deployment,
     ReplicaSet,
+    /// The ReplicaSet of old, of which many examples are left.
+    ReplicationController,
     DaemonSet,
     StatefulSet,
 }
@@ -20,15 +22,22 @@ impl WorkloadKind {
         match self {
             Self::Deployment => "Deployment",
             Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicationController => "ReplicationController",
             Self::DaemonSet => "DaemonSet",
             Self::StatefulSet => "StatefulSet",
         }
     }
 
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Deployment, Self::ReplicaSet, Self::DaemonSet, Self::StatefulSet]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::Deployment,
+            Self::ReplicaSet,
+            Self::ReplicationController,
+            Self::DaemonSet,
+            Self::StatefulSet,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 }
 
@@ -47,7 +56,9 @@ pub(in crate::kube) struct Workload {
 }
 
 pub(super) fn read(kind: WorkloadKind, object: &At<'_>, report: &mut Report) -> Option<Workload> {
-    let meta = meta::read(object, "apps/v1", report);
+    // Its selector is a plain map, and may be left to the template's labels.
+    let is_old = kind == WorkloadKind::ReplicationController;
+    let meta = meta::read(object, if is_old { "v1" } else { "apps/v1" }, report);
     let spec = object.required("spec", "a map with a template", report)?;
     if !spec.is_map(report) {
         return None;
@@ -57,7 +68,11 @@ pub(super) fn read(kind: WorkloadKind, object: &At<'_>, report: &mut Report) -> 
         at.number(0..=i64::try_from(limits::PODS).unwrap_or(i64::MAX), report)
     });
     let service = spec.field("serviceName").and_then(|at| at.text("a Service's name", report));
-    let selector = spec.required("selector", "a selector of the template's labels", report);
+    let selector = if is_old {
+        spec.field("selector")
+    } else {
+        spec.required("selector", "a selector of the template's labels", report)
+    };
     let template = spec.required("template", "a pod's template", report)?;
     if !template.is_map(report) {
         return None;
@@ -67,11 +82,17 @@ pub(super) fn read(kind: WorkloadKind, object: &At<'_>, report: &mut Report) -> 
         .section("metadata", report)
         .map(|at| meta::pairs(&at, "labels", report))
         .unwrap_or_default();
-    if let Some(at) = selector
-        && !meta::selector(&at, report).selects(&labels)
-    {
-        let message = "the template's labels must match it: a cluster refuses such an object";
-        report.problem(at.problem(message));
+    if let Some(at) = selector {
+        let selects = if is_old {
+            let wanted = meta::pairs(&spec, "selector", report);
+            wanted.0.iter().all(|(key, value)| labels.get(key) == Some(value.as_str()))
+        } else {
+            meta::selector(&at, report).selects(&labels)
+        };
+        if !selects {
+            let message = "the template's labels must match it: a cluster refuses such an object";
+            report.problem(at.problem(message));
+        }
     }
     let pod = template.required("spec", "a map with containers", report)?;
     let pod = read_spec(&pod, report);
