@@ -16,6 +16,12 @@ pub(crate) fn bench() -> Result {
             &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "memory"],
         )
     })?;
+    timed("A large cluster", "1 minute, most of it building", || {
+        process::run_program(
+            "cargo",
+            &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "cluster"],
+        )
+    })?;
     timed("The engine, wasm in Chromium", "3 minutes, most of it building", || {
         let selection = ["--package", "everyhop-tests", "--test", "wasm_bench", "--release"];
         wasm::test(&selection, &["--nocapture"])

@@ -59,8 +59,8 @@ mod ranges {
 
 /// The limits of one cluster.
 pub mod limits {
-    pub const NODES: usize = 250;
-    pub const PODS: usize = 5_000;
+    pub const NODES: usize = 5_000;
+    pub const PODS: usize = 150_000;
 }
 
 /// What Kubernetes has no word for and a lab's document says.
