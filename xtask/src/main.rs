@@ -27,6 +27,7 @@ cargo xtask COMMAND
   test [--only A,B,...]   run every check, or the named ones; stops at the first failure
   test --list             name the checks
   conform [--record]      compare the engine with the kernel, or record the kernel anew
+  conform --clusters      compare clusters in each flavour of CNI alone
   conform --random N      make N labs from seeds and compare; --seed S to begin elsewhere
   fidelity                write docs/fidelity.md anew from the labs
   fuzz [--seconds N]      feed the parsers with what nobody wrote, N seconds each

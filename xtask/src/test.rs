@@ -63,8 +63,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "conform",
-        what: "Conformance with the kernel",
-        usually: "1 minute",
+        what: "Conformance with the kernel: labs and clusters",
+        usually: "2 minutes",
         run: || conform::conform(&[]).map(|()| Passed::Fully),
     },
     Step {
