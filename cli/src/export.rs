@@ -64,7 +64,8 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
 fn exported(lab: &Lab, form: Form) -> Result<Vec<u8>, String> {
     match form {
         Form::BuildScript => {
-            let script = export::script(&lab.run_actions(&[]).start).map_err(|e| e.to_string())?;
+            let script = export::script(&lab.world(0..lab.cluster.nodes.len()))
+                .map_err(|e| e.to_string())?;
             Ok(script.into_bytes())
         }
         Form::Pcapng if lab.actions.is_empty() => {

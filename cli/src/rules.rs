@@ -56,7 +56,7 @@ pub(crate) fn find_node(lab: &Lab, node: &str, file: &str) -> Result<usize, Fail
 
 /// All rules, sets and settings of a node. One whose Services need no rules has kube-proxy's own all the same.
 pub(crate) fn of_node(lab: &Lab, node: usize) -> Result<Netfilter, String> {
-    let mut world = lab.run_actions(&[]).start;
+    let mut world = lab.world(node..node + 1);
     let netns = &lab.cluster.nodes[node].netns;
     let find = |world: &everyhop_engine::world::World| {
         let found = world.netns.iter().find(|(_, ns)| *ns.name == **netns);

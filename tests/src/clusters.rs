@@ -145,7 +145,7 @@ fn app(op: &Op) -> Option<&App> {
 
 /// The world of a lab, with nothing left to chance.
 fn decided(lesson: &lesson::Lab) -> Outcome<World> {
-    let mut world = lesson.run_actions(&[]).start;
+    let mut world = lesson.world(0..lesson.cluster.nodes.len());
     let ids: Vec<_> = world.netns.iter().map(|(id, _)| id).collect();
     for id in ids {
         let Some(netfilter) = world.netns[id].netfilter.as_deref_mut() else { continue };

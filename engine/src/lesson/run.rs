@@ -15,7 +15,7 @@ use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
-use crate::tool;
+use crate::tool::{self, Configured};
 use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
@@ -123,6 +123,20 @@ impl Lab {
             narration::bind(&self.narration, (&self.cluster, actions.first()), told);
         let actions = actions.to_vec();
         Run { start, end: world, trace, story, captions, unbound, results, actions, sends }
+    }
+
+    /// The world before any action, with these nodes built, besides those that are from the beginning.
+    pub fn world(&self, nodes: Range<usize>) -> World {
+        let (mut world, _) = self.start(&[]);
+        let mut configured = kube::Nodes::new(&self.cluster);
+        for node in nodes {
+            let ns = self.cluster.nodes.get(node).and_then(|it| world.find_netns(&it.netns));
+            if let Some(ns) = ns.filter(|&ns| world.netns[ns].is_dormant) {
+                let items = configured.configure(node);
+                become_node(&mut world, &mut Recorder::default(), ns, &items);
+            }
+        }
+        world
     }
 
     /// The world before the first action, and what does each action; None for one that cannot be sent.
@@ -279,8 +293,13 @@ fn wake(cluster: &Cluster, world: &mut World, trace: &mut Recorder, ns: NsId) {
     let node = cluster.nodes.iter().position(|node| node.netns == name);
     if let Some(node) = node.filter(|_| world.netns[ns].is_dormant) {
         let items = kube::Nodes::new(cluster).configure(node);
-        tool::apply(world, &items).expect("a node's configuration follows from what was checked");
+        return become_node(world, trace, ns, &items);
     }
+    world.wake(trace, ns);
+}
+
+fn become_node(world: &mut World, trace: &mut Recorder, ns: NsId, items: &[Configured]) {
+    tool::apply(world, items).expect("a node's configuration follows from what was checked");
     world.wake(trace, ns);
 }
 

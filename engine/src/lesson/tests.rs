@@ -47,6 +47,26 @@ fn outcome(lab: &Lab, from: &str, to: &str, protocol: Option<Protocol>) -> (Verd
 }
 
 #[test]
+fn a_large_cluster_is_built_node_by_node_and_whole_where_that_is_asked_for() {
+    let pod = |n| {
+        format!(
+            "---\napiVersion: v1\nkind: Node\nmetadata: {{name: n{n}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\nspec: {{nodeName: n{n}, containers: [{{name: c}}]}}\n"
+        )
+    };
+    let n_nodes = MAX_AWAKE + 1;
+    let lab = load(&(0..n_nodes).map(pod).collect::<String>());
+    let n_pods = |world: &World| {
+        let pods = lab.cluster.pods.iter().filter(|pod| world.find_netns(&pod.netns).is_some());
+        pods.count()
+    };
+    assert_eq!(n_pods(&lab.world(0..0)), 0);
+    assert_eq!(n_pods(&lab.world(1..2)), 1);
+    let whole = lab.world(0..n_nodes);
+    assert_eq!(n_pods(&whole), n_nodes);
+    assert!(whole.netns.iter().all(|(_, ns)| !ns.is_dormant));
+}
+
+#[test]
 fn the_labs_of_the_page_load_without_a_notice_and_keep_their_claims() {
     for text in [POD_TO_POD, NODE_TO_NODE] {
         let loaded = Lab::load(text).expect("a good lab");
