@@ -173,10 +173,9 @@ fn gateway(
     route(Op::AddAddr { netns: netns.clone(), dev, addr });
     let (dst, way) = (Ipv4Net::default(), Way::Via(INTERNET));
     route(Op::AddRoute { netns: netns.clone(), table: TableId::MAIN, dst, way });
-    items.push(own(Op::IptablesRestore {
-        netns: netns.clone(),
-        rules: Arc::new(gateway_rules(cluster, outside, underlay.trunc())),
-    }));
+    let mut rules = gateway_rules(cluster, outside, underlay.trunc());
+    load_balancer::spare_others(items, outside, &mut rules);
+    items.push(item(Op::IptablesRestore { netns: netns.clone(), rules: Arc::new(rules) }, None));
 }
 
 /// One for one: a node's own address to its address on the internet, and back.
