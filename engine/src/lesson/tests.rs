@@ -385,6 +385,7 @@ fn a_lab_gets_what_a_question_needs_and_no_more() {
         ("pod/client", "svc/shop:81", (false, true)),
         ("pod/client", "http://shop:81", (true, true)),
         ("pod/client", "dns:nope", (true, true)),
+        ("pod/elsewhere/client", "dns:shop", (true, true)),
         ("node/node-1", "svc/shop", (false, true)),
     ] {
         let cluster = cluster(from, to);

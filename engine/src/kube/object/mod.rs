@@ -87,19 +87,19 @@ impl Seen {
 }
 
 impl Objects {
-    /// Whether the cluster's own DNS has a name, as programs write it; else somebody outside is asked for it.
-    pub fn resolves(&self, host: &str) -> bool {
+    /// Whether the cluster's own DNS has a name, as programs in a namespace write it; else somebody outside is asked for it.
+    pub fn resolves(&self, host: &str, namespace: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         if host.ends_with(".cluster.local") {
             return true;
         }
         let labels: Vec<&str> = host.split('.').collect();
         let is_service = |at: usize| {
-            let namespace = labels.get(at + 1);
-            self.services.iter().map(|it| &it.service).any(|it| {
-                labels.get(at) == Some(&it.name.as_str())
-                    && namespace.is_none_or(|namespace| *namespace == it.namespace)
-            })
+            let namespace = labels.get(at + 1).copied().unwrap_or(namespace);
+            self.services
+                .iter()
+                .map(|it| &it.service)
+                .any(|it| labels.get(at) == Some(&it.name.as_str()) && it.namespace == namespace)
         };
         is_service(0) || is_service(1)
     }
