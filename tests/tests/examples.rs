@@ -107,3 +107,20 @@ fn the_well_known_examples_load_as_they_are_and_answer_as_a_real_cluster_does() 
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(n_claims > 70, "{n_claims} claims");
 }
+
+#[test]
+fn the_labs_of_the_lessons_keep_their_claims() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../public/labs");
+    let mut n_claims = 0;
+    for entry in fs::read_dir(dir).expect("the labs are there") {
+        let path = entry.expect("and can be listed").path();
+        let text = fs::read_to_string(&path).expect("text");
+        let loaded = Lab::load(&text).unwrap_or_else(|why| panic!("{}: {why:?}", path.display()));
+        assert_eq!(loaded.notices, [], "{}", path.display());
+        let run = loaded.lab.run();
+        assert_eq!(loaded.lab.unmet(&run), [], "{}", path.display());
+        assert_eq!(run.unbound, [], "{}", path.display());
+        n_claims += loaded.lab.expect.len();
+    }
+    assert!(n_claims >= 10, "{n_claims} claims");
+}
