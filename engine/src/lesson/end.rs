@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Protocol;
+use super::program::LOCALHOST;
 use crate::app::curl::Url;
 use crate::kube::service::Service;
 use crate::kube::{self, Cluster, Objects, Outside, Settings};
@@ -143,6 +144,7 @@ fn note_need(text: &str, namespace: &str, objects: &Objects, settings: &mut Sett
     let port: Option<u16> = authority.split_once(':').and_then(|(_, port)| port.parse().ok());
     settings.needs_dns |= name.is_some();
     let is_outside = match host.parse() {
+        _ if host == LOCALHOST => false,
         Ok(ip) => !objects.owns(ip),
         Err(_) if by_name => {
             settings.needs_dns = true;
