@@ -12,7 +12,7 @@ use super::object::{
 use super::ranges::UNDERLAY;
 use super::service::ServiceType;
 use super::{
-    Cluster, Cni, LoadBalancer, Node, Outside, Pod, Port, Settings, Underlay, limits,
+    Cluster, Cni, Internet, LoadBalancer, Node, Outside, Pod, Port, Settings, Underlay, limits,
     load_balancer, outside, policy,
 };
 use crate::base::{FxIndexMap, sort_by_number};
@@ -56,6 +56,9 @@ impl Objects {
         if !self.ingresses.is_empty() {
             self.add_ingress_controller();
         }
+        self.mirror();
+        let mut asked = settings.internet.clone();
+        asked.ports.extend(self.outer_ports());
         self.pods.extend(workloads::pods(&self.workloads, &self.pods, &self.nodes));
         check_counts(&self, report);
         check_names(&self, is_assumed, report);
@@ -77,6 +80,7 @@ impl Objects {
                 || !it.service.external_ips.is_empty()
         };
         let has_outside = settings.needs_outside
+            || asked.ports.len() > settings.internet.ports.len()
             || settings.cni == Cni::Calico
             || self.services.iter().any(is_from_outside);
         let needed = has_outside
@@ -129,12 +133,38 @@ impl Objects {
         listen_where_told(&mut cluster);
         let written = self.namespaces.iter().map(|it| (&it.meta.name, &it.meta.labels));
         cluster.namespaces = policy::namespaces(written, &cluster.pods);
-        if has_outside {
+        if has_outside || turns_packets_away(&cluster) {
+            if cluster.underlay.is_none() {
+                let addresses: Vec<Ipv4Addr> = cluster.nodes.iter().map(|it| it.address).collect();
+                let prefix_len = shared_bits(&self.nodes, &addresses, report)?;
+                let is_taken = cluster.pods.iter().any(|pod| pod.netns == "switch")
+                    || cluster.nodes.iter().any(|node| node.netns == "switch");
+                let netns = if is_taken { "switch_" } else { "switch" }.into();
+                cluster.underlay = Some(Underlay { netns, prefix_len });
+            }
             let externals: Vec<_> = self.nodes.iter().map(|node| node.external).collect();
-            cluster.outside = place_outside(&cluster, &externals, settings, report);
+            cluster.outside = place_outside(&cluster, &externals, asked, settings, report);
         }
         report.is_ok().then_some(cluster)
     }
+}
+
+/// Whether a Service has a port without a ready endpoint. Its packets are rejected by a rule that they meet only on their
+/// way out of the node, so there must be one: every real node has it.
+fn turns_packets_away(cluster: &Cluster) -> bool {
+    let mut ready: FxIndexMap<(&str, &str, &str), ()> = FxIndexMap::default();
+    for slice in &cluster.endpoint_slices {
+        let Some(service) = &slice.service else { continue };
+        if slice.endpoints.iter().any(|it| it.conditions.is_ready()) {
+            let names = slice.ports.iter().map(|it| it.name.as_str());
+            ready
+                .extend(names.map(|name| ((slice.namespace.as_str(), service.as_str(), name), ())));
+        }
+    }
+    cluster.services.iter().filter(|it| it.virtual_ip().is_some()).any(|it| {
+        let has = |name: &str| ready.contains_key(&(it.namespace.as_str(), it.name.as_str(), name));
+        it.ports.iter().any(|port| !has(&port.name))
+    })
 }
 
 /// A container need not say on what it listens, and many an example leaves it to the image. Where a pod says nothing, its
@@ -168,6 +198,7 @@ fn listen_where_told(cluster: &mut Cluster) {
 fn place_outside(
     cluster: &Cluster,
     externals: &[Option<Ipv4Addr>],
+    asked: Internet,
     settings: &Settings,
     report: &mut Report,
 ) -> Option<Outside> {
@@ -222,7 +253,7 @@ fn place_outside(
         gateway_address,
         externals: outside::externals(externals),
         load_balancers,
-        asked: settings.internet.clone(),
+        asked,
     })
 }
 

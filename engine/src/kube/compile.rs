@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use super::kube_proxy::KubeProxy;
 use super::outside::{self, SwitchPorts, end, item};
 use super::policy::rules::Enforcement;
-use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns};
+use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns, load_balancer};
 use crate::app::dns_server::{DnsServer, Zone};
 use crate::app::http_server::HttpServer;
 use crate::app::ingress::route::Routes;
@@ -88,6 +88,7 @@ impl<'c> Nodes<'c> {
             cni::masquerade(&mut items, cluster, node);
         }
         items.extend(self.policies.iter().flat_map(|it| it.node(node)));
+        self.health_checks(&mut items, node);
         for pod in pods() {
             if addons::is_dns(&pod.labels) {
                 items.push(self.dns_server(pod));
@@ -98,6 +99,20 @@ impl<'c> Nodes<'c> {
             }
         }
         items
+    }
+
+    /// Where kube-proxy tells load balancers whether the node has an endpoint (pkg/proxy/healthcheck). The page has only the
+    /// status in common with its.
+    fn health_checks(&self, items: &mut Vec<Configured>, node: usize) {
+        for service in &self.cluster.services {
+            let Some(port) = service.health_check() else { continue };
+            let is_healthy = load_balancer::healthy_nodes(self.cluster, service).contains(&node);
+            let status = if is_healthy { 200 } else { 503 };
+            let app = Box::new(App::HttpServer(HttpServer::new("kube-proxy", vec![port], status)));
+            let netns = self.cluster.nodes[node].netns.clone();
+            let op = Op::Run { netns, owner: "kube-proxy".to_owned(), app };
+            items.push(item(op, Some(&service.origin())));
+        }
     }
 
     /// The controller: a proxy that dials the endpoints of the Services behind the cluster's Ingresses.

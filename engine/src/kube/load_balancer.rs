@@ -2,7 +2,7 @@
 //! to the nodes' node ports.
 //!
 //! Passing on rewrites the destination alone, so that the node sees the client's address, and the cloud's network brings
-//! the answers back here (a policy rule of the gateway). A balancer that does not keep the client's address rewrites the
+//! the answers back here (policy rules of the gateway). A balancer that does not keep the client's address rewrites the
 //! source, too. With `externalTrafficPolicy: Local` only nodes that have an endpoint pass the health check.
 
 use std::net::Ipv4Addr;
@@ -18,6 +18,9 @@ use crate::link::Conf;
 use crate::stack::fib::TableId;
 use crate::tool::{Configured, Op, Ruleset, Setting, Transport, Way};
 
+/// What the gateway marks answers with that belong to a connection of its own: whoever asked came by no balancer.
+const OWN: u32 = 1;
+const OWN_PRIORITY: u32 = 999;
 /// The gateway's table for what goes back through a balancer; the next balancer has the next.
 const FIRST_TABLE: u32 = 100;
 const FIRST_PRIORITY: u32 = 1000;
@@ -55,6 +58,32 @@ pub(super) fn healthy_nodes(cluster: &Cluster, service: &Service) -> Vec<usize> 
     sort_by(&mut nodes, Ord::cmp);
     nodes.dedup();
     nodes
+}
+
+/// Lets the answers to those go their own way who came straight to a node port, past a balancer that keeps the client's
+/// address. `rules` are the gateway's.
+pub(super) fn spare_others(items: &mut Vec<Configured>, outside: &Outside, rules: &mut Ruleset) {
+    if !outside.load_balancers.iter().any(|it| it.keeps_client) {
+        return;
+    }
+    let own = "the internet gateway";
+    rules.line("*mangle", own);
+    rules.line(
+        &format!(
+            "-A PREROUTING -i eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j MARK --set-xmark {OWN:#x}/0xffffffff"
+        ),
+        own,
+    );
+    rules.line("COMMIT", own);
+    let op = Op::AddRule {
+        netns: outside.gateway.clone(),
+        priority: OWN_PRIORITY,
+        src: Ipv4Net::default(),
+        sport: None,
+        mark: Some(OWN),
+        table: TableId::MAIN,
+    };
+    items.push(item(op, None));
 }
 
 pub(super) fn compile(
@@ -118,6 +147,7 @@ fn answers_come_back(
                 priority: FIRST_PRIORITY + number,
                 src: Ipv4Net::new_assert(cluster.nodes[node].address, 32),
                 sport: Some((transport, node_port)),
+                mark: None,
                 table,
             };
             items.push(item(op, Some(&origin)));

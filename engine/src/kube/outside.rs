@@ -52,6 +52,11 @@ const PRIVATE: [Ipv4Net; 3] = [
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
 ];
 
+/// Whether an address may be somebody's on the internet.
+pub(super) fn is_public(ip: Ipv4Addr) -> bool {
+    !PRIVATE.iter().any(|net| net.contains(&ip))
+}
+
 /// What is around a cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outside {
@@ -168,10 +173,9 @@ fn gateway(
     route(Op::AddAddr { netns: netns.clone(), dev, addr });
     let (dst, way) = (Ipv4Net::default(), Way::Via(INTERNET));
     route(Op::AddRoute { netns: netns.clone(), table: TableId::MAIN, dst, way });
-    items.push(own(Op::IptablesRestore {
-        netns: netns.clone(),
-        rules: Arc::new(gateway_rules(cluster, outside, underlay.trunc())),
-    }));
+    let mut rules = gateway_rules(cluster, outside, underlay.trunc());
+    load_balancer::spare_others(items, outside, &mut rules);
+    items.push(item(Op::IptablesRestore { netns: netns.clone(), rules: Arc::new(rules) }, None));
 }
 
 /// One for one: a node's own address to its address on the internet, and back.
@@ -228,8 +232,7 @@ fn internet(items: &mut Vec<Configured>, cluster: &Cluster, outside: &Outside) {
     ];
     let balancers = outside.load_balancers.iter().map(|it| it.address);
     // A node may do without the gateway's translation.
-    let is_public = |ip: &Ipv4Addr| !PRIVATE.iter().any(|net| net.contains(ip));
-    let own = cluster.nodes.iter().map(|node| node.address).filter(is_public);
+    let own = cluster.nodes.iter().map(|node| node.address).filter(|&ip| is_public(ip));
     let mut inside: Vec<Ipv4Addr> =
         outside.externals.iter().copied().chain(balancers).chain(own).collect();
     inside.sort_unstable();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Protocol;
+use super::program::LOCALHOST;
 use crate::app::curl::Url;
 use crate::kube::service::Service;
 use crate::kube::{self, Cluster, Objects, Outside, Settings};
@@ -118,8 +119,23 @@ pub(super) fn source(text: &str, cluster: &Cluster) -> Result<Source, Refused> {
     Err(Refused::Wrong(format!("expected pod/NAME, node/NAME or internet, found {text:?}")))
 }
 
-/// Notes what a lab must have beyond its objects for something that is asked of it, as far as words show that.
-pub(super) fn note_needs(text: &str, objects: &Objects, settings: &mut Settings) {
+/// Notes what a lab must have beyond its objects for what is asked of it, as far as words show that. `ends` are senders and
+/// destinations by turns.
+pub(super) fn note_needs<'e>(
+    ends: impl Iterator<Item = &'e str>,
+    objects: &Objects,
+    settings: &mut Settings,
+) {
+    let mut sender = "default";
+    for end in ends {
+        note_need(end, sender, objects, settings);
+        let names = end.strip_prefix("pod/").and_then(|it| it.split_once('/'));
+        sender = names.map_or("default", |(namespace, _)| namespace);
+    }
+}
+
+/// The same for one end, in the words of a sender in `namespace`.
+fn note_need(text: &str, namespace: &str, objects: &Objects, settings: &mut Settings) {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let name = rest.strip_prefix("dns:");
     let by_name = rest != text || name.is_some();
@@ -128,11 +144,12 @@ pub(super) fn note_needs(text: &str, objects: &Objects, settings: &mut Settings)
     let port: Option<u16> = authority.split_once(':').and_then(|(_, port)| port.parse().ok());
     settings.needs_dns |= name.is_some();
     let is_outside = match host.parse() {
+        _ if host == LOCALHOST => false,
         Ok(ip) => !objects.owns(ip),
         Err(_) if by_name => {
             settings.needs_dns = true;
-            let target = objects.leads_to(host).filter(|it| !objects.resolves(it));
-            let asked = target.or((!objects.resolves(host)).then_some(host));
+            let target = objects.leads_to(host).filter(|it| !objects.resolves(it, namespace));
+            let asked = target.or((!objects.resolves(host, namespace)).then_some(host));
             let outer = asked.filter(|it| !objects.is_inner(it));
             settings.internet.names.extend(outer.map(str::to_owned));
             asked.is_some()

@@ -231,9 +231,8 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
     }
     let document = lab.map(|(_, document)| document).unwrap_or_default();
     let mut settings = document.settings.clone();
-    for end in ends.iter().copied().chain(document.ends()) {
-        end::note_needs(end, &objects, &mut settings);
-    }
+    let all = ends.iter().copied().chain(document.ends());
+    end::note_needs(all, &objects, &mut settings);
     let cluster = objects.cluster(&settings, &mut of_objects);
     report.absorb(of_objects);
     let Some(cluster) = cluster else { return Ok(None) };

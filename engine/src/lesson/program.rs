@@ -14,6 +14,9 @@ use crate::story::{Lost, Verdict};
 use crate::wire::dns::Rcode;
 use crate::world::World;
 
+/// Of every `/etc/hosts` the one line that matters here.
+pub(super) const LOCALHOST: &str = "localhost";
+
 impl Lab {
     /// The program that does what an action says. None: a socket does.
     pub(super) fn program(&self, rng: &mut Rng, action: &Action) -> Option<App> {
@@ -31,7 +34,10 @@ impl Lab {
                         .or_else(|| self.cluster.ingress_address()),
                     Source::Pod(_) | Source::Node(_) => None,
                 };
-                let at = at.filter(|_| url.host.parse::<Ipv4Addr>().is_err());
+                let at = match url.host.as_str() {
+                    LOCALHOST => Some(Ipv4Addr::LOCALHOST),
+                    host => at.filter(|_| host.parse::<Ipv4Addr>().is_err()),
+                };
                 Some(App::Curl(Box::new(Curl::new(url.clone(), &conf, at, chance))))
             }
         }

@@ -361,6 +361,109 @@ fn texts_that_are_no_lab_are_refused_with_a_message() {
     );
 }
 
+/// What one question to a lab gives, with what the lab gets for that question alone.
+fn asked(text: &str, from: &str, to: &str) -> ActionResult {
+    let lab = Lab::load_for(text, &[from, to]).expect("a good lab").lab;
+    let action = lab.exchange(from, to, None).expect("a sensible exchange");
+    lab.run_actions(&[action]).results.remove(0)
+}
+
+/// A Service of pods that do not say on what they listen, and a client.
+const SHOP: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: shop}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: shop, labels: {app: shop}}
+spec: {containers: [{name: shop}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec: {containers: [{name: sh}]}
+";
+
+/// One that has no pods.
+const EMPTY: &str = "\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: empty}
+spec: {selector: {app: none}, ports: [{port: 80}]}
+";
+
+#[test]
+fn a_lab_gets_what_a_question_needs_and_no_more() {
+    let cluster = |from, to| Lab::load_for(SHOP, &[from, to]).expect("a good lab").lab.cluster;
+    for (from, to, needs) in [
+        ("pod/client", "svc/shop:80", (false, false)),
+        ("pod/client", "http://shop", (true, false)),
+        ("pod/client", "dns:shop.default.svc.cluster.local", (true, false)),
+        ("pod/client", "svc/shop:81", (false, true)),
+        ("pod/client", "http://shop:81", (true, true)),
+        ("pod/client", "dns:nope", (true, true)),
+        ("pod/elsewhere/client", "dns:shop", (true, true)),
+        ("node/node-1", "svc/shop", (false, true)),
+    ] {
+        let cluster = cluster(from, to);
+        let found = (cluster.dns_address().is_some(), cluster.outside.is_some());
+        assert_eq!(found, needs, "{from} {to}");
+    }
+    let names = |to| cluster("pod/client", to).outside.expect("a way out").asked.names;
+    assert_eq!(names("http://www.example.com/"), ["www.example.com"]);
+    // Nobody outside has a domain that is called like a namespace, or by what no domain is called.
+    for to in ["dns:nope.default", "dns:nope.kube-system", "dns:shop.no-such", "dns:a.b.svc"] {
+        assert_eq!(names(to), [""; 0], "{to}");
+    }
+}
+
+#[test]
+fn a_node_reaches_services_and_a_port_that_a_service_lacks_leads_nowhere() {
+    let result = asked(SHOP, "node/node-1", "svc/shop");
+    assert_eq!(result.verdict, Verdict::Delivered, "{}", result.because);
+    for to in ["svc/shop:81", "http://shop:81/"] {
+        // The second waits for two minutes, longer than the way there is known to be good.
+        let result = asked(SHOP, "pod/client", to);
+        assert_eq!(result.verdict, Verdict::Dropped, "{}", result.because);
+        assert!(result.because.contains("black hole"), "{}", result.because);
+    }
+}
+
+#[test]
+fn a_program_that_gets_no_answer_names_the_rule_that_took_it() {
+    let text = SHOP.to_owned() + EMPTY;
+    for (to, first) in [("svc/empty", ""), ("http://empty/", "10.96.1.2:80 refuses connections: ")]
+    {
+        let result = asked(&text, "pod/client", to);
+        assert_eq!(result.verdict, Verdict::Rejected);
+        let because =
+            format!("{first}rejected by a rule of node-1, because of Service default/empty: ");
+        assert!(result.because.starts_with(&because), "{}", result.because);
+    }
+}
+
+#[test]
+fn from_outside_a_service_is_its_load_balancer_and_a_node_what_the_internet_knows_it_by() {
+    let text = SHOP.replace(
+        "spec: {selector: {app: shop}",
+        "spec: {type: LoadBalancer, selector: {app: shop}",
+    ) + EMPTY
+        + "---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\nstatus:\n  addresses:\n"
+        + "  - {type: InternalIP, address: 10.0.0.5}\n  - {type: ExternalIP, address: 203.0.113.99}\n";
+    let lab = Lab::load_for(&text, &["internet"]).expect("a good lab").lab;
+    let to = |from: &str, to: &str| {
+        lab.exchange(from, to, None).map(|it| it.to.to_string()).map_err(|it| it.to_string())
+    };
+    assert_eq!(to("internet", "svc/shop"), Ok("203.0.113.200:80".into()));
+    assert_eq!(to("pod/client", "svc/shop"), Ok("10.96.1.1:80".into()));
+    assert_eq!(to("internet", "svc/empty"), Ok("10.96.1.2:80".into()));
+    assert_eq!(to("internet", "node/a:30080"), Ok("203.0.113.99:30080".into()));
+    assert_eq!(to("pod/client", "node/a:30080"), Ok("10.0.0.5:30080".into()));
+}
+
 #[test]
 fn no_change_to_a_labs_text_makes_it_panic() {
     let mut rng = Rng::new(7);

@@ -9,6 +9,7 @@ use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
 use crate::netfilter::ipset::Sets;
 use crate::netfilter::{Netfilter, RuleError};
+use crate::skb::Mark;
 use crate::stack::fib::RouteKind;
 use crate::stack::rule::{Action, Rule};
 use crate::stack::socket::{Bound, Program, Socket};
@@ -178,11 +179,13 @@ impl<'i> Applier<'_, 'i> {
                 };
                 self.world.add_route(ns, route)?;
             }
-            Op::AddRule { netns, priority, src, sport, table } => {
+            Op::AddRule { netns, priority, src, sport, mark, table } => {
                 let rule = Rule {
                     src: *src,
                     protocol: sport.map_or(0, |(transport, _)| transport.protocol()),
                     sport: sport.map(|(_, port)| (port, port)),
+                    mark: Mark(mark.unwrap_or_default()),
+                    mark_mask: if mark.is_some() { u32::MAX } else { 0 },
                     origin,
                     ..Rule::new(*priority, Action::Lookup(*table))
                 };

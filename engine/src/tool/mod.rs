@@ -84,12 +84,14 @@ pub enum Op {
         dst: Ipv4Net,
         way: Way,
     },
-    /// A policy rule: packets from `src`, of a protocol and a source port where one is given, ask `table`.
+    /// A policy rule: packets from `src`, of a protocol and a source port, or with a mark, where those are given, ask `table`.
     AddRule {
         netns: String,
         priority: u32,
         src: Ipv4Net,
         sport: Option<(Transport, u16)>,
+        /// Only packets with this mark.
+        mark: Option<u32>,
         table: TableId,
     },
     Sysctl {

@@ -74,10 +74,13 @@ impl fmt::Display for Op {
                 }?;
                 if *table == TableId::MAIN { Ok(()) } else { write!(f, " table {}", table.0) }
             }
-            Self::AddRule { netns, priority, src, sport, table } => {
+            Self::AddRule { netns, priority, src, sport, mark, table } => {
                 write!(f, "ip -n {netns} rule add pref {priority} from {src}")?;
                 if let Some((transport, port)) = sport {
                     write!(f, " ipproto {} sport {port}", transport.name())?;
+                }
+                if let Some(mark) = mark {
+                    write!(f, " fwmark {mark:#x}")?;
                 }
                 write!(f, " lookup {}", table.0)
             }

@@ -15,6 +15,8 @@ use crate::yaml::{At, Place, Report};
 pub(in crate::kube) struct EndpointSliceObject {
     pub place: Place,
     pub slice: EndpointSlice,
+    /// It stands for a subset of Endpoints.
+    pub is_mirrored: bool,
 }
 
 pub(super) fn read(object: &At<'_>, report: &mut Report) -> Option<EndpointSliceObject> {
@@ -41,7 +43,7 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> Option<EndpointSlice
         let service = service.map(str::to_owned);
         let (namespace, name) = (meta.namespace, meta.name);
         let slice = EndpointSlice { namespace, name, service, endpoints, ports };
-        return Some(EndpointSliceObject { place: meta.place, slice });
+        return Some(EndpointSliceObject { place: meta.place, slice, is_mirrored: false });
     }
     let message = format!(
         "EndpointSlice {}/{} is left out: it is not of the type IPv4, and others are not used yet",
@@ -114,7 +116,8 @@ fn names(at: &At<'_>, key: &str, report: &mut Report) -> Vec<String> {
     names
 }
 
-fn read_port(at: &At<'_>, report: &mut Report) -> Option<EndpointPort> {
+/// A port of a slice, or of a subset of Endpoints.
+pub(super) fn read_port(at: &At<'_>, report: &mut Report) -> Option<EndpointPort> {
     if !at.is_map(report) {
         return None;
     }

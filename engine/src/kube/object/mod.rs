@@ -1,6 +1,7 @@
 //! Kubernetes objects as written: fields read and checked one by one, before anything is placed.
 
 mod endpoint_slice;
+mod endpoints;
 mod ingress;
 mod kube_proxy;
 mod meta;
@@ -26,8 +27,9 @@ pub(super) use pod::PodObject;
 pub(super) use service::ServiceObject;
 pub(super) use workload::{Workload, WorkloadKind};
 
+use super::endpoint_slice::EndpointSlice;
 use super::service::{ClusterIp, Service};
-use super::{Protocol, ranges};
+use super::{Protocol, outside, ranges};
 use crate::base::FxIndexMap;
 use crate::yaml::{At, Place, Report};
 
@@ -44,6 +46,8 @@ pub struct Objects {
     pub(super) workloads: Vec<Workload>,
     pub(super) services: Vec<ServiceObject>,
     pub(super) endpoint_slices: Vec<EndpointSliceObject>,
+    /// What Endpoints objects would be mirrored to.
+    pub(super) mirrored: Vec<EndpointSliceObject>,
     /// More than one is a problem.
     pub(super) kube_proxy: Option<KubeProxyObject>,
     pub(super) namespaces: Vec<NamespaceObject>,
@@ -83,19 +87,19 @@ impl Seen {
 }
 
 impl Objects {
-    /// Whether the cluster's own DNS has a name, as programs write it; else somebody outside is asked for it.
-    pub fn resolves(&self, host: &str) -> bool {
+    /// Whether the cluster's own DNS has a name, as programs in a namespace write it; else somebody outside is asked for it.
+    pub fn resolves(&self, host: &str, namespace: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         if host.ends_with(".cluster.local") {
             return true;
         }
         let labels: Vec<&str> = host.split('.').collect();
         let is_service = |at: usize| {
-            let namespace = labels.get(at + 1);
-            self.services.iter().map(|it| &it.service).any(|it| {
-                labels.get(at) == Some(&it.name.as_str())
-                    && namespace.is_none_or(|namespace| *namespace == it.namespace)
-            })
+            let namespace = labels.get(at + 1).copied().unwrap_or(namespace);
+            self.services
+                .iter()
+                .map(|it| &it.service)
+                .any(|it| labels.get(at) == Some(&it.name.as_str()) && it.namespace == namespace)
         };
         is_service(0) || is_service(1)
     }
@@ -141,6 +145,34 @@ impl Objects {
         self.service_named(host).is_some_and(|it| {
             it.cluster_ip != ClusterIp::None && !it.ports.iter().any(|own| own.number == port)
         })
+    }
+
+    /// Adds the slices that Endpoints are mirrored to: those of Services without a selector, where no slice is given.
+    pub(super) fn mirror(&mut self) {
+        for it in std::mem::take(&mut self.mirrored) {
+            let of = |other: &EndpointSlice| {
+                other.namespace == it.slice.namespace && other.service == it.slice.service
+            };
+            let has_selector = |own: &Service| {
+                own.namespace == it.slice.namespace
+                    && it.slice.service.as_ref() == Some(&own.name)
+                    && own.selector.is_some()
+            };
+            let is_given = self.endpoint_slices.iter().any(|it| !it.is_mirrored && of(&it.slice));
+            if !is_given && !self.services.iter().any(|it| has_selector(&it.service)) {
+                self.endpoint_slices.push(it);
+            }
+        }
+    }
+
+    /// The ports of endpoints that are on the internet.
+    pub(super) fn outer_ports(&self) -> Vec<u16> {
+        let is_outer = |ip: &Ipv4Addr| outside::is_public(*ip) && !self.owns(*ip);
+        let slices = self.endpoint_slices.iter().map(|it| &it.slice);
+        slices
+            .filter(|it| it.endpoints.iter().flat_map(|it| &it.addresses).any(is_outer))
+            .flat_map(|it| it.ports.iter().filter_map(|port| port.number))
+            .collect()
     }
 
     pub fn has_services(&self) -> bool {
@@ -193,6 +225,7 @@ impl Objects {
             "Pod" => self.pods.extend(pod::read(object, report)),
             "Service" => self.services.extend(service::read(object, report)),
             "EndpointSlice" => self.endpoint_slices.extend(endpoint_slice::read(object, report)),
+            "Endpoints" => self.mirrored.extend(endpoints::read(object, report)),
             "KubeProxyConfiguration" => {
                 let read = kube_proxy::read(object, report);
                 if let Some(first) = &self.kube_proxy {
