@@ -297,12 +297,19 @@ fn a_cluster_too_large_for_one_lab_is_refused_at_the_limit() {
     assert_eq!(
         refused(&text),
         [
-            "1002:1: expected at most 250 Nodes, found 251",
-            "1011:1: Pod default/p is here twice (the first at line 1006)",
+            "20002:1: expected at most 5000 Nodes, found 5001",
+            "20011:1: Pod default/p is here twice (the first at line 20006)",
         ]
     );
-    let pods: String = (0..=limits::PODS).map(|n| pod(&format!("p{n}"), "", "")).collect();
-    assert_eq!(refused(&pods), ["25002:1: expected at most 5000 Pods, found 5001"]);
+    let workload = |name: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{replicas: 75001, selector: {{matchLabels: {{app: x}}}}, template: {{metadata: {{labels: {{app: x}}}}, spec: {{containers: [{{name: app}}]}}}}}}\n"
+        )
+    };
+    assert_eq!(
+        refused(&(workload("a") + &workload("b"))),
+        ["7:1: expected at most 150000 Pods, found 150002"]
+    );
 }
 
 #[test]

@@ -14,11 +14,11 @@ pub use tree::{Field, Meaning, Node, Scalar, Value, parse, text_from_bytes};
 /// The limits of one text.
 pub mod limits {
     /// Bytes of text.
-    pub const TEXT_BYTES: usize = 16 << 20;
+    pub const TEXT_BYTES: usize = 4 << 20;
     /// Scalars, lists and maps, those that aliases repeat included.
-    pub const VALUES: usize = 4_000_000;
+    pub const VALUES: usize = 1_000_000;
     /// Bytes of all scalars and keys, those that aliases repeat included.
-    pub const EXPANDED_BYTES: usize = 32 << 20;
+    pub const EXPANDED_BYTES: usize = 16 << 20;
     /// Lists and maps within each other.
     pub const DEPTH: usize = 64;
     /// Problems, and notices, that are listed; the rest is counted.

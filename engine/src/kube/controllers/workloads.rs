@@ -38,7 +38,17 @@ pub(in crate::kube) fn pods(
 fn expand(workload: &Workload, nodes: &[NodeObject], pods: &mut Vec<PodObject>) {
     let Workload { kind, meta, replicas, .. } = workload;
     let hash = fnv(&format!("{} {}/{}", kind.name(), meta.namespace, meta.name));
-    let suffix = |index: usize| random_like(hash ^ fnv(&index.to_string()));
+    let mut taken: FxIndexMap<String, ()> = FxIndexMap::default();
+    let mut suffix = |index: usize| {
+        let mut drawn = hash ^ fnv(&index.to_string());
+        loop {
+            let text = random_like(drawn);
+            if taken.insert(text.clone(), ()).is_none() {
+                return text;
+            }
+            drawn = drawn.wrapping_add(1);
+        }
+    };
     match kind {
         WorkloadKind::Deployment => {
             let of_template = safe(&hash.to_string());
