@@ -29,7 +29,7 @@ use crate::wire::dns::{Data, Name};
 const LINK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 252), 30);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 253);
 const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 254);
-const CLIENT_NET: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 0), 25);
+const CLIENT_NET: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 0), 28);
 const CLIENT_ROUTER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
 /// Nodes have these on the internet, counted up; what comes after them is for load balancers.
@@ -233,12 +233,31 @@ fn internet(items: &mut Vec<Configured>, cluster: &Cluster, outside: &Outside) {
     let balancers = outside.load_balancers.iter().map(|it| it.address);
     // A node may do without the gateway's translation.
     let own = cluster.nodes.iter().map(|node| node.address).filter(|&ip| is_public(ip));
-    let mut inside: Vec<Ipv4Addr> =
-        outside.externals.iter().copied().chain(balancers).chain(own).collect();
+    // Whoever gives a Service `externalIPs` sees to it that they lead to a node.
+    let given = cluster.services.iter().flat_map(|it| it.external_ips.iter().copied());
+    let mut inside: Vec<Ipv4Addr> = outside
+        .externals
+        .iter()
+        .copied()
+        .chain(balancers)
+        .chain(own)
+        .chain(given.clone())
+        .collect();
     inside.sort_unstable();
     inside.dedup();
     for ip in inside {
         ops.push(route(internet, Ipv4Net::new_assert(ip, 32), Way::Via(GATEWAY)));
+    }
+    let mut given: Vec<Ipv4Addr> = given.collect();
+    given.sort_unstable();
+    given.dedup();
+    given.retain(|ip| {
+        cluster.nodes.iter().all(|node| node.address != *ip)
+            && outside.load_balancers.iter().all(|it| it.address != *ip)
+    });
+    for (ip, node) in given.into_iter().zip(cluster.nodes.iter().cycle()) {
+        let (dst, way) = (Ipv4Net::new_assert(ip, 32), Way::Via(node.address));
+        ops.push(route(&outside.gateway, dst, way));
     }
     for net in PRIVATE {
         ops.push(route(internet, net, Way::Blackhole));
