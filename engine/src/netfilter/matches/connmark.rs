@@ -6,6 +6,7 @@ use crate::netfilter::evaluate::{Env, Found, Seen};
 use crate::netfilter::print::Printer;
 use crate::netfilter::rule::Head;
 use crate::netfilter::words::{Arg, RuleError};
+use crate::skb::Ct;
 
 /// A value that the connection's mark must have under a mask.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -13,9 +14,11 @@ pub struct Connmark(Mark);
 
 impl Connmark {
     pub(super) fn judge(&self, seen: &Seen<'_>, env: &Env<'_>) -> Found {
-        match env.connection(seen.skb) {
-            Some((entry, _)) => self.0.judge_value(entry.mark().0),
-            None => Found::Unmet(0),
+        match (env.connection(seen.skb), seen.skb.ct) {
+            (Some((entry, _)), _) => self.0.judge_value(entry.mark().0),
+            // What `-j CT` put there is a connection as far as `nf_ct_get` is concerned, without a mark.
+            (None, Ct::Template(_)) => self.0.judge_value(0),
+            (None, Ct::None | Ct::Untracked | Ct::Tracked { .. }) => Found::Unmet(0),
         }
     }
 }

@@ -110,7 +110,9 @@ impl Conntrack {
 /// A packet's state as a bit of [`STATES`], with those that translation sets.
 fn state_of(ct: Ct, status: Option<Status>) -> u32 {
     let state = match ct {
-        Ct::None | Ct::Template(_) => INVALID,
+        Ct::None => INVALID,
+        // What `-j CT` put there counts as a new connection (`IP_CT_NEW`), whatever it will be.
+        Ct::Template(_) => NEW,
         Ct::Untracked => UNTRACKED,
         Ct::Tracked { info, .. } => match info {
             CtInfo::New => NEW,
