@@ -164,7 +164,8 @@ fn send_frame(dev: &str, frame: &[u8]) -> Outcome<()> {
         socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), None).map_err(problem)?;
     match sendto(fd.as_raw_fd(), frame, &address, MsgFlags::empty()) {
         // The device took it and dropped it, as a wire does with what is too long for its far end.
-        Ok(_) | Err(Errno::ENOBUFS) => Ok(()),
+        // So does one that is down, and says so.
+        Ok(_) | Err(Errno::ENOBUFS | Errno::ENETDOWN) => Ok(()),
         Err(e) => Err(problem(e)),
     }
 }
