@@ -91,6 +91,11 @@ pub fn record_inside(dir: &Path, out: &Path, pace: Pace) -> Outcome<()> {
             format!("{} namespaces; from 1 to {MAX_NAMESPACES} can be recorded", names.len()),
         ));
     }
+    for name in &names {
+        // Reports about groups come at random times, and rules would count them.
+        let setting = "net.ipv4.igmp_link_local_mcast_reports=0";
+        run(Command::new("ip").args(["netns", "exec", name, "sysctl", "-qw", setting]))?;
+    }
     let built = Instant::now();
     let links = snapshot::settle(&names)?;
     let listeners = play::listen(&lab.listeners)?;

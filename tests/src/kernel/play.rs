@@ -25,8 +25,6 @@ use crate::problem::{Outcome, Problem};
 
 /// A network that is not quiet this long after its time is in a loop.
 const MAX_NOISE: Duration = Duration::from_secs(10);
-/// What is silent for less is not taken to be quiet.
-const MIN_QUIET: Duration = Duration::from_millis(12);
 const MAX_DATAGRAM_LEN: usize = 65_536;
 /// What a listener reads at once.
 const MAX_READ_LEN: usize = 65_536;
@@ -89,11 +87,10 @@ pub(super) fn play(
     }
     // They stay open, so that replies find them.
     let mut senders = BTreeMap::new();
-    // By the clock, so that delays do not add up and come close to what is due later.
-    let mut until = Instant::now();
     for it in stimuli {
+        // Not by the clock: after one that came late the next would come too soon for what grows with time.
+        let until = Instant::now() + it.wait;
         send(it, &mut senders)?;
-        until += it.wait.max(pace.quiet);
         wait(until, listeners, sniffer, pace)?;
     }
     Ok(sniffer.captures())
@@ -215,9 +212,8 @@ fn unless_refused(sent: io::Result<usize>) -> io::Result<()> {
 
 /// Waits until that time, and until the network is quiet.
 fn wait(until: Instant, listeners: &[Listening], sniffer: &mut Sniffer, pace: Pace) -> Outcome<()> {
-    let quiet = (pace.quiet / 2).max(MIN_QUIET);
     loop {
-        let left = until.saturating_duration_since(Instant::now()).max(quiet);
+        let left = until.saturating_duration_since(Instant::now()).max(pace.quiet);
         let timeout =
             PollTimeout::try_from(left).map_err(|_| Problem::new("wait_ms is too long"))?;
         let sockets = listeners.iter().map(|it| it.socket.as_fd());
