@@ -74,7 +74,7 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    spec.only(&["title", "seed", "cni", "actions", "expect", "narration"], report);
+    spec.only(&["title", "seed", "cni", "loadBalancers", "actions", "expect", "narration"], report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);
     }
@@ -86,6 +86,11 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
             Cni::ALL.into_iter().find(|it| it.name() == text)
         });
         document.settings.cni = cni.unwrap_or_default();
+    }
+    if let Some(at) = spec.section("loadBalancers", report) {
+        at.only(&["keepClientAddress"], report);
+        let keeps = at.field("keepClientAddress").and_then(|it| it.flag(report));
+        document.settings.balancers_hide_client = keeps == Some(false);
     }
     let actions = spec.list("actions", "a list of actions", report);
     if let Some(first_over) = actions.get(MAX_ACTIONS) {

@@ -257,7 +257,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
   - {when: [a], title: t}
   - {when: {from: 5}, title: t, text: x, Text: y}
 ");
-    let field = "expected one of title, seed, cni, actions, expect, narration; did you mean title?";
+    let field = "expected one of title, seed, cni, loadBalancers, actions, expect, narration; did you mean title?";
     let wait = "spec.actions[0].wait: expected a time of at most 600s, such as 500ms or 2s, found";
     assert_eq!(
         refused(&text),
@@ -504,4 +504,35 @@ fn no_change_to_a_labs_text_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn a_load_balancer_that_does_not_keep_the_clients_address_shows_its_own() {
+    let seen = |spec: &str| {
+        let text = format!(
+            "apiVersion: everyhop.dev/v1
+kind: Lab
+metadata: {{name: x}}
+spec:
+  {spec}
+  actions: [{{from: internet, to: 'svc/web:80'}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: web, labels: {{app: web}}}}
+spec: {{containers: [{{name: c, ports: [{{containerPort: 8080}}]}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{type: LoadBalancer, externalTrafficPolicy: Local, selector: {{app: web}}, ports: [{{port: 80, targetPort: 8080}}]}}
+"
+        );
+        let run = load(&text).run();
+        (run.results[0].verdict, run.results[0].seen_source.map(|ip| ip.to_string()))
+    };
+    let client = Some("198.51.100.10".to_owned());
+    assert_eq!(seen("seed: 1"), (Verdict::Delivered, client));
+    let balancer = Some("192.0.2.254".to_owned());
+    assert_eq!(seen("loadBalancers: {keepClientAddress: false}"), (Verdict::Delivered, balancer));
 }
