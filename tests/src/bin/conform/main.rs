@@ -37,7 +37,7 @@ const USAGE: &str = "usage: conform [--record | --show] [LAB...] | conform --clu
 /// Labs at a time. They spend their time waiting for the kernel's timers.
 const N_WORKERS: usize = 6;
 /// Labs that differed beside others are tried alone this often.
-const N_LOOKS_AGAIN: usize = 2;
+const N_LOOKS_AGAIN: usize = 4;
 /// More than these are no accident of a busy machine.
 const MAX_ALONE: usize = 12;
 /// Lines shown of one lab.
