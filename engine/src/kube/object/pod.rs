@@ -173,6 +173,7 @@ fn read_port(
         it.parsed(expected, report, |text| is_port_name(text).then(|| text.to_owned()))
     });
     let host_port = at.field("hostPort").filter(|_| !host_network).and_then(|it| {
+        report.notice(it.problem("hostPort is not used yet: nothing on the node leads to it"));
         let number = it.number(1..=u16::MAX, report)?;
         let ip = at.field("hostIP");
         let ip = ip.and_then(|it| it.parsed(ADDRESS, report, |text| text.parse().ok()));
