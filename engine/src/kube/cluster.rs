@@ -187,7 +187,7 @@ fn listen_where_told(cluster: &mut Cluster) {
                 let protocol = port.protocol;
                 let is_it = |it: &Port| (it.number, it.protocol) == (number, protocol);
                 if !container.ports.iter().any(is_it) {
-                    container.ports.push(Port { number, protocol, name: None, host_port: None });
+                    container.ports.push(Port { number, protocol, name: None });
                 }
             }
         }
@@ -232,7 +232,13 @@ fn place_outside(
         let address = service.ingress.iter().find_map(|it| it.ip);
         let of_type = service.kind == ServiceType::LoadBalancer;
         let Some(address) = address.filter(|_| of_type) else { continue };
-        let private_address = from_above.next().filter(|ip| *ip != gateway_address)?;
+        let Some(private_address) = from_above.next().filter(|ip| *ip != gateway_address) else {
+            report.problem(Problem::of_text(format!(
+                "no address is left in {net} for the load balancer of {}: give the nodes addresses in a wider range",
+                service.origin()
+            )));
+            return None;
+        };
         let full_name = match service.namespace.as_str() {
             "default" => format!("lb-{}", service.name),
             namespace => format!("lb-{namespace}_{}", service.name),

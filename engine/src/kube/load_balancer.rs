@@ -21,8 +21,8 @@ use crate::tool::{Configured, Op, Ruleset, Setting, Transport, Way};
 /// What the gateway marks answers with that belong to a connection of its own: whoever asked came by no balancer.
 const OWN: u32 = 1;
 const OWN_PRIORITY: u32 = 999;
-/// The gateway's table for what goes back through a balancer; the next balancer has the next.
-const FIRST_TABLE: u32 = 100;
+/// The gateway's table for what goes back through a balancer; the next Service has the next, and 253 to 255 are the kernel's.
+const FIRST_TABLE: u32 = 1000;
 const FIRST_PRIORITY: u32 = 1000;
 
 /// A load balancer of one Service.

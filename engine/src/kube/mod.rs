@@ -193,15 +193,6 @@ pub struct Port {
     pub number: u16,
     pub protocol: Protocol,
     pub name: Option<String>,
-    pub host_port: Option<HostPort>,
-}
-
-/// A port of the node that leads to a container's.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HostPort {
-    pub number: u16,
-    /// Only at this address of the node.
-    pub ip: Option<Ipv4Addr>,
 }
 
 /// Where a pod's `resolv.conf` comes from (`spec.dnsPolicy`).

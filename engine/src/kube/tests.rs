@@ -597,3 +597,21 @@ fn with_calico_a_node_answers_for_every_address_its_pod_asks_for() {
     );
     assert_eq!(last.as_deref(), Some(&b"hello from pod-2"[..]));
 }
+
+#[test]
+fn more_load_balancers_than_the_nodes_network_has_addresses_are_refused() {
+    let services: String = (0..260)
+        .map(|n| {
+            format!(
+                "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{n}}}\nspec: {{type: LoadBalancer, ports: [{{port: 80}}]}}\n"
+            )
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    assert_eq!(
+        refused(&(node("a", "") + &services)),
+        [
+            "no address is left in 192.0.2.0/24 for the load balancer of Service default/s252: give the nodes addresses in a wider range"
+        ]
+    );
+}

@@ -311,16 +311,9 @@ impl World {
                 let lo = netns[ns].lo;
                 let out = skb.dst.map_or(lo, |dst| dst.dev);
                 if !frag::send_piece(&mut ctx, &mut netns[ns], devices, skb) {
-                    let rest = self.unsent.drain(..).map(|(_, skb)| skb);
-                    let mut ctx = Ctx {
-                        now: self.now,
-                        rng: &mut self.rng,
-                        trace,
-                        bufs: &mut self.bufs,
-                        packets: &mut self.packets,
-                        out: &mut self.out,
-                    };
-                    frag::give_up(&mut ctx, out, rest);
+                    let rest = std::mem::take(&mut self.unsent);
+                    let (mut ctx, _, _) = self.split(trace);
+                    frag::give_up(&mut ctx, out, rest.into_iter().map(|(_, skb)| skb));
                 }
             }
             Due::Program(Task::Connection { ns, socket }) => {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::{ADDRESS, LABEL, Marked, Meta, NAME, Seen, meta, protocol, read_address};
 use crate::kube::name::{is_label, is_port_name, is_subdomain};
-use crate::kube::{Container, DnsConfig, DnsPolicy, HostPort, Port};
+use crate::kube::{Container, DnsConfig, DnsPolicy, Port};
 use crate::yaml::{At, Report};
 
 /// What a pod's spec says, in a Pod or in a template.
@@ -163,7 +163,7 @@ fn read_port(
     if !at.is_map(report) {
         return None;
     }
-    at.misspelt(&["name", "containerPort", "protocol", "hostPort", "hostIP"], &[], report);
+    at.misspelt(&["name", "containerPort", "protocol"], &["hostPort", "hostIP"], report);
     let number = at
         .required("containerPort", "a number 1 to 65535", report)
         .and_then(|it| it.number(1..=u16::MAX, report));
@@ -172,13 +172,10 @@ fn read_port(
         let expected = "a port's name of at most 15 lower-case letters, digits and \"-\"";
         it.parsed(expected, report, |text| is_port_name(text).then(|| text.to_owned()))
     });
-    let host_port = at.field("hostPort").filter(|_| !host_network).and_then(|it| {
-        report.notice(it.problem("hostPort is not used yet: nothing on the node leads to it"));
-        let number = it.number(1..=u16::MAX, report)?;
-        let ip = at.field("hostIP");
-        let ip = ip.and_then(|it| it.parsed(ADDRESS, report, |text| text.parse().ok()));
-        Some(HostPort { number, ip: ip.filter(|ip: &Ipv4Addr| !ip.is_unspecified()) })
-    });
+    if let Some(host_port) = at.field("hostPort").filter(|_| !host_network) {
+        report
+            .notice(host_port.problem("hostPort is not used yet: nothing on the node leads to it"));
+    }
     let (number, protocol) = (number?, protocol?);
     let port = format!("port {number}/{protocol}");
     if let Some(first) = taken.before(port.clone(), &at.place()) {
@@ -188,5 +185,5 @@ fn read_port(
         )));
         return None;
     }
-    Some(Port { number, protocol, name, host_port })
+    Some(Port { number, protocol, name })
 }
