@@ -252,13 +252,11 @@ impl Teller<'_> {
                 )
             }
             Some((FdbAnswer::Group, _)) => {
-                format!(
-                    "The frame is for everybody, so the bridge sends it through every other port: {ports}."
-                )
+                format!("The frame is for everybody, so the bridge sends a copy through {ports}.")
             }
             Some((FdbAnswer::Miss, mac)) => {
                 format!(
-                    "The bridge does not know {mac} yet, so it floods: a copy through every other port, {ports}."
+                    "The bridge does not know {mac} yet, so it floods: a copy goes through {ports}."
                 )
             }
             Some((FdbAnswer::Local, _)) | None => format!("The bridge sends it through {ports}."),
