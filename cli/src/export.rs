@@ -73,7 +73,7 @@ fn exported(lab: &Lab, form: Form) -> Result<Vec<u8>, String> {
         }
         Form::Pcapng => {
             let run = lab.run_actions(&lab.actions);
-            Ok(export::pcapng(&run.start, &run.trace, &run.story))
+            Ok(export::pcapng(&run.end, &run.trace, &run.story))
         }
     }
 }

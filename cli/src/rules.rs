@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use everyhop_engine::kube::kube_proxy::{KubeProxy, Mode};
+use everyhop_engine::kube::kube_proxy::{KubeProxy, Made, Mode};
 use everyhop_engine::lesson::Lab;
 use everyhop_engine::netfilter::Netfilter;
 use everyhop_engine::tool::{self, Configured};
@@ -66,7 +66,7 @@ pub(crate) fn of_node(lab: &Lab, node: usize) -> Result<Netfilter, String> {
     if there.tables.has_chain(everyhop_engine::base::Table::Nat, "KUBE-SERVICES") {
         return Ok(there);
     }
-    let items: Vec<Configured> = KubeProxy::new(&lab.cluster).node(node);
+    let items: Vec<Configured> = KubeProxy::new(&lab.cluster).node(node, &mut Made::default());
     tool::apply(&mut world, &items).map_err(|(_, error)| error.to_string())?;
     Ok(find(&world))
 }

@@ -31,6 +31,6 @@ impl Golden {
     pub fn run(&self) -> String {
         let loaded = Lab::load(self.lab).expect("the labs of the page load");
         let run = loaded.lab.run();
-        trace_text(&run.start, &run.trace)
+        trace_text(&run.end, &run.trace)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use everyhop_engine::kube::flow::{Answer, Question, explore};
-use everyhop_engine::kube::kube_proxy::{Abilities, Host, KubeProxy, Rules};
+use everyhop_engine::kube::kube_proxy::{Abilities, Host, KubeProxy, Made, Rules};
 use everyhop_engine::kube::{Cluster, Objects, Protocol, Settings};
 use everyhop_engine::netfilter::Netfilter;
 use everyhop_engine::netfilter::ipset::Sets;
@@ -204,7 +204,7 @@ fn the_text_for_iptables_restore_is_equal_unsorted_too() {
 /// Where a case's node sends a packet, as Kubernetes' tests write it, and whether it is masqueraded.
 fn traced(case: &Case, flow: &Value) -> (String, bool) {
     let cluster = &case.cluster;
-    let rules = KubeProxy::new(cluster).rules(0);
+    let rules = KubeProxy::new(cluster).rules(0, &mut Made::default());
     let mut netfilter = Netfilter::default();
     let mut tables = Tables::default();
     tables
@@ -269,7 +269,7 @@ fn what_a_node_prints_is_what_a_kernel_printed() {
         if id == "iptables/TestTracePacket" || case.it["proxier"]["random_fully"] == true {
             continue;
         }
-        let rules = KubeProxy::new(&case.cluster).rules(0);
+        let rules = KubeProxy::new(&case.cluster).rules(0, &mut Made::default());
         let mut tables = Tables::default();
         let (sets, mut recents) = (Sets::default(), Recents::default());
         tables.restore(&rules.text, &|_| None, &sets, &mut recents).expect("good rules");

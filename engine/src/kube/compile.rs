@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
-use super::kube_proxy::KubeProxy;
+use super::kept::Kept;
+use super::kube_proxy::{KubeProxy, Made};
 use super::outside::{self, SwitchPorts, end, item};
 use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns, load_balancer};
@@ -30,9 +31,9 @@ const SWITCH_MAC: Mac = Mac([2, 0, 0, 0, 0, 0]);
 /// Everything that a cluster needs, in an order in which it can be made.
 pub fn compile(cluster: &Cluster) -> Vec<Configured> {
     let mut items = machines(cluster);
-    let mut nodes = Nodes::new(cluster);
+    let (mut shared, mut made) = (Shared::new(cluster), Made::default());
     for index in 0..cluster.nodes.len() {
-        items.extend(nodes.configure(index));
+        items.extend(shared.configure(cluster, index, &mut made));
     }
     items
 }
@@ -53,9 +54,15 @@ pub fn machines(cluster: &Cluster) -> Vec<Configured> {
     items
 }
 
-/// What makes machines nodes, as far as all nodes share it.
+/// What makes machines nodes.
 pub struct Nodes<'c> {
     cluster: &'c Cluster,
+    kept: &'c Kept,
+    /// What all nodes share, once the first is made.
+    shared: Option<Shared<'c>>,
+}
+
+struct Shared<'c> {
     kube_proxy: KubeProxy<'c>,
     policies: Option<Enforcement<'c>>,
     /// What the cluster's DNS servers know, once one is started.
@@ -65,14 +72,27 @@ pub struct Nodes<'c> {
 }
 
 impl<'c> Nodes<'c> {
-    pub fn new(cluster: &'c Cluster) -> Self {
-        let (kube_proxy, policies) = (KubeProxy::new(cluster), Enforcement::new(cluster));
-        Self { cluster, kube_proxy, policies, zones: None, routes: None }
+    /// `kept` is of this cluster.
+    pub fn new(cluster: &'c Cluster, kept: &'c Kept) -> Self {
+        Self { cluster, kept, shared: None }
     }
 
     /// What a machine becomes as a node: its network for pods, its pods, the rules of those who write some, and programs.
-    pub fn configure(&mut self, node: usize) -> Vec<Configured> {
-        let cluster = self.cluster;
+    pub fn configure(&mut self, node: usize) -> Arc<[Configured]> {
+        let Self { cluster, kept, shared } = self;
+        kept.node(node, |made| {
+            shared.get_or_insert_with(|| Shared::new(cluster)).configure(cluster, node, made)
+        })
+    }
+}
+
+impl<'c> Shared<'c> {
+    fn new(cluster: &'c Cluster) -> Self {
+        let (kube_proxy, policies) = (KubeProxy::new(cluster), Enforcement::new(cluster));
+        Self { kube_proxy, policies, zones: None, routes: None }
+    }
+
+    fn configure(&mut self, cluster: &Cluster, node: usize, made: &mut Made) -> Vec<Configured> {
         let mut items = Vec::new();
         cni::node(&mut items, cluster, node);
         let pods = || cluster.pods.iter().filter(move |pod| pod.node == node);
@@ -84,16 +104,16 @@ impl<'c> Nodes<'c> {
             let setting = Setting::BridgeCallsIptables(true);
             let op = Op::Sysctl { netns: own.netns.clone(), setting };
             items.push(item(op, Some(&own.origin())));
-            items.extend(self.kube_proxy.node(node));
+            items.extend(self.kube_proxy.node(node, made));
             cni::masquerade(&mut items, cluster, node);
         }
         items.extend(self.policies.iter().flat_map(|it| it.node(node)));
-        self.health_checks(&mut items, node);
+        health_checks(&mut items, cluster, node);
         for pod in pods() {
             if addons::is_dns(&pod.labels) {
-                items.push(self.dns_server(pod));
+                items.push(self.dns_server(cluster, pod));
             } else if addons::is_ingress_controller(&pod.labels) {
-                items.push(self.ingress_controller(pod));
+                items.push(self.ingress_controller(cluster, pod));
             } else {
                 serve(&mut items, pod);
             }
@@ -101,23 +121,8 @@ impl<'c> Nodes<'c> {
         items
     }
 
-    /// Where kube-proxy tells load balancers whether the node has an endpoint (pkg/proxy/healthcheck). The page has only the
-    /// status in common with its.
-    fn health_checks(&self, items: &mut Vec<Configured>, node: usize) {
-        for service in &self.cluster.services {
-            let Some(port) = service.health_check() else { continue };
-            let is_healthy = load_balancer::healthy_nodes(self.cluster, service).contains(&node);
-            let status = if is_healthy { 200 } else { 503 };
-            let app = Box::new(App::HttpServer(HttpServer::new("kube-proxy", vec![port], status)));
-            let netns = self.cluster.nodes[node].netns.clone();
-            let op = Op::Run { netns, owner: "kube-proxy".to_owned(), app };
-            items.push(item(op, Some(&service.origin())));
-        }
-    }
-
     /// The controller: a proxy that dials the endpoints of the Services behind the cluster's Ingresses.
-    fn ingress_controller(&mut self, pod: &Pod) -> Configured {
-        let cluster = self.cluster;
+    fn ingress_controller(&mut self, cluster: &Cluster, pod: &Pod) -> Configured {
         let routes = self.routes.get_or_insert_with(|| Arc::new(cluster.ingress_routes()));
         let mut ports = Ports { http: Vec::new(), tls: Vec::new() };
         for port in pod.ports().filter(|it| it.protocol == Protocol::Tcp) {
@@ -132,8 +137,7 @@ impl<'c> Nodes<'c> {
     }
 
     /// CoreDNS: it answers for the cluster, and asks the node's own servers for the rest.
-    fn dns_server(&mut self, pod: &Pod) -> Configured {
-        let cluster = self.cluster;
+    fn dns_server(&mut self, cluster: &Cluster, pod: &Pod) -> Configured {
         let zones = self.zones.get_or_insert_with(|| dns::zones(cluster, &cluster.domain()).into());
         let upstream = cluster.node_resolv_conf().nameservers;
         let upstream = upstream.into_iter().map(|ip| SocketAddrV4::new(ip, DNS_PORT)).collect();
@@ -141,6 +145,20 @@ impl<'c> Nodes<'c> {
         let owner = pod.containers.first().map_or("coredns", |it| it.name.as_str());
         let (netns, owner) = (pod.netns.clone(), format!("container {owner}"));
         item(Op::Run { netns, owner, app: Box::new(App::DnsServer(server)) }, Some(&pod.origin()))
+    }
+}
+
+/// Where kube-proxy tells load balancers whether the node has an endpoint (pkg/proxy/healthcheck). The page has only the
+/// status in common with its.
+fn health_checks(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
+    for service in &cluster.services {
+        let Some(port) = service.health_check() else { continue };
+        let is_healthy = load_balancer::healthy_nodes(cluster, service).contains(&node);
+        let status = if is_healthy { 200 } else { 503 };
+        let app = Box::new(App::HttpServer(HttpServer::new("kube-proxy", vec![port], status)));
+        let netns = cluster.nodes[node].netns.clone();
+        let op = Op::Run { netns, owner: "kube-proxy".to_owned(), app };
+        items.push(item(op, Some(&service.origin())));
     }
 }
 

@@ -16,7 +16,7 @@ pub use run::{ActionResult, Run};
 use crate::base::Nanos;
 use crate::kube::{self, Cluster, Objects};
 use crate::story::Verdict;
-use crate::tool::{self, Configured};
+use crate::tool::Configured;
 use crate::world::World;
 use crate::yaml::{self, At, Place, Problem, Report};
 use document::Document;
@@ -33,6 +33,7 @@ pub struct Lab {
     pub actions: Vec<Action>,
     pub narration: Vec<narration::Rule>,
     pub expect: Vec<Expect>,
+    kept: kube::Kept,
 }
 
 /// A lab and what its author may want to know.
@@ -238,15 +239,21 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
     let Some(cluster) = cluster else { return Ok(None) };
     let actions = document.actions(&cluster, report);
     let configured = begin(&cluster);
-    build(document.seed, &cluster, &configured)?;
+    let kept = kube::Kept::default();
+    build(document.seed, &cluster, &configured, &kept)?;
     let Document { title, seed, narration, expect, .. } = document;
-    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect }))
+    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect, kept }))
 }
 
 /// The world before any action.
-fn build(seed: u64, cluster: &Cluster, configured: &[Configured]) -> Result<World, Problem> {
+fn build(
+    seed: u64,
+    cluster: &Cluster,
+    configured: &[Configured],
+    kept: &kube::Kept,
+) -> Result<World, Problem> {
     let mut world = World::new(seed);
-    if let Err((index, error)) = tool::apply(&mut world, configured) {
+    if let Err((index, error)) = kept.apply(&mut world, configured) {
         let origin = configured[index].origin.as_deref().unwrap_or("the underlay");
         return Err(Problem::of_text(format!("{origin}: {error}")));
     }

@@ -10,12 +10,12 @@ use super::{Action, Destination, Lab, Protocol, Source, build, program};
 use crate::app::App;
 use crate::app::resolver::Resolution;
 use crate::base::{Mac, Nanos, NsId, ProcessId, Rng, SocketId};
-use crate::kube::{self, Cluster};
+use crate::kube;
 use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
-use crate::tool::{self, Configured};
+use crate::tool::Configured;
 use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
@@ -29,8 +29,6 @@ const LOOK_AGAIN: Nanos = Nanos::from_secs(1);
 /// What happened when actions were run.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Before the first action, with the senders' sockets open.
-    pub start: World,
     /// After the last action.
     pub end: World,
     pub trace: Recorder,
@@ -102,7 +100,6 @@ impl Lab {
 
     /// Runs these actions instead, one after the other, in the lab's world.
     pub fn run_actions(&self, actions: &[Action]) -> Run {
-        let (start, _) = self.start(actions);
         let ((mut world, errands), mut trace) = (self.start(actions), Recorder::default());
         let (mut results, mut sends) = (Vec::new(), Vec::new());
         for (action, errand) in actions.iter().zip(errands) {
@@ -112,7 +109,7 @@ impl Lab {
                 continue;
             };
             let send = Send { at, errand, wait: action.wait };
-            let (done, stopped) = send.run(&self.cluster, &mut world, &mut trace);
+            let (done, stopped) = send.run(self, &mut world, &mut trace);
             sends.push(send);
             let entries = before..trace.entries.len();
             results.push(self.result(&world, &trace, (action, done), (at, entries), stopped));
@@ -122,18 +119,18 @@ impl Lab {
         let (captions, unbound) =
             narration::bind(&self.narration, (&self.cluster, actions.first()), told);
         let actions = actions.to_vec();
-        Run { start, end: world, trace, story, captions, unbound, results, actions, sends }
+        Run { end: world, trace, story, captions, unbound, results, actions, sends }
     }
 
     /// The world before any action, with these nodes built, besides those that are from the beginning.
     pub fn world(&self, nodes: Range<usize>) -> World {
         let (mut world, _) = self.start(&[]);
-        let mut configured = kube::Nodes::new(&self.cluster);
+        let mut configured = kube::Nodes::new(&self.cluster, &self.kept);
         for node in nodes {
             let ns = self.cluster.nodes.get(node).and_then(|it| world.find_netns(&it.netns));
             if let Some(ns) = ns.filter(|&ns| world.netns[ns].is_dormant) {
                 let items = configured.configure(node);
-                become_node(&mut world, &mut Recorder::default(), ns, &items);
+                become_node(self, &mut world, &mut Recorder::default(), ns, &items);
             }
         }
         world
@@ -141,7 +138,7 @@ impl Lab {
 
     /// The world before the first action, and what does each action; None for one that cannot be sent.
     fn start(&self, actions: &[Action]) -> (World, Vec<Option<Errand>>) {
-        let Ok(mut world) = build(self.seed, &self.cluster, &self.configured) else {
+        let Ok(mut world) = build(self.seed, &self.cluster, &self.configured, &self.kept) else {
             unreachable!("the operations were tried when the lab was read");
         };
         let mut rng = Rng::new(self.seed);
@@ -169,7 +166,7 @@ impl Lab {
 
     fn wake(&self, world: &mut World, node: usize) {
         if let Some(ns) = world.find_netns(&self.cluster.nodes[node].netns) {
-            wake(&self.cluster, world, &mut Recorder::default(), ns);
+            wake(self, world, &mut Recorder::default(), ns);
         }
     }
 
@@ -288,32 +285,27 @@ fn unsent(at: Nanos, entries: Range<usize>) -> ActionResult {
 }
 
 /// Builds the node behind a dormant namespace, and lets the packets through that wait for it.
-fn wake(cluster: &Cluster, world: &mut World, trace: &mut Recorder, ns: NsId) {
+fn wake(lab: &Lab, world: &mut World, trace: &mut Recorder, ns: NsId) {
     let name = &*world.netns[ns].name;
-    let node = cluster.nodes.iter().position(|node| node.netns == name);
+    let node = lab.cluster.nodes.iter().position(|node| node.netns == name);
     if let Some(node) = node.filter(|_| world.netns[ns].is_dormant) {
-        let items = kube::Nodes::new(cluster).configure(node);
-        return become_node(world, trace, ns, &items);
+        let items = kube::Nodes::new(&lab.cluster, &lab.kept).configure(node);
+        return become_node(lab, world, trace, ns, &items);
     }
     world.wake(trace, ns);
 }
 
-fn become_node(world: &mut World, trace: &mut Recorder, ns: NsId, items: &[Configured]) {
-    tool::apply(world, items).expect("a node's configuration follows from what was checked");
+fn become_node(lab: &Lab, world: &mut World, trace: &mut Recorder, ns: NsId, items: &[Configured]) {
+    lab.kept.apply(world, items).expect("a node's configuration follows from what was checked");
     world.wake(trace, ns);
 }
 
 /// [`World::run_until_quiet`], with the nodes built that packets reach.
-fn run_until_quiet(
-    cluster: &Cluster,
-    world: &mut World,
-    trace: &mut Recorder,
-    wait: Nanos,
-) -> Stopped {
+fn run_until_quiet(lab: &Lab, world: &mut World, trace: &mut Recorder, wait: Nanos) -> Stopped {
     let until = world.now() + wait;
     loop {
         match world.run_until_quiet(trace, until.since(world.now())) {
-            Stopped::Dormant(ns) => wake(cluster, world, trace, ns),
+            Stopped::Dormant(ns) => wake(lab, world, trace, ns),
             stopped @ (Stopped::Quiet | Stopped::EventBudget) => return stopped,
         }
     }
@@ -342,16 +334,16 @@ impl Send {
         }
     }
 
-    fn run(&self, cluster: &Cluster, world: &mut World, trace: &mut Recorder) -> (Done, Stopped) {
+    fn run(&self, lab: &Lab, world: &mut World, trace: &mut Recorder) -> (Done, Stopped) {
         let (done, sent) = self.begin(world, trace);
-        let mut stopped = run_until_quiet(cluster, world, trace, self.wait);
+        let mut stopped = run_until_quiet(lab, world, trace, self.wait);
         match done {
             Done::Socket((ns, socket)) => {
                 let heard = world.netns[ns].sockets.get(socket).heard > 0;
                 if sent && !heard && stopped == Stopped::Quiet {
                     let until = self.at + Action::NO_ANSWER;
                     let wait = until.since(world.now());
-                    stopped = run_until_quiet(cluster, world, trace, wait);
+                    stopped = run_until_quiet(lab, world, trace, wait);
                 }
             }
             Done::Program(process) => {
@@ -359,7 +351,7 @@ impl Send {
                     && stopped == Stopped::Quiet
                     && world.now() < self.at + PATIENCE
                 {
-                    stopped = run_until_quiet(cluster, world, trace, LOOK_AGAIN);
+                    stopped = run_until_quiet(lab, world, trace, LOOK_AGAIN);
                 }
             }
         }
@@ -406,12 +398,12 @@ impl Run {
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(&lab.cluster, &mut world, &mut trace);
+                send.run(lab, &mut world, &mut trace);
             }
             last.begin(&mut world, &mut trace);
         }
         while let Stopped::Dormant(ns) = world.run_until(&mut trace, until) {
-            wake(&lab.cluster, &mut world, &mut trace, ns);
+            wake(lab, &mut world, &mut trace, ns);
         }
         world
     }

@@ -113,7 +113,7 @@ fn the_world_at_a_step_has_what_was_told_until_then_and_nothing_of_later_steps()
             known.dedup();
             known
         };
-        let mut before = known(&run.start);
+        let mut before = known(&lab.world(0..0));
         for (index, step) in run.story.steps.iter().enumerate() {
             let now = known(&run.world_at(&lab, index));
             let news = step.events.iter().any(|&event| match run.trace.entries[event].event {
@@ -239,7 +239,7 @@ fn actions_run_one_after_the_other_in_one_world() {
         ]
     );
     assert!(run.results[1].at < run.results[2].at);
-    let text = trace_text(&run.start, &run.trace);
+    let text = trace_text(&run.end, &run.trace);
     assert!(text.contains("10.244.1.77"), "{text}");
 }
 

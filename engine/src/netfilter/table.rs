@@ -157,6 +157,15 @@ impl Tables {
         loaded.origins.get(at).copied().flatten()
     }
 
+    /// The same tables where each origin has another number.
+    pub fn with_origins(&self, number: &dyn Fn(OriginId) -> OriginId) -> Self {
+        let mut tables = self.clone();
+        for loaded in tables.loaded.iter_mut().flatten() {
+            loaded.origins = loaded.origins.iter().map(|it| it.map(number)).collect();
+        }
+        tables
+    }
+
     /// The rule itself, if it is there.
     pub fn rule(&self, rule: RuleRef) -> Option<&Rule> {
         self.get(rule.table)?.rules.rule(rule.chain, rule.index)

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::restored::{Given, Restored, StepId};
 use super::{Configured, End, Op, Ruleset, Setting, Transport, Way};
 use crate::base::{DevId, FxIndexMap, Nanos, NsId, OriginId};
 use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
-use crate::netfilter::ipset::Sets;
-use crate::netfilter::{Netfilter, RuleError};
+use crate::netfilter::RuleError;
 use crate::skb::Mark;
 use crate::stack::fib::RouteKind;
 use crate::stack::rule::{Action, Rule};
@@ -54,21 +54,30 @@ impl std::error::Error for Error {}
 
 /// Applies all operations in order. The error names the index of the one that failed; those before it are applied.
 pub fn apply(world: &mut World, items: &[Configured]) -> Result<(), (usize, Error)> {
+    apply_sharing(world, items, &mut Restored::default())
+}
+
+/// [`apply`], where what other namespaces were given, of this world or of another, need not be read again.
+pub fn apply_sharing(
+    world: &mut World,
+    items: &[Configured],
+    restored: &mut Restored,
+) -> Result<(), (usize, Error)> {
     let mut applier = Applier {
         names: FxIndexMap::default(),
         origins: FxIndexMap::default(),
-        restored: Vec::new(),
-        restored_sets: Vec::new(),
+        given: FxIndexMap::default(),
+        restored,
         world,
     };
     for (id, ns) in applier.world.netns.iter() {
         applier.names.insert(ns.name.to_string(), id);
     }
-    for (index, item) in items.iter().enumerate() {
-        let origin = item.origin.as_deref().map(|text| applier.origin(text));
-        applier.apply(&item.op, origin).map_err(|error| (index, error))?;
-    }
-    Ok(())
+    let applied = items.iter().enumerate();
+    let applied = applied.map(|(index, item)| applier.apply(item).map_err(|it| (index, it)));
+    let all = applied.collect();
+    applier.settle();
+    all
 }
 
 /// A world with its namespaces and origins by name: a cluster has too many to search each time.
@@ -76,10 +85,9 @@ struct Applier<'w, 'i> {
     world: &'w mut World,
     names: FxIndexMap<String, NsId>,
     origins: FxIndexMap<&'i str, OriginId>,
-    /// What rules made of a namespace that had none: nodes with equal rules share them.
-    restored: Vec<(&'i Arc<Ruleset>, Option<OriginId>, Netfilter)>,
-    /// What a text made of a namespace without sets.
-    restored_sets: Vec<(&'i Arc<str>, Sets)>,
+    /// Namespaces whose rules and sets all came by restores, and are still to be put into them.
+    given: FxIndexMap<NsId, StepId>,
+    restored: &'w mut Restored,
 }
 
 impl<'i> Applier<'_, 'i> {
@@ -102,8 +110,9 @@ impl<'i> Applier<'_, 'i> {
         Ok(LinkEnd { ns: self.netns(&end.netns)?, name: &end.dev, mac: end.mac })
     }
 
-    fn apply(&mut self, op: &'i Op, origin: Option<OriginId>) -> Result<(), Error> {
-        match op {
+    fn apply(&mut self, item: &'i Configured) -> Result<(), Error> {
+        let origin = item.origin.as_deref().map(|text| self.origin(text));
+        match &item.op {
             Op::AddNetns { netns } => {
                 let id = self.world.add_netns(netns)?;
                 self.world.netns[id].origin = origin;
@@ -220,8 +229,20 @@ impl<'i> Applier<'_, 'i> {
                 let ns = self.netns(netns)?;
                 self.world.spawn(ns, owner, (**app).clone());
             }
-            Op::IptablesRestore { netns, rules } => self.restore(netns, rules, origin)?,
-            Op::IpsetRestore { netns, sets } => self.restore_sets(netns, sets)?,
+            Op::IptablesRestore { netns, rules } => {
+                let ns = self.netns(netns)?;
+                let (given, by) = (Arc::clone(rules), item.origin.clone());
+                if !self.share(ns, Given::Rules { rules: given, by })? {
+                    self.restore(ns, rules, origin)?;
+                }
+            }
+            Op::IpsetRestore { netns, sets } => {
+                let (ns, at) = (self.netns(netns)?, self.world.now());
+                if !self.share(ns, Given::Sets { text: Arc::clone(sets), at })? {
+                    let netfilter = self.world.netns[ns].netfilter_mut();
+                    netfilter.sets.restore(sets, at).map_err(Error::Rules)?;
+                }
+            }
             Op::Serve { netns, transport, port, answer, owner } => {
                 let port = *port;
                 let socket = Socket {
@@ -241,51 +262,42 @@ impl<'i> Applier<'_, 'i> {
         Ok(())
     }
 
-    fn restore_sets(&mut self, netns: &str, text: &'i Arc<str>) -> Result<(), Error> {
-        let (ns, now) = (self.netns(netns)?, self.world.now());
+    /// Gives something to a namespace that had no rules and no sets before this. False: it had.
+    fn share(&mut self, ns: NsId, given: Given) -> Result<bool, Error> {
+        let after = self.given.get(&ns).copied();
         let netfilter = self.world.netns[ns].netfilter_mut();
-        let is_fresh = netfilter.sets.is_empty();
-        let known = self.restored_sets.iter().find(|(known, _)| Arc::ptr_eq(known, text));
-        if let Some((_, known)) = known.filter(|_| is_fresh) {
-            netfilter.sets = known.clone();
-            return Ok(());
+        if after.is_none() && !(netfilter.tables.is_empty() && netfilter.sets.is_empty()) {
+            return Ok(false);
         }
-        netfilter.sets.restore(text, now).map_err(Error::Rules)?;
-        if is_fresh {
-            self.restored_sets.push((text, netfilter.sets.clone()));
-        }
-        Ok(())
+        let step = self.restored.step(after, given).map_err(Error::Rules)?;
+        self.given.insert(ns, step);
+        Ok(true)
     }
 
+    /// Puts namespaces into the state in which all that they were given leaves them.
+    fn settle(&mut self) {
+        let (world, restored) = (&mut *self.world, &*self.restored);
+        for (ns, step) in std::mem::take(&mut self.given) {
+            let mut netfilter = std::mem::take(world.netns[ns].netfilter_mut());
+            restored.put(step, &mut netfilter, |text| world.add_origin(text));
+            *world.netns[ns].netfilter_mut() = netfilter;
+        }
+    }
+
+    /// Rules beside those that are there.
     fn restore(
         &mut self,
-        netns: &str,
-        rules: &'i Arc<Ruleset>,
+        ns: NsId,
+        rules: &'i Ruleset,
         origin: Option<OriginId>,
     ) -> Result<(), Error> {
-        let ns = self.netns(netns)?;
-        let origins: Vec<OriginId> = rules.origins.iter().map(|it| self.origin(it)).collect();
-        let of_line = |line: usize| {
-            let own = rules.lines.get(line).and_then(|place| origins.get(*place as usize));
-            own.copied().or(origin)
-        };
+        let numbers: Vec<OriginId> = rules.origins.iter().map(|it| self.origin(it)).collect();
+        let of_line = |line: usize| rules.origin(line, &numbers).or(origin);
         let netfilter = self.world.netns[ns].netfilter_mut();
-        let is_fresh = netfilter.tables.is_empty() && netfilter.sets.is_empty();
-        let known =
-            self.restored.iter().find(|(known, by, _)| Arc::ptr_eq(known, rules) && *by == origin);
-        if let Some((.., known)) = known.filter(|_| is_fresh) {
-            netfilter.recents = known.recents.clone();
-            netfilter.set_tables(known.tables.clone());
-            return Ok(());
-        }
         let mut tables = std::mem::take(&mut netfilter.tables);
         let restored =
             tables.restore(&rules.text, &of_line, &netfilter.sets, &mut netfilter.recents);
         netfilter.set_tables(tables);
-        restored.map_err(Error::Rules)?;
-        if is_fresh && known.is_none() {
-            self.restored.push((rules, origin, netfilter.clone()));
-        }
-        Ok(())
+        restored.map_err(Error::Rules)
     }
 }

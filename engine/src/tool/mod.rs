@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod conntrack;
+mod restored;
 mod show;
 
 use std::net::Ipv4Addr;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
-pub use apply::{Error, apply};
+pub use apply::{Error, apply, apply_sharing};
+pub use restored::Restored;
 
 use crate::app::App;
-use crate::base::Mac;
+use crate::base::{Mac, OriginId};
 use crate::link::Conf;
 use crate::stack::fib::TableId;
 use crate::wire::vxlan::Vni;
@@ -211,6 +213,11 @@ impl Ruleset {
         self.text.push_str(line);
         self.text.push('\n');
         self.lines.push(u32::try_from(place).unwrap_or(u32::MAX));
+    }
+
+    /// Who caused a line, counted from 0, where each of [`Ruleset::origins`] has this number.
+    fn origin(&self, line: usize, numbers: &[OriginId]) -> Option<OriginId> {
+        numbers.get(*self.lines.get(line)? as usize).copied()
     }
 }
 

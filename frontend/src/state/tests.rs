@@ -153,7 +153,7 @@ fn shown(hash: &str) -> Shown {
 #[test]
 fn the_row_a_bridge_learns_is_marked_at_the_step_that_teaches_it_and_not_later() {
     let shown = shown("#/lesson/pod-to-pod");
-    let node = shown.run.start.find_netns("node-1").expect("the lesson's node");
+    let node = shown.run.end.find_netns("node-1").expect("the lesson's node");
     let marked = |step_idx: usize| -> Vec<String> {
         let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
         let tables = tables::tables(&shown.world_at(step_idx), before.as_ref(), node);
@@ -206,7 +206,7 @@ fn what_cannot_be_sent_is_told_and_the_stage_stays() {
 #[test]
 fn choosing_a_device_opens_its_captures_and_choosing_it_again_lets_go() {
     let session = page("");
-    let device = session.shown.as_ref().and_then(|shown| shown.run.start.devices.iter().next());
+    let device = session.shown.as_ref().and_then(|shown| shown.run.end.devices.iter().next());
     let device = device.map(|(id, _)| id);
     let chosen = after(session, [Action::SelectDevice(device)]);
     assert_eq!((chosen.device, chosen.tab), (device, Tab::Captures));

@@ -67,29 +67,32 @@ pub struct Abilities {
     pub counts_localhost: bool,
 }
 
-/// The kube-proxies of a cluster; nodes whose rules are equal share them.
+/// The kube-proxies of a cluster.
 pub struct KubeProxy<'c> {
     cluster: &'c Cluster,
     rules: Rules<'c>,
-    made: FxIndexMap<Vec<u32>, Arc<Ruleset>>,
 }
+
+/// Rules by what they depend on: nodes whose rules are equal share them.
+#[derive(Clone, Debug, Default)]
+pub struct Made(FxIndexMap<Vec<u32>, Arc<Ruleset>>);
 
 impl<'c> KubeProxy<'c> {
     pub fn new(cluster: &'c Cluster) -> Self {
         let rules = Rules::new(&cluster.services, &cluster.endpoint_slices, &cluster.kube_proxy);
-        Self { cluster, rules, made: FxIndexMap::default() }
+        Self { cluster, rules }
     }
 
     /// The rules of a node, the kubelet's among them.
-    pub fn rules(&mut self, node: usize) -> Arc<Ruleset> {
+    pub fn rules(&self, node: usize, made: &mut Made) -> Arc<Ruleset> {
         let mut addresses = Vec::new();
         let host = Host::of(&self.cluster.nodes[node], &mut addresses);
         let rules = &self.rules;
-        Arc::clone(self.made.entry(rules.key(&host)).or_insert_with(|| Arc::new(rules.of(&host))))
+        Arc::clone(made.0.entry(rules.key(&host)).or_insert_with(|| Arc::new(rules.of(&host))))
     }
 
     /// What kube-proxy and the kubelet do to a node that has no rules of theirs yet.
-    pub fn node(&mut self, node: usize) -> Vec<Configured> {
+    pub fn node(&self, node: usize, made: &mut Made) -> Vec<Configured> {
         let netns = self.cluster.nodes[node].netns.clone();
         let config = &self.cluster.kube_proxy;
         let by = |op| Configured { op, origin: Some("kube-proxy".into()) };
@@ -102,7 +105,7 @@ impl<'c> KubeProxy<'c> {
             let setting = Setting::ConntrackTcpBeLiberal(true);
             items.push(by(Op::Sysctl { netns: netns.clone(), setting }));
         }
-        items.push(by(Op::IptablesRestore { netns, rules: self.rules(node) }));
+        items.push(by(Op::IptablesRestore { netns, rules: self.rules(node, made) }));
         items
     }
 }

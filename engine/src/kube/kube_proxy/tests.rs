@@ -74,7 +74,7 @@ fn on(node: &str, address: &str, rest: &str) -> String {
 
 /// The node's rules in a netfilter of its own.
 fn loaded(cluster: &Cluster) -> Netfilter {
-    let rules = KubeProxy::new(cluster).rules(0);
+    let rules = KubeProxy::new(cluster).rules(0, &mut Made::default());
     let mut netfilter = Netfilter::default();
     let mut tables = Tables::default();
     tables
@@ -336,7 +336,7 @@ fn each_line_has_who_caused_it() {
     let spec = "type: NodePort, ports: [{name: http, port: 80, nodePort: 30080}]";
     let objects = service(spec, "") + &slice(&on("here", "10.1.1.2", ""));
     let cluster = cluster(&(usual() + &objects));
-    let rules = KubeProxy::new(&cluster).rules(0);
+    let rules = KubeProxy::new(&cluster).rules(0, &mut Made::default());
     assert_eq!(rules.lines.len(), rules.text.lines().count());
     for (line, origin) in rules.text.lines().zip(&rules.lines) {
         let expected = match line {
@@ -355,8 +355,8 @@ fn each_line_has_who_caused_it() {
 fn nodes_share_rules_unless_they_differ() {
     let shared = |spec: &str, endpoints: &str| {
         let cluster = cluster(&(usual() + &service(spec, "") + &slice(endpoints)));
-        let mut proxies = KubeProxy::new(&cluster);
-        let (here, there) = (proxies.rules(0), proxies.rules(1));
+        let (proxies, mut made) = (KubeProxy::new(&cluster), Made::default());
+        let (here, there) = (proxies.rules(0, &mut made), proxies.rules(1, &mut made));
         let same_text = here.text == there.text;
         assert_eq!(Arc::ptr_eq(&here, &there), same_text, "{spec}");
         same_text
@@ -394,7 +394,7 @@ fn a_kernel_takes_the_rules_and_prints_what_the_engine_prints() {
     let idle = "apiVersion: v1\nkind: Service\nmetadata: {name: idle}\nspec: {type: NodePort, clusterIP: 10.96.0.11, ports: [{port: 53, protocol: UDP, nodePort: 30053}]}\n---\n";
     let text = usual() + &service(spec, "{ip: 198.51.100.1}") + &slice(&endpoints) + idle;
     let cluster = cluster(&text);
-    match saved_by_the_kernel(&KubeProxy::new(&cluster).rules(0).text) {
+    match saved_by_the_kernel(&KubeProxy::new(&cluster).rules(0, &mut Made::default()).text) {
         Some(saved) => assert_eq!(saved, loaded(&cluster).tables.save(false)),
         None => eprintln!("SKIPPED: no namespaces here (it takes root and iptables)"),
     }

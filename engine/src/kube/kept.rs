@@ -1,0 +1,48 @@
+//! What was made for the nodes of a cluster, so that it is made once however many worlds the cluster is built in: a packet's
+//! way is shown by building the world anew for every step.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::kube_proxy::Made;
+use crate::base::FxIndexMap;
+use crate::tool::{self, Configured, Restored};
+use crate::world::World;
+
+/// Belongs to one cluster, and to be thrown away when that changes: a clone is empty.
+#[derive(Debug, Default)]
+pub struct Kept(RefCell<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    nodes: FxIndexMap<usize, Arc<[Configured]>>,
+    rules: Made,
+    restored: Restored,
+}
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Kept {
+    /// What this node was made of before, or else is made of.
+    pub(super) fn node(
+        &self,
+        node: usize,
+        make: impl FnOnce(&mut Made) -> Vec<Configured>,
+    ) -> Arc<[Configured]> {
+        let Inner { nodes, rules, .. } = &mut *self.0.borrow_mut();
+        Arc::clone(nodes.entry(node).or_insert_with(|| make(rules).into()))
+    }
+
+    /// [`tool::apply`], where rules that another namespace or world has read need not be read again.
+    pub fn apply(
+        &self,
+        world: &mut World,
+        items: &[Configured],
+    ) -> Result<(), (usize, tool::Error)> {
+        tool::apply_sharing(world, items, &mut self.0.borrow_mut().restored)
+    }
+}
