@@ -86,6 +86,7 @@ impl<'c> Nodes<'c> {
             items.push(item(op, Some(&own.origin())));
             items.extend(self.kube_proxy.node(node));
             cni::masquerade(&mut items, cluster, node);
+            cni::map_ports(&mut items, cluster, node);
         }
         items.extend(self.policies.iter().flat_map(|it| it.node(node)));
         self.health_checks(&mut items, node);

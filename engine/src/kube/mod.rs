@@ -11,6 +11,7 @@ mod controllers;
 pub mod dns;
 pub mod endpoint_slice;
 pub mod flow;
+mod host_ports;
 pub mod ingress;
 pub mod kube_proxy;
 pub mod labels;
@@ -21,6 +22,7 @@ mod outside;
 pub mod policy;
 pub mod reach;
 pub mod service;
+mod sha512;
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -193,6 +195,16 @@ pub struct Port {
     pub number: u16,
     pub protocol: Protocol,
     pub name: Option<String>,
+    /// A port of its node that leads here.
+    pub host: Option<HostPort>,
+}
+
+/// A `hostPort`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostPort {
+    pub number: u16,
+    /// Only on this address of the node (`hostIP`).
+    pub ip: Option<Ipv4Addr>,
 }
 
 /// Where a pod's `resolv.conf` comes from (`spec.dnsPolicy`).
@@ -243,6 +255,15 @@ impl Protocol {
             "SCTP" => Self::Sctp,
             _ => return None,
         })
+    }
+
+    /// As `iptables` names it.
+    pub const fn lower(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
     }
 }
 
