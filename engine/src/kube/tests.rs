@@ -658,7 +658,7 @@ fn two_pods_with_one_host_port_are_never_on_one_node() {
     assert_eq!(
         refused(&pod("p", ", hostNetwork: true", "hostPort: 81")),
         [
-            "5:47: spec.containers[0].ports[0]: hostPort: expected the containerPort, as the pod is in its node's network (hostNetwork)"
+            "5:41: spec.containers[0].ports[0]: hostPort: expected the containerPort, as the pod is in its node's network (hostNetwork)"
         ]
     );
 }
