@@ -48,16 +48,8 @@ impl Objects {
                 unschedulable: false,
             });
         }
-        if settings.needs_dns {
-            self.add_coredns();
-        }
-        if settings.needs_api_server {
-            self.add_api_server();
-        }
-        if !self.ingresses.is_empty() {
-            self.add_ingress_controller();
-        }
-        self.mirror();
+        let has_ingresses = !self.ingresses.is_empty();
+        self.install_addons(settings, has_ingresses);
         let mut asked = settings.internet.clone();
         asked.ports.extend(self.outer_ports());
         self.pods.extend(workloads::pods(&self.workloads, &self.pods, &self.nodes));
@@ -125,6 +117,7 @@ impl Objects {
             ingresses: self.ingresses.into_iter().map(|it| it.ingress).collect(),
             ingress_classes: self.ingress_classes.into_iter().map(|it| it.class).collect(),
             outside: None,
+            changes: false,
         };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);

@@ -91,14 +91,21 @@ impl<'c> Nodes<'c> {
         items.extend(self.policies.iter().flat_map(|it| it.node(node)));
         self.health_checks(&mut items, node);
         for pod in pods() {
-            if addons::is_dns(&pod.labels) {
-                items.push(self.dns_server(pod));
-            } else if addons::is_ingress_controller(&pod.labels) {
-                items.push(self.ingress_controller(pod));
-            } else {
-                serve(&mut items, pod);
-            }
+            items.extend(self.programs(pod));
         }
+        items
+    }
+
+    /// The programs of a pod.
+    pub(super) fn programs(&mut self, pod: &Pod) -> Vec<Configured> {
+        if addons::is_dns(&pod.labels) {
+            return vec![self.dns_server(pod)];
+        }
+        if addons::is_ingress_controller(&pod.labels) {
+            return vec![self.ingress_controller(pod)];
+        }
+        let mut items = Vec::new();
+        serve(&mut items, pod);
         items
     }
 
@@ -145,9 +152,13 @@ impl<'c> Nodes<'c> {
     }
 }
 
-/// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.
+/// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the
+/// hooks, unless something may come that does.
 fn has_rules(cluster: &Cluster) -> bool {
-    !cluster.services.is_empty() || cluster.outside.is_some() || !cluster.policies.is_empty()
+    cluster.changes
+        || !cluster.services.is_empty()
+        || cluster.outside.is_some()
+        || !cluster.policies.is_empty()
 }
 
 /// The machines' network cards, cabled to a switch.

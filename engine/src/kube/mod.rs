@@ -7,6 +7,7 @@ mod addons;
 mod cluster;
 mod cni;
 mod compile;
+pub mod control;
 mod controllers;
 pub mod dns;
 pub mod endpoint_slice;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub internet: Internet,
     /// A load balancer puts its own address in place of the client's.
     pub balancers_hide_client: bool,
+    /// How soon who hears of a change.
+    pub delays: control::Delays,
 }
 
 /// What is asked of the internet: it has the names, and listens on the ports.
@@ -110,6 +113,8 @@ pub struct Cluster {
     pub ingress_classes: Vec<IngressClass>,
     /// What is around the cluster, where something needs it.
     pub outside: Option<Outside>,
+    /// Objects will come, go or change.
+    pub changes: bool,
 }
 
 /// A machine of the cluster.

@@ -64,7 +64,7 @@ pub(super) fn attach(items: &mut Vec<Configured>, cluster: &Cluster, pod: &Pod, 
     match cluster.cni {
         // Only through a Service does a pod reach itself; else its own broadcasts would come back to it for nothing.
         Cni::Bridge => {
-            let hairpin = !cluster.services.is_empty();
+            let hairpin = cluster.changes || !cluster.services.is_empty();
             bridge::attach(items, pod, node, (number, Cni::Bridge.mtu_bytes(), hairpin));
         }
         Cni::Flannel => {
