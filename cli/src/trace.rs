@@ -54,7 +54,7 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
 }
 
 fn told(lab: &Lab, actions: &[Act], json: bool) -> String {
-    let run = lab.run_actions(actions);
+    let run = lab.run_acts(actions);
     let ran = Ran { lab, run: &run };
     if !json {
         return ran.words(actions);

@@ -141,7 +141,7 @@ pub(in crate::kube) fn sha512(text: &[u8]) -> [u64; 8] {
 
 /// The hash as hexadecimal digits, of which there are 128.
 pub(in crate::kube) fn hex(text: &str) -> String {
-    sha512(text.as_bytes()).iter().map(|word| format!("{word:016x}")).collect()
+    sha512(text.as_bytes()).map(|word| format!("{word:016x}")).concat()
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl<'l> Play<'l> {
             };
             match stopped {
                 Stopped::Dormant(ns) => {
-                    wake(&self.lab.cluster, &mut self.world, &mut self.trace, ns)
+                    wake(&self.lab.cluster, &mut self.world, &mut self.trace, ns);
                 }
                 Stopped::Interrupted => self.act(),
                 stopped @ (Stopped::Quiet | Stopped::EventBudget) => return stopped,
@@ -121,7 +121,7 @@ impl<'l> Play<'l> {
             };
             match stopped {
                 Stopped::Dormant(ns) => {
-                    wake(&self.lab.cluster, &mut self.world, &mut self.trace, ns)
+                    wake(&self.lab.cluster, &mut self.world, &mut self.trace, ns);
                 }
                 Stopped::Quiet | Stopped::Interrupted | Stopped::EventBudget => return,
             }
@@ -129,10 +129,10 @@ impl<'l> Play<'l> {
     }
 
     /// Begins an errand. False: nothing left the sender.
-    pub(super) fn begin(&mut self, send: &Send) -> (Done, bool) {
+    pub(super) fn begin(&mut self, it: &Send) -> (Done, bool) {
         let (world, trace) = (&mut self.world, &mut self.trace);
         world.refill_event_budget();
-        match &send.errand {
+        match &it.errand {
             Errand::Program { ns, owner, app } => {
                 (Done::Program(world.spawn(*ns, owner, (**app).clone())), true)
             }
@@ -146,7 +146,7 @@ impl<'l> Play<'l> {
             Errand::Late(action, seed) => {
                 let ready = self.lab.prepare(world, &mut Rng::new(*seed), action);
                 let Some(errand) = ready else { return (Done::Nothing, false) };
-                self.begin(&Send { errand, ..send.clone() })
+                self.begin(&Send { errand, ..it.clone() })
             }
             Errand::Socket { socket, to: (ip, port), protocol, payload } => {
                 let sent = match (*port, protocol) {
@@ -164,26 +164,26 @@ impl<'l> Play<'l> {
     }
 
     /// Runs an errand to its end.
-    pub(super) fn run(&mut self, send: &Send) -> (Done, Stopped) {
-        let (done, sent) = self.begin(send);
-        let mut stopped = self.run_until_quiet(send.wait.unwrap_or_default());
+    pub(super) fn run(&mut self, it: &Send) -> (Done, Stopped) {
+        let (done, sent) = self.begin(it);
+        let mut stopped = self.run_until_quiet(it.wait.unwrap_or_default());
         match done {
             Done::Socket((ns, socket)) => {
                 let heard = self.world.netns[ns].sockets.get(socket).heard > 0;
                 if sent && !heard && stopped == Stopped::Quiet {
-                    let until = send.at + Action::NO_ANSWER;
+                    let until = it.at + Action::NO_ANSWER;
                     stopped = self.run_until_quiet(until.since(self.world.now()));
                 }
             }
             Done::Program(process) => {
                 while self.world.process(process).outcome.is_none()
                     && stopped == Stopped::Quiet
-                    && self.world.now() < send.at + PATIENCE
+                    && self.world.now() < it.at + PATIENCE
                 {
                     stopped = self.run_until_quiet(LOOK_AGAIN);
                 }
             }
-            Done::Change if send.wait.is_none() => {
+            Done::Change if it.wait.is_none() => {
                 while let Some(at) = self.next_at().filter(|_| stopped == Stopped::Quiet) {
                     stopped = self.run_until_quiet(at.since(self.world.now()));
                 }

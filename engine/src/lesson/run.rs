@@ -60,11 +60,17 @@ pub struct ActionResult {
 impl Lab {
     /// Runs the lab's own actions.
     pub fn run(&self) -> Run {
-        self.run_actions(&self.actions)
+        self.run_acts(&self.actions)
     }
 
-    /// Runs these actions instead, one after the other, in the lab's world.
-    pub fn run_actions(&self, actions: &[Act]) -> Run {
+    /// Sends these things instead, one after the other, in the lab's world, where nothing changes.
+    pub fn run_actions(&self, actions: &[Action]) -> Run {
+        let acts: Vec<Act> = actions.iter().cloned().map(Act::Send).collect();
+        self.run_acts(&acts)
+    }
+
+    /// Does these things instead, one after the other, in the lab's world.
+    pub fn run_acts(&self, actions: &[Act]) -> Run {
         let (start, _) = self.start(actions);
         let (world, errands) = self.start(actions);
         let mut play = Play::new(self, world);

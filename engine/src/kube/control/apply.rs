@@ -1,6 +1,6 @@
 //! Objects into a list of objects, and out of it, as `kubectl apply` and `kubectl delete` do.
 
-use crate::kube::object::{Objects, PodObject, WorkloadKind};
+use crate::kube::object::{Objects, PodObject, Workload, WorkloadKind};
 
 /// A kind that can be deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,10 +62,21 @@ fn put<T: Clone>(all: &mut Vec<T>, new: &[T], same: impl Fn(&T, &T) -> bool) {
 impl Objects {
     /// Applies objects: each takes the place of the one of its kind and name.
     pub(super) fn put(&mut self, new: &Self) {
-        put(&mut self.pods, &new.pods, |a, b| same_pod(a, b));
-        put(&mut self.workloads, &new.workloads, |a, b| {
-            a.kind == b.kind && a.meta.namespace == b.meta.namespace && a.meta.name == b.meta.name
-        });
+        put(&mut self.pods, &new.pods, same_pod);
+        for it in &new.workloads {
+            let same = |own: &&mut Workload| {
+                own.kind == it.kind
+                    && own.meta.namespace == it.meta.namespace
+                    && own.meta.name == it.meta.name
+            };
+            match self.workloads.iter_mut().find(same) {
+                Some(own) => {
+                    let gone = std::mem::take(&mut own.gone);
+                    *own = Workload { gone, ..it.clone() };
+                }
+                None => self.workloads.push(it.clone()),
+            }
+        }
         put(&mut self.services, &new.services, |a, b| {
             a.service.namespace == b.service.namespace && a.service.name == b.service.name
         });

@@ -408,15 +408,20 @@ impl<'l> Plane<'l> {
         }
         let (name, n_rules) = (&cluster.nodes[node].name, differences.len());
         let rules = if n_rules == 1 { "rule" } else { "rules" };
+        let mut title = format!("kube-proxy on {name} rewrites {n_rules} {rules}");
         let mut text = format!(
             "It hears of Services and their endpoints, and writes what it knows by iptables-restore: of the rules, {}.",
             differences.words()
         );
+        if n_rules == 0 {
+            title = format!("kube-proxy on {name} forgets connections");
+            "The rules stay as they are.".clone_into(&mut text);
+        }
         if n_stale > 0 {
-            text.push_str(" Then it forgets the connections by UDP whose endpoint is gone.");
+            text.push_str(" What is known of connections by UDP whose endpoint is gone is deleted, so that their next packet meets the rules anew.");
         }
         done.notes.push(Note {
-            title: format!("kube-proxy on {name} rewrites {n_rules} {rules}"),
+            title,
             text,
             source: "syncProxyRules",
             details: differences.listed(),

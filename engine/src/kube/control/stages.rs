@@ -245,8 +245,8 @@ impl Objects {
 
     /// Takes a workload's pod out, for which its controller makes another.
     fn take_pod(&mut self, origin: &str) -> Result<bool, String> {
-        let owned = workloads::pods(&self.workloads, &self.pods, &self.nodes);
-        let Some(pod) = owned.into_iter().find(|it| it.origin() == origin) else {
+        let all = workloads::pods(&self.workloads, &self.pods, &self.nodes);
+        let Some(pod) = all.into_iter().find(|it| it.origin() == origin) else {
             return Ok(false);
         };
         let owner = self.workloads.iter_mut().find(|it| {

@@ -61,8 +61,8 @@ fn expand(workload: &Workload, nodes: &[NodeObject], pods: &mut Vec<PodObject>) 
         }
         WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController => {
             let named = |index| format!("{}-{}", meta.name, suffix(index));
-            let names = (0..).map(named).filter(|it| !gone.contains(it)).take(*replicas);
-            pods.extend(names.map(|name| pod(workload, name)));
+            let kept = (0..).map(named).filter(|it| !gone.contains(it)).take(*replicas);
+            pods.extend(kept.map(|name| pod(workload, name)));
         }
         WorkloadKind::StatefulSet => {
             for index in 0..*replicas {

@@ -133,6 +133,9 @@ impl Conntrack {
         let found: Vec<CtId> =
             self.iter(now).filter(|(_, entry)| is_it(entry)).map(|(id, _)| id).collect();
         for &id in &found {
+            if let Some(entry) = self.table.get_mut(id) {
+                entry.status.set(Status::DYING);
+            }
             self.table.remove(id, now);
         }
         found.len()
