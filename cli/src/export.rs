@@ -72,7 +72,7 @@ fn exported(lab: &Lab, form: Form) -> Result<Vec<u8>, String> {
             Err("the lab has no actions, so there is nothing to capture".into())
         }
         Form::Pcapng => {
-            let run = lab.run_actions(&lab.actions);
+            let run = lab.run_acts(&lab.actions);
             Ok(export::pcapng(&run.end, &run.trace, &run.story))
         }
     }

@@ -3,22 +3,21 @@
 use std::fmt::Write;
 
 use everyhop_engine::app::resolver::Resolution;
-use everyhop_engine::kube::Cluster;
-use everyhop_engine::lesson::{Action, ActionResult, Destination, Run, Source};
+use everyhop_engine::lesson::{Act, Action, ActionResult, Destination, Lab, Run, Source};
 use everyhop_engine::story::{MoveKind, Step};
 use everyhop_engine::trace::FrameId;
 use serde_json::{Value, json};
 
-/// A run and the cluster it was run in.
+/// A run and the lab that ran.
 #[derive(Clone, Copy)]
 pub(crate) struct Ran<'a> {
-    pub cluster: &'a Cluster,
+    pub lab: &'a Lab,
     pub run: &'a Run,
 }
 
 impl Ran<'_> {
     /// Every step as a numbered paragraph (where, what, and why), and the verdict of each action after its steps.
-    pub(crate) fn words(self, actions: &[Action]) -> String {
+    pub(crate) fn words(self, actions: &[Act]) -> String {
         let mut out = String::new();
         let mut steps = self.run.story.steps.iter().enumerate().peekable();
         for (action, result) in actions.iter().zip(&self.run.results) {
@@ -34,11 +33,18 @@ impl Ran<'_> {
         out
     }
 
+    fn headline(self, act: &Act) -> String {
+        match act {
+            Act::Send(action) => self.exchange(action),
+            Act::Change { change, .. } => self.lab.change_name(*change),
+        }
+    }
+
     /// `pod-1 to 10.244.1.3:8080 by udp`.
-    fn headline(self, action: &Action) -> String {
+    fn exchange(self, action: &Action) -> String {
         let from = match action.from {
-            Source::Pod(pod) => self.cluster.pods[pod].short_name(),
-            Source::Node(node) => self.cluster.nodes[node].name.clone(),
+            Source::Pod(pod) => self.lab.cluster.pods[pod].short_name(),
+            Source::Node(node) => self.lab.cluster.nodes[node].name.clone(),
             Source::Internet => "the internet".to_owned(),
         };
         match action.to {
@@ -131,7 +137,7 @@ impl Ran<'_> {
     /// The verdict and what is known with it.
     pub(crate) fn result(self, result: &ActionResult) -> Value {
         let mut json = json!({"verdict": result.verdict.name(), "because": result.because});
-        if let Some(pod) = result.served_by.map(|pod| &self.cluster.pods[pod]) {
+        if let Some(pod) = result.served_by.map(|pod| &self.lab.cluster.pods[pod]) {
             json["served_by"] = format!("{}/{}", pod.namespace, pod.name).into();
         }
         if let Some(ip) = result.seen_source {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use everyhop_engine::lesson::{Action, Lab, Protocol, Refused};
+use everyhop_engine::lesson::{Act, Lab, Protocol, Refused};
 use lexopt::prelude::*;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     let lab = lab::load_for(&name, &input::read(&path, lab::MAX_BYTES)?, &ends)?;
     let actions = match (from, to) {
         (Some(from), Some(to)) => match lab.exchange(&from, &to, protocol) {
-            Ok(action) => vec![action],
+            Ok(action) => vec![Act::Send(action)],
             Err(Refused::Wrong(message)) => return Err(Failure(format!("{name}: {message}"))),
             Err(Refused::NotModelled(message)) => return unmodelled(&message, json),
         },
@@ -53,9 +53,9 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     Ok(Answer::Done)
 }
 
-fn told(lab: &Lab, actions: &[Action], json: bool) -> String {
-    let run = lab.run_actions(actions);
-    let ran = Ran { cluster: &lab.cluster, run: &run };
+fn told(lab: &Lab, actions: &[Act], json: bool) -> String {
+    let run = lab.run_acts(actions);
+    let ran = Ran { lab, run: &run };
     if !json {
         return ran.words(actions);
     }

@@ -13,7 +13,7 @@ use everyhop_engine::app::http_server::HttpServer;
 use everyhop_engine::base::DevId;
 use everyhop_engine::export;
 use everyhop_engine::kube::Cni;
-use everyhop_engine::lesson::{self, Action, Destination, Protocol, Source};
+use everyhop_engine::lesson::{self, Act, Action, Destination, Protocol, Source};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::netfilter::table::Tables;
 use everyhop_engine::tool::{self, Configured, Op};
@@ -86,7 +86,8 @@ impl Case {
         let lesson = self.load()?;
         let script = export::script(&decided(&lesson)?).map_err(|e| Problem::at("export", e))?;
         let part = lesson.actions.chunks(N_ACTIONS).nth(self.part).unwrap_or_default();
-        let stimuli = (0..).zip(part).map(|(n, it)| stimulus(&lesson, n, it));
+        let sent = part.iter().filter_map(Act::send);
+        let stimuli = (0..).zip(sent).map(|(n, it)| stimulus(&lesson, n, it));
         let stimuli = Value::Array(stimuli.collect::<Outcome<_>>()?);
         let about = json!({"title": self.name(), "why": format!("with {}", self.cni.name())});
         fs::create_dir_all(dir).map_err(Problem::in_file(dir))?;

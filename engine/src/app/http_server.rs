@@ -67,6 +67,20 @@ impl HttpServer {
         Self { by: by.to_owned(), ports, status, greeting, connections }
     }
 
+    /// Answers as another would that listens on the same ports. False: that one does not.
+    pub(super) fn reload(&mut self, new: &Self) -> bool {
+        let is_same = self.ports == new.ports;
+        if is_same {
+            self.status = new.status;
+        }
+        is_same
+    }
+
+    /// Its ports.
+    pub fn listens_on(&self) -> &[u16] {
+        &self.ports
+    }
+
     /// Who it says it is.
     pub fn name(&self) -> &str {
         &self.by

@@ -147,6 +147,18 @@ impl App {
             Self::Ingress(it) => it.on(happened, now),
         }
     }
+
+    /// Takes on the configuration of another of its kind, which listens on the same ports; what is under way goes on. False:
+    /// the other is of another kind, or listens elsewhere.
+    pub fn reload(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::DnsServer(own), Self::DnsServer(new)) => own.zones = new.zones.clone(),
+            (Self::Ingress(own), Self::Ingress(new)) => own.reload(new),
+            (Self::HttpServer(own), Self::HttpServer(new)) => return own.reload(new),
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// What came of a program that ends.
@@ -154,6 +166,8 @@ impl App {
 pub enum Outcome {
     Resolved(Resolution),
     Fetched(Fetched),
+    /// It was ended from outside.
+    Killed,
 }
 
 /// Numbers without a pattern, from a seed: identifiers of queries, turns of a list. All 65,536 come before one comes again.

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::controllers::{endpoint_slices, services, workloads};
+use super::host_ports::{self, Taken};
 use super::object::{
     Marked, Meta, NetworkPolicyObject, NodeObject, Objects, PodObject, Seen, ServiceObject,
 };
@@ -47,16 +48,8 @@ impl Objects {
                 unschedulable: false,
             });
         }
-        if settings.needs_dns {
-            self.add_coredns();
-        }
-        if settings.needs_api_server {
-            self.add_api_server();
-        }
-        if !self.ingresses.is_empty() {
-            self.add_ingress_controller();
-        }
-        self.mirror();
+        let has_ingresses = !self.ingresses.is_empty();
+        self.install_addons(settings, has_ingresses);
         let mut asked = settings.internet.clone();
         asked.ports.extend(self.outer_ports());
         self.pods.extend(workloads::pods(&self.workloads, &self.pods, &self.nodes));
@@ -82,6 +75,7 @@ impl Objects {
         let has_outside = settings.needs_outside
             || asked.ports.len() > settings.internet.ports.len()
             || settings.cni == Cni::Calico
+            || self.pods.iter().any(PodObject::has_host_ports)
             || self.services.iter().any(is_from_outside);
         let needed = has_outside
             || self.nodes.len() > 1
@@ -123,10 +117,10 @@ impl Objects {
             ingresses: self.ingresses.into_iter().map(|it| it.ingress).collect(),
             ingress_classes: self.ingress_classes.into_iter().map(|it| it.class).collect(),
             outside: None,
+            changes: false,
         };
         let unschedulable: Vec<bool> = self.nodes.iter().map(|node| node.unschedulable).collect();
         place_pods(&mut cluster, &self.pods, &unschedulable, report);
-        check_host_ports(&cluster, &self.pods, report);
         services::complete(&mut cluster.services);
         let slices = endpoint_slices::make(&cluster);
         cluster.endpoint_slices.extend(slices);
@@ -187,7 +181,7 @@ fn listen_where_told(cluster: &mut Cluster) {
                 let protocol = port.protocol;
                 let is_it = |it: &Port| (it.number, it.protocol) == (number, protocol);
                 if !container.ports.iter().any(is_it) {
-                    container.ports.push(Port { number, protocol, name: None });
+                    container.ports.push(Port { number, protocol, name: None, host: None });
                 }
             }
         }
@@ -300,7 +294,7 @@ fn check_names(objects: &Objects, is_assumed: bool, report: &mut Report) {
         once(&mut seen, format!("IngressClass {}", it.class.name), &it.place, report);
     }
     for pod in &objects.pods {
-        once(&mut seen, origin(pod), &pod.meta.place, report);
+        once(&mut seen, pod.origin(), &pod.meta.place, report);
         let Some(named) = &pod.spec.node else { continue };
         if !seen.has(&format!("Node {}", named.value)) {
             let known: Vec<&str> =
@@ -329,10 +323,6 @@ fn once(seen: &mut Seen, object: String, place: &Place, report: &mut Report) {
     if let Some(first) = seen.before(object, place) {
         report.problem(place.problem(format!("{twice} (the first at line {})", first.at.line)));
     }
-}
-
-fn origin(pod: &PodObject) -> String {
-    format!("Pod {}/{}", pod.meta.namespace, pod.meta.name)
 }
 
 /// Each node's range: its own, or the first of 10.244.1.0/24, 10.244.2.0/24, ... that nobody has, from its number on.
@@ -518,8 +508,12 @@ fn place_pods(
             taken: FxIndexMap::default(),
         })
         .collect();
-    let mut round_robin = (0..nodes.len()).filter(|&node| !unschedulable[node]).cycle();
-    let mut placed = Vec::new();
+    let schedulable: Vec<usize> = (0..nodes.len()).filter(|&node| !unschedulable[node]).collect();
+    // Where no node may have pods, the first has them all.
+    let schedulable = if schedulable.is_empty() { vec![0] } else { schedulable };
+    let n_nodes = schedulable.len();
+    let mut round_robin = schedulable.into_iter().cycle().peekable();
+    let (mut placed, mut taken) = (Vec::new(), Taken::default());
     for (index, pod) in pods.iter().enumerate() {
         let by_address = || {
             let ip = pod.ip.as_ref().filter(|_| !pod.spec.host_network)?;
@@ -527,8 +521,19 @@ fn place_pods(
         };
         let named = pod.spec.node.as_ref();
         let named = named.and_then(|name| nodes.iter().position(|node| node.name == name.value));
-        let node = named.or_else(by_address).or_else(|| round_robin.next()).unwrap_or(0);
-        placed.push(node);
+        let told = named.or_else(by_address);
+        let fits = |node: &usize| taken.clash(*node, pod, index).is_none();
+        let Some(node) = told.or_else(|| round_robin.by_ref().take(n_nodes).find(fits)) else {
+            let clash = round_robin.peek().and_then(|node| taken.clash(*node, pod, index));
+            host_ports::leave_out(pods, index, clash, report);
+            placed.push(None);
+            continue;
+        };
+        if let Some(clash) = taken.clash(node, pod, index) {
+            host_ports::complain(cluster, pods, (node, index, clash), report);
+        }
+        taken.take(node, pod, index);
+        placed.push(Some(node));
         if let Some(ip) = pod.ip.as_ref().filter(|_| !pod.spec.host_network) {
             keep_address(&nodes[node], &mut pools[node], (pods, index), ip, report);
         }
@@ -538,6 +543,7 @@ fn place_pods(
             || cluster.underlay.as_ref().is_some_and(|underlay| underlay.netns == name)
     };
     for ((index, pod), node) in pods.iter().enumerate().zip(placed) {
+        let Some(node) = node else { continue };
         let PodObject { meta, spec, .. } = pod;
         let kept = pod.ip.as_ref().map(|ip| ip.value);
         let ip = if spec.host_network { Some(nodes[node].address) } else { kept };
@@ -545,7 +551,7 @@ fn place_pods(
             let Node { name, pod_cidr, .. } = &nodes[node];
             report.problem(meta.place.problem(format!(
                 "no free address is left in {pod_cidr} of Node {name} for {}",
-                origin(pod)
+                pod.origin()
             )));
             continue;
         };
@@ -590,35 +596,10 @@ fn keep_address(
         format!("{address} is the gateway of Node {name}: pods get {range}'s later addresses")
     } else if let Some(&other) = pool.taken.get(&u32::from(address)) {
         let line = pods[other].ip.as_ref().map_or(0, |theirs| theirs.place.at.line);
-        format!("{address} is the address of {} too (line {line})", origin(&pods[other]))
+        format!("{address} is the address of {} too (line {line})", pods[other].origin())
     } else {
         pool.taken.insert(u32::from(address), index);
         return;
     };
     report.problem(ip.place.problem(problem));
-}
-
-/// Pods with `hostNetwork` share their node's ports.
-fn check_host_ports(cluster: &Cluster, pods: &[PodObject], report: &mut Report) {
-    let mut users: FxIndexMap<String, usize> = FxIndexMap::default();
-    for (index, pod) in pods.iter().enumerate().filter(|(_, pod)| pod.spec.host_network) {
-        let Some(placed) = cluster.find_pod(&pod.meta.namespace, &pod.meta.name) else { continue };
-        let node = cluster.pods[placed].node;
-        for port in pod.spec.containers.iter().flat_map(|container| &container.ports) {
-            let node = &cluster.nodes[node].name;
-            let socket = format!("port {}/{} of Node {node}", port.number, port.protocol);
-            let first = users.get(&socket).copied().unwrap_or(index);
-            if first == index {
-                users.insert(socket, index);
-                continue;
-            }
-            let first = &pods[first];
-            report.problem(pod.meta.place.problem(format!(
-                "{} and {} (line {}) both listen on {socket} (hostNetwork)",
-                origin(pod),
-                origin(first),
-                first.meta.place.at.line,
-            )));
-        }
-    }
 }

@@ -65,6 +65,12 @@ pub struct Nodes<'c> {
 struct Shared<'c> {
     kube_proxy: KubeProxy<'c>,
     policies: Option<Enforcement<'c>>,
+    programs: Programs<'c>,
+}
+
+/// What runs in pods.
+pub(super) struct Programs<'c> {
+    cluster: &'c Cluster,
     /// What the cluster's DNS servers know, once one is started.
     zones: Option<Arc<[Zone]>>,
     /// Where its ingress controllers lead to, once one is started.
@@ -89,7 +95,7 @@ impl<'c> Nodes<'c> {
 impl<'c> Shared<'c> {
     fn new(cluster: &'c Cluster) -> Self {
         let (kube_proxy, policies) = (KubeProxy::new(cluster), Enforcement::new(cluster));
-        Self { kube_proxy, policies, zones: None, routes: None }
+        Self { kube_proxy, policies, programs: Programs::new(cluster) }
     }
 
     fn configure(&mut self, cluster: &Cluster, node: usize, made: &mut Made) -> Vec<Configured> {
@@ -106,23 +112,38 @@ impl<'c> Shared<'c> {
             items.push(item(op, Some(&own.origin())));
             items.extend(self.kube_proxy.node(node, made));
             cni::masquerade(&mut items, cluster, node);
+            cni::map_ports(&mut items, cluster, node);
         }
         items.extend(self.policies.iter().flat_map(|it| it.node(node)));
         health_checks(&mut items, cluster, node);
         for pod in pods() {
-            if addons::is_dns(&pod.labels) {
-                items.push(self.dns_server(cluster, pod));
-            } else if addons::is_ingress_controller(&pod.labels) {
-                items.push(self.ingress_controller(cluster, pod));
-            } else {
-                serve(&mut items, pod);
-            }
+            items.extend(self.programs.of(pod));
         }
+        items
+    }
+}
+
+impl<'c> Programs<'c> {
+    pub(super) fn new(cluster: &'c Cluster) -> Self {
+        Self { cluster, zones: None, routes: None }
+    }
+
+    /// The programs of a pod.
+    pub(super) fn of(&mut self, pod: &Pod) -> Vec<Configured> {
+        if addons::is_dns(&pod.labels) {
+            return vec![self.dns_server(pod)];
+        }
+        if addons::is_ingress_controller(&pod.labels) {
+            return vec![self.ingress_controller(pod)];
+        }
+        let mut items = Vec::new();
+        serve(&mut items, pod);
         items
     }
 
     /// The controller: a proxy that dials the endpoints of the Services behind the cluster's Ingresses.
-    fn ingress_controller(&mut self, cluster: &Cluster, pod: &Pod) -> Configured {
+    fn ingress_controller(&mut self, pod: &Pod) -> Configured {
+        let cluster = self.cluster;
         let routes = self.routes.get_or_insert_with(|| Arc::new(cluster.ingress_routes()));
         let mut ports = Ports { http: Vec::new(), tls: Vec::new() };
         for port in pod.ports().filter(|it| it.protocol == Protocol::Tcp) {
@@ -137,7 +158,8 @@ impl<'c> Shared<'c> {
     }
 
     /// CoreDNS: it answers for the cluster, and asks the node's own servers for the rest.
-    fn dns_server(&mut self, cluster: &Cluster, pod: &Pod) -> Configured {
+    fn dns_server(&mut self, pod: &Pod) -> Configured {
+        let cluster = self.cluster;
         let zones = self.zones.get_or_insert_with(|| dns::zones(cluster, &cluster.domain()).into());
         let upstream = cluster.node_resolv_conf().nameservers;
         let upstream = upstream.into_iter().map(|ip| SocketAddrV4::new(ip, DNS_PORT)).collect();
@@ -162,9 +184,13 @@ fn health_checks(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
     }
 }
 
-/// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the hooks.
+/// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the
+/// hooks, unless something may come that does.
 fn has_rules(cluster: &Cluster) -> bool {
-    !cluster.services.is_empty() || cluster.outside.is_some() || !cluster.policies.is_empty()
+    cluster.changes
+        || !cluster.services.is_empty()
+        || cluster.outside.is_some()
+        || !cluster.policies.is_empty()
 }
 
 /// The machines' network cards, cabled to a switch.

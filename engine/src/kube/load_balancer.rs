@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
+use super::endpoint_slice::EndpointSlice;
 use super::outside::{Outside, SwitchPorts, item};
 use super::service::{Service, ServicePort};
-use super::{Cluster, Protocol};
+use super::{Cluster, Node, Protocol};
 use crate::base::sort_by;
 use crate::link::Conf;
 use crate::stack::fib::TableId;
@@ -43,15 +44,21 @@ pub struct LoadBalancer {
 
 /// Which nodes a Service's load balancer may pass to: all, or those with an endpoint of it.
 pub(super) fn healthy_nodes(cluster: &Cluster, service: &Service) -> Vec<usize> {
+    healthy(&cluster.nodes, &cluster.endpoint_slices, service)
+}
+
+/// The same, of these nodes and slices.
+pub(super) fn healthy(all: &[Node], slices: &[EndpointSlice], service: &Service) -> Vec<usize> {
     if service.health_check().is_none() {
-        return (0..cluster.nodes.len()).collect();
+        return (0..all.len()).collect();
     }
-    let own = |slice: &&super::endpoint_slice::EndpointSlice| {
+    let own = |slice: &&EndpointSlice| {
         slice.namespace == service.namespace && slice.service.as_deref() == Some(&service.name)
     };
     let mut nodes = Vec::new();
-    for endpoint in cluster.endpoint_slices.iter().filter(own).flat_map(|it| &it.endpoints) {
-        let node = endpoint.node_name.as_deref().and_then(|name| cluster.find_node(name));
+    for endpoint in slices.iter().filter(own).flat_map(|it| &it.endpoints) {
+        let node = endpoint.node_name.as_deref();
+        let node = node.and_then(|name| all.iter().position(|it| it.name == name));
         let is_ready = endpoint.conditions.is_ready();
         nodes.extend(node.filter(|_| is_ready));
     }

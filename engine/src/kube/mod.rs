@@ -7,10 +7,12 @@ mod addons;
 mod cluster;
 mod cni;
 mod compile;
+pub mod control;
 mod controllers;
 pub mod dns;
 pub mod endpoint_slice;
 pub mod flow;
+mod host_ports;
 pub mod ingress;
 mod kept;
 pub mod kube_proxy;
@@ -22,6 +24,7 @@ mod outside;
 pub mod policy;
 pub mod reach;
 pub mod service;
+mod sha512;
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -79,6 +82,8 @@ pub struct Settings {
     pub internet: Internet,
     /// A load balancer puts its own address in place of the client's.
     pub balancers_hide_client: bool,
+    /// How soon who hears of a change.
+    pub delays: control::Delays,
 }
 
 /// What is asked of the internet: it has the names, and listens on the ports.
@@ -110,6 +115,8 @@ pub struct Cluster {
     pub ingress_classes: Vec<IngressClass>,
     /// What is around the cluster, where something needs it.
     pub outside: Option<Outside>,
+    /// Objects will come, go or change.
+    pub changes: bool,
 }
 
 /// A machine of the cluster.
@@ -195,6 +202,16 @@ pub struct Port {
     pub number: u16,
     pub protocol: Protocol,
     pub name: Option<String>,
+    /// A port of its node that leads here.
+    pub host: Option<HostPort>,
+}
+
+/// A `hostPort`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostPort {
+    pub number: u16,
+    /// Only on this address of the node (`hostIP`).
+    pub ip: Option<Ipv4Addr>,
 }
 
 /// Where a pod's `resolv.conf` comes from (`spec.dnsPolicy`).
@@ -245,6 +262,15 @@ impl Protocol {
             "SCTP" => Self::Sctp,
             _ => return None,
         })
+    }
+
+    /// As `iptables` names it.
+    pub const fn lower(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
     }
 }
 

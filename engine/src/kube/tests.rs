@@ -320,11 +320,11 @@ fn two_pods_on_the_hosts_network_with_one_port_are_both_named() {
         )
     };
     let text = host("p", "53, protocol: UDP") + &host("q", "53") + &host("r", "53");
-    assert_eq!(
-        refused(&text),
-        [
-            "12:1: Pod default/r and Pod default/q (line 7) both listen on port 53/TCP of Node node-1 (hostNetwork)"
-        ]
+    let (cluster, notices) = read(&text).expect("the last is left out");
+    assert_eq!(cluster.pods.len(), 2);
+    assert!(
+        notices[0].starts_with("12:1: Pod default/r stays pending, and is left out: no node has port 53/TCP left for it, such as that of Pod default/q (line 7)"),
+        "{notices:?}"
     );
 }
 
@@ -612,6 +612,53 @@ fn more_load_balancers_than_the_nodes_network_has_addresses_are_refused() {
         refused(&(node("a", "") + &services)),
         [
             "no address is left in 192.0.2.0/24 for the load balancer of Service default/s252: give the nodes addresses in a wider range"
+        ]
+    );
+}
+
+#[test]
+fn two_pods_with_one_host_port_are_never_on_one_node() {
+    let pod = |name: &str, spec: &str, port: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{name: app, ports: [{{containerPort: 80, {port}}}]}}]{spec}}}\n"
+        )
+    };
+    let nodes = node("a", "") + &node("b", "");
+    let on = |ip: &str| format!("hostPort: 8080, hostIP: {ip}");
+    let text = nodes.clone()
+        + &pod("p1", ", nodeName: b", "hostPort: 8080")
+        + &pod("p2", "", "hostPort: 8080")
+        + &pod("p3", "", "hostPort: 8080")
+        + &pod("p4", "", "hostPort: 8080, protocol: UDP")
+        + &pod("p5", ", nodeName: a", "hostPort: 80, hostIP: 192.0.2.11")
+        + &pod("p6", ", nodeName: a", "hostPort: 80, hostIP: 192.0.2.99");
+    let (cluster, notices) = read(&text).expect("all but one fit");
+    assert_eq!(
+        places(&cluster),
+        [
+            "p1 on b at 10.244.2.2",
+            "p2 on a at 10.244.1.2",
+            "p4 on b at 10.244.2.3",
+            "p5 on a at 10.244.1.3",
+            "p6 on a at 10.244.1.4"
+        ]
+    );
+    assert_eq!(
+        notices,
+        [
+            "20:1: Pod default/p3 stays pending, and is left out: no node has port 8080/TCP left for it, such as that of Pod default/p1 (line 10)"
+        ]
+    );
+    let both = pod("p1", ", nodeName: a", &on("192.0.2.11"))
+        + &pod("p2", ", nodeName: a", "hostPort: 8080");
+    assert_eq!(
+        refused(&(nodes + &both)),
+        ["15:1: Pod default/p2 and Pod default/p1 (line 10) both want port 8080/TCP of Node a"]
+    );
+    assert_eq!(
+        refused(&pod("p", ", hostNetwork: true", "hostPort: 81")),
+        [
+            "5:41: spec.containers[0].ports[0]: hostPort: expected the containerPort, as the pod is in its node's network (hostNetwork)"
         ]
     );
 }

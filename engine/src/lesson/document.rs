@@ -1,19 +1,21 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
-use super::{Action, Expect, Protocol, Source, action, end, narration};
+use super::{Act, Action, Expect, Protocol, Source, action, end, narration};
 use crate::base::Nanos;
-use crate::kube::{Cluster, Cni, Settings};
+use crate::kube::control::{self, What};
+use crate::kube::{Cluster, Cni, Objects, Settings};
 use crate::story::Verdict;
 use crate::yaml::{At, Place, Report};
 
 const API_VERSION: &str = "everyhop.dev/v1";
-const VERDICTS: [Verdict; 6] = [
+const VERDICTS: [Verdict; 7] = [
     Verdict::Delivered,
     Verdict::Dropped,
     Verdict::Rejected,
     Verdict::Refused,
     Verdict::Timeout,
     Verdict::Unmodelled,
+    Verdict::Applied,
 ];
 const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
 const MAX_WAIT: Nanos = Nanos::from_secs(600);
@@ -46,7 +48,24 @@ impl Default for Document {
 
 /// An action as written.
 #[derive(Clone, Debug)]
-struct Written {
+enum Written {
+    Send(Sent),
+    /// Objects are changed, and so long is waited then.
+    Change(Changed, Option<Nanos>),
+}
+
+/// A change as written.
+#[derive(Clone, Debug)]
+struct Changed {
+    change: control::Written,
+    /// Objects of the text that are applied here, and are not there before: kind, namespace, name, and whether they were
+    /// found.
+    held_back: Vec<([String; 3], Place, bool)>,
+}
+
+/// Something sent.
+#[derive(Clone, Debug)]
+struct Sent {
     place: Place,
     from: (String, Place),
     to: (String, Place),
@@ -74,7 +93,9 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    spec.only(&["title", "seed", "cni", "loadBalancers", "actions", "expect", "narration"], report);
+    let known =
+        ["title", "seed", "cni", "controlPlane", "loadBalancers", "actions", "expect", "narration"];
+    spec.only(&known, report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);
     }
@@ -91,6 +112,14 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         at.only(&["keepClientAddress"], report);
         let keeps = at.field("keepClientAddress").and_then(|it| it.flag(report));
         document.settings.balancers_hide_client = keeps == Some(false);
+    }
+    if let Some(at) = spec.section("controlPlane", report) {
+        let mut named = document.settings.delays.named();
+        at.only(&named.each_ref().map(|(name, _)| *name), report);
+        for (name, delay) in &mut named {
+            let written = at.field(name).and_then(|it| it.parsed(WAIT, report, read_time));
+            **delay = written.unwrap_or(**delay);
+        }
     }
     let actions = spec.list("actions", "a list of actions", report);
     if let Some(first_over) = actions.get(MAX_ACTIONS) {
@@ -111,6 +140,13 @@ fn read_action(at: &At<'_>, report: &mut Report) -> Option<Written> {
     if !at.is_map(report) {
         return None;
     }
+    let wait = at.field("wait").and_then(|wait| wait.parsed(WAIT, report, read_time));
+    for (key, read) in CHANGES {
+        if let Some(field) = at.field(key) {
+            at.only(&[key, "wait"], report);
+            return Some(Written::Change(read(&field, report)?, wait));
+        }
+    }
     at.only(&["from", "to", "proto", "payload", "wait"], report);
     let mut name = |key: &str, expected: &str| {
         let field = at.required(key, expected, report)?;
@@ -122,15 +158,56 @@ fn read_action(at: &At<'_>, report: &mut Report) -> Option<Written> {
         .field("proto")
         .and_then(|proto| proto.parsed("icmp, udp or tcp", report, Protocol::from_name));
     let payload = at.field("payload").and_then(|it| it.text("text to send", report));
-    let wait = at.field("wait").and_then(|wait| wait.parsed(WAIT, report, read_time));
-    Some(Written {
+    Some(Written::Send(Sent {
         place: at.place(),
         from: from?,
         to: to?,
         protocol,
         payload: payload.map(|text| text.as_bytes().to_vec()),
         wait: wait.unwrap_or(Nanos::ZERO),
-    })
+    }))
+}
+
+type ReadChange = fn(&At<'_>, &mut Report) -> Option<Changed>;
+
+/// The actions that change objects.
+const CHANGES: [(&str, ReadChange); 4] = [
+    ("apply", read_apply),
+    ("delete", |at, report| read_named(at, What::Delete, report)),
+    ("ready", |at, report| read_named(at, |pod| What::Ready(pod, true), report)),
+    ("unready", |at, report| read_named(at, |pod| What::Ready(pod, false), report)),
+];
+
+/// An object, the name of one that stands in the text, or a list of such.
+fn read_apply(at: &At<'_>, report: &mut Report) -> Option<Changed> {
+    const EXPECTED: &str = "an object, or the name of one, as in Service/web";
+    let (mut objects, mut held_back) = (Objects::default(), Vec::new());
+    let is_list = at.is_empty_list() || !at.items("", &mut Report::default()).is_empty();
+    let items = if is_list { at.items(EXPECTED, report) } else { vec![at.clone()] };
+    for it in &items {
+        if it.is_map(&mut Report::default()) {
+            objects.read(it, report);
+            continue;
+        }
+        let name = it.text(EXPECTED, report)?;
+        let mut parts: Vec<&str> = name.split('/').collect();
+        if parts.len() == 2 {
+            parts.insert(1, "default");
+        }
+        let Ok(parts) = <[&str; 3]>::try_from(parts) else {
+            report.problem(it.problem(format!("expected {EXPECTED}, found {name:?}")));
+            return None;
+        };
+        held_back.push((parts.map(str::to_owned), it.place(), false));
+    }
+    let change = control::Written { place: at.place(), what: What::Apply(Box::new(objects)) };
+    Some(Changed { change, held_back })
+}
+
+fn read_named(at: &At<'_>, what: impl Fn(String) -> What, report: &mut Report) -> Option<Changed> {
+    let name = at.text("an object's name, as in pod/web-1", report)?.to_owned();
+    let change = control::Written { place: at.place(), what: what(name) };
+    Some(Changed { change, held_back: Vec::new() })
 }
 
 /// `500ms`, `2s`, `10us`: a whole number and its unit, at most [`MAX_WAIT`].
@@ -168,13 +245,71 @@ fn read_expect(at: &At<'_>, n_actions: usize, report: &mut Report) -> Option<Exp
 impl Document {
     /// What the actions name, as written.
     pub(super) fn ends(&self) -> impl Iterator<Item = &str> {
-        self.actions.iter().flat_map(|it| [it.from.0.as_str(), it.to.0.as_str()])
+        let sent = self.actions.iter().filter_map(|it| match it {
+            Written::Send(sent) => Some(sent),
+            Written::Change(..) => None,
+        });
+        sent.flat_map(|it| [it.from.0.as_str(), it.to.0.as_str()])
+    }
+
+    /// What the actions change, in their order.
+    pub(super) fn changes(&self) -> Vec<control::Written> {
+        let changes = self.actions.iter().filter_map(|it| match it {
+            Written::Change(changed, _) => Some(changed.change.clone()),
+            Written::Send(_) => None,
+        });
+        changes.collect()
+    }
+
+    /// Keeps a document for the actions that apply it. False: none does, so it is there from the start.
+    pub(super) fn holds_back(&mut self, root: &At<'_>, report: &mut Report) -> bool {
+        let ignored = &mut Report::default();
+        let mut text = |at: Option<At<'_>>| at?.text("", ignored).map(str::to_owned);
+        let metadata = root.field("metadata");
+        let namespace = metadata.as_ref().and_then(|it| it.field("namespace"));
+        let namespace = text(namespace).unwrap_or_else(|| "default".into());
+        let name = text(metadata.as_ref().and_then(|it| it.field("name")));
+        let (Some(kind), Some(name)) = (text(root.field("kind")), name) else { return false };
+        let own = [kind, namespace, name];
+        let mut is_held = false;
+        for it in &mut self.actions {
+            let Written::Change(changed, _) = it else { continue };
+            for (named, _, found) in &mut changed.held_back {
+                if *named == own
+                    && let What::Apply(objects) = &mut changed.change.what
+                {
+                    (*found, is_held) = (true, true);
+                    objects.read(root, report);
+                }
+            }
+        }
+        is_held
+    }
+
+    /// Complains of objects to apply that the text does not have.
+    pub(super) fn complain_of_missing(&self, report: &mut Report) {
+        for it in &self.actions {
+            let Written::Change(changed, _) = it else { continue };
+            for ([kind, namespace, name], place, _) in changed.held_back.iter().filter(|it| !it.2) {
+                let message =
+                    format!("there is no document of {kind} {namespace}/{name} in this text");
+                report.problem(place.problem(message));
+            }
+        }
     }
 
     /// The actions with their names looked up.
-    pub(super) fn actions(&self, cluster: &Cluster, report: &mut Report) -> Vec<Action> {
-        let mut actions = Vec::new();
+    pub(super) fn actions(&self, cluster: &Cluster, report: &mut Report) -> Vec<Act> {
+        let (mut actions, mut n_changes) = (Vec::new(), 0);
         for written in &self.actions {
+            let written = match written {
+                Written::Send(sent) => sent,
+                Written::Change(_, wait) => {
+                    actions.push(Act::Change { change: n_changes, wait: *wait });
+                    n_changes += 1;
+                    continue;
+                }
+            };
             let from = end::source(&written.from.0, cluster);
             let sender = *from.as_ref().unwrap_or(&Source::Internet);
             let to = end::destination(&written.to.0, sender, cluster);
@@ -190,7 +325,7 @@ impl Document {
                 Err(refused) => report.problem(written.place.problem(refused.to_string())),
                 Ok(known) => {
                     let payload = written.payload.clone().unwrap_or(known.payload);
-                    actions.push(Action { payload, wait: written.wait, ..known });
+                    actions.push(Act::Send(Action { payload, wait: written.wait, ..known }));
                 }
             }
         }

@@ -5,6 +5,7 @@
 mod document;
 mod end;
 pub mod narration;
+mod play;
 mod program;
 mod run;
 
@@ -14,7 +15,8 @@ pub use end::{Destination, Named, Refused, Source};
 pub use run::{ActionResult, Run};
 
 use crate::base::Nanos;
-use crate::kube::{self, Cluster, Objects};
+use crate::kube::control::{self, Change};
+use crate::kube::{self, Cluster, Objects, Settings};
 use crate::story::Verdict;
 use crate::tool::Configured;
 use crate::world::World;
@@ -27,10 +29,14 @@ pub struct Lab {
     pub title: String,
     /// All chance is drawn from it.
     pub seed: u64,
+    /// With all that is ever in it.
     pub cluster: Cluster,
     /// What builds the lab's world, with who caused it.
     pub configured: Vec<Configured>,
-    pub actions: Vec<Action>,
+    pub actions: Vec<Act>,
+    /// What comes, goes and changes; None: nothing does.
+    pub changing: Option<Box<Changing>>,
+    pub settings: Settings,
     pub narration: Vec<narration::Rule>,
     pub expect: Vec<Expect>,
     kept: kube::Kept,
@@ -42,6 +48,44 @@ pub struct Loaded {
     pub lab: Lab,
     /// Objects of no use here, fields that may be misspelt, and what was assumed.
     pub notices: Vec<Problem>,
+}
+
+/// Objects that change while a lab runs.
+#[derive(Clone, Debug)]
+pub struct Changing {
+    /// The cluster before the first change.
+    pub start: Cluster,
+    pub changes: Vec<Change>,
+}
+
+/// Something that is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Act {
+    Send(Action),
+    /// Objects are changed.
+    Change {
+        /// Index into [`Changing::changes`].
+        change: usize,
+        /// How long the world runs on; None: until everybody has heard of it.
+        wait: Option<Nanos>,
+    },
+}
+
+impl Act {
+    /// What is sent, if something is.
+    pub const fn send(&self) -> Option<&Action> {
+        match self {
+            Self::Send(action) => Some(action),
+            Self::Change { .. } => None,
+        }
+    }
+
+    const fn wait(&self) -> Option<Nanos> {
+        match self {
+            Self::Send(action) => Some(action.wait),
+            Self::Change { wait, .. } => *wait,
+        }
+    }
 }
 
 /// Something sent.
@@ -158,6 +202,12 @@ impl Lab {
         format!("pod/{}", self.cluster.pods[pod].short_name())
     }
 
+    /// What a change is, in words: `Service default/web is applied`.
+    pub fn change_name(&self, change: usize) -> String {
+        let found = self.changing.as_ref().and_then(|it| it.changes.get(change));
+        found.map(Change::words).unwrap_or_default()
+    }
+
     /// The claims that a run does not keep.
     pub fn unmet(&self, run: &Run) -> Vec<Problem> {
         let unmet = self.expect.iter().filter_map(|expect| {
@@ -210,39 +260,67 @@ fn begin(cluster: &Cluster) -> Vec<Configured> {
 /// None: the report says why not.
 fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, Problem> {
     let documents = yaml::parse(text, report)?;
-    // Apart, so that a mistake in the Lab document does not hide one in the cluster.
-    let (mut objects, mut of_objects) = (Objects::default(), Report::default());
-    let mut lab: Option<(Place, Document)> = None;
-    let mut roots = documents.iter().map(At::root).filter(|root| !root.is_null()).peekable();
-    if roots.peek().is_none() {
+    let documents: Vec<At<'_>> =
+        documents.iter().map(At::root).filter(|root| !root.is_null()).collect();
+    if documents.is_empty() {
         return Err(Problem::of_text(
             "the text is empty: expected Kubernetes objects, such as a Pod",
         ));
     }
-    for root in roots {
-        if !document::is_lab(&root) {
-            objects.read(&root, &mut of_objects);
-        } else if let Some((first, _)) = &lab {
+    // Apart, so that a mistake in the Lab document does not hide one in the cluster.
+    let (mut objects, mut of_objects) = (Objects::default(), Report::default());
+    let mut lab: Option<(Place, Document)> = None;
+    for root in documents.iter().filter(|root| document::is_lab(root)) {
+        if let Some((first, _)) = &lab {
             let message =
                 format!("expected one Lab, found a second (the first at line {})", first.at.line);
             report.problem(root.problem(message));
         } else {
-            lab = Some((root.place(), document::read(&root, report)));
+            lab = Some((root.place(), document::read(root, report)));
         }
     }
-    let document = lab.map(|(_, document)| document).unwrap_or_default();
+    let mut document = lab.map(|(_, document)| document).unwrap_or_default();
+    for root in documents.iter().filter(|root| !document::is_lab(root)) {
+        if !document.holds_back(root, &mut of_objects) {
+            objects.read(root, &mut of_objects);
+        }
+    }
+    document.complain_of_missing(report);
     let mut settings = document.settings.clone();
     let all = ends.iter().copied().chain(document.ends());
     end::note_needs(all, &objects, &mut settings);
-    let cluster = objects.cluster(&settings, &mut of_objects);
+    let written = document.changes();
+    let (cluster, changing) = if written.is_empty() {
+        (objects.cluster(&settings, &mut of_objects), None)
+    } else {
+        // What comes may need a way out, or be named.
+        settings.needs_outside = true;
+        match control::stages(objects, &written, &settings, &mut of_objects) {
+            None => (None, None),
+            Some((whole, start, changes)) => {
+                (Some(whole), Some(Box::new(Changing { start, changes })))
+            }
+        }
+    };
     report.absorb(of_objects);
     let Some(cluster) = cluster else { return Ok(None) };
     let actions = document.actions(&cluster, report);
-    let configured = begin(&cluster);
+    let configured = begin(changing.as_ref().map_or(&cluster, |it| &it.start));
     let kept = kube::Kept::default();
     build(document.seed, &cluster, &configured, &kept)?;
     let Document { title, seed, narration, expect, .. } = document;
-    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect, kept }))
+    Ok(Some(Lab {
+        title,
+        seed,
+        cluster,
+        configured,
+        actions,
+        changing,
+        settings,
+        narration,
+        expect,
+        kept,
+    }))
 }
 
 /// The world before any action.

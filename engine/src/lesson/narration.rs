@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `move` | `originate`, `wire`, `bridge-in`, `bridge-out`, `forward`, `encapsulate` or `decapsulate` |
 //! | `from`, `to` | the device that the leading frame leaves or reaches, as `node-1/veth0` |
-//! | `leg` | `arp-request`, `arp-reply`, `request`, `reply` or `error` |
+//! | `leg` | `arp-request`, `arp-reply`, `request`, `reply`, `error` or `control` |
 //! | `about` | the IPv4 address that is asked for, answered for or sent to on the link |
 //! | `says` | something that happens there: see [`Says`] |
 //!
@@ -79,12 +79,13 @@ const MOVES: [(&str, MoveKind); 7] = [
     ("decapsulate", MoveKind::Decapsulate),
 ];
 
-const LEGS: [(&str, LegKind); 5] = [
+const LEGS: [(&str, LegKind); 6] = [
     ("arp-request", LegKind::ArpRequest),
     ("arp-reply", LegKind::ArpReply),
     ("request", LegKind::Request),
     ("reply", LegKind::Reply),
     ("error", LegKind::IcmpError),
+    ("control", LegKind::Control),
 ];
 
 const DEVICE: &str = "a device such as {client}/eth0";

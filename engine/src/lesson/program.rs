@@ -59,6 +59,11 @@ impl Lab {
                 because: "the program was still waiting after two and a half minutes".to_owned(),
                 ..ActionResult::default()
             },
+            Some(Outcome::Killed) => ActionResult {
+                verdict: Verdict::Timeout,
+                because: "the program was ended before there was an answer".to_owned(),
+                ..ActionResult::default()
+            },
             Some(Outcome::Resolved(resolution)) => resolved(resolution),
             Some(Outcome::Fetched(fetched)) => {
                 let mut result = self.fetched(fetched);

@@ -6,25 +6,17 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::narration::{self, Caption};
-use super::{Action, Destination, Lab, Protocol, Source, build, program};
-use crate::app::App;
+use super::play::{Done, Errand, Play, Send, become_node, open, wake};
+use super::{Act, Action, Destination, Lab, Source, build, program};
 use crate::app::resolver::Resolution;
-use crate::base::{Mac, Nanos, NsId, ProcessId, Rng, SocketId};
+use crate::base::{Mac, Nanos, NsId, Rng};
 use crate::kube;
 use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
-use crate::stack::socket::{Bound, Program, Socket};
 use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
-use crate::tool::Configured;
 use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
-
-/// `ip_local_port_range`: the first, and how many.
-const EPHEMERAL: (u16, u16) = (32768, 28232);
-/// Until when a program is waited for: longer than a connection that nobody answers lasts.
-const PATIENCE: Nanos = Nanos::from_secs(150);
-const LOOK_AGAIN: Nanos = Nanos::from_secs(1);
 
 /// What happened when actions were run.
 #[derive(Clone, Debug)]
@@ -39,7 +31,7 @@ pub struct Run {
     pub unbound: Vec<Problem>,
     /// One for each action.
     pub results: Vec<ActionResult>,
-    actions: Vec<Action>,
+    actions: Vec<Act>,
     sends: Vec<Send>,
 }
 
@@ -63,61 +55,40 @@ pub struct ActionResult {
     pub entries: Range<usize>,
 }
 
-/// An action that can be run.
-#[derive(Clone, Debug)]
-struct Send {
-    at: Nanos,
-    errand: Errand,
-    wait: Nanos,
-}
-
-/// Who does what an action says.
-#[derive(Clone, Debug)]
-enum Errand {
-    /// A socket that is open from the start sends one thing.
-    Socket {
-        socket: (NsId, SocketId),
-        to: (Ipv4Addr, Option<u16>),
-        protocol: Protocol,
-        payload: Vec<u8>,
-    },
-    /// A program runs to its end.
-    Program { ns: NsId, owner: String, app: Box<App> },
-}
-
-/// What an errand left behind.
-#[derive(Clone, Copy, Debug)]
-enum Done {
-    Socket((NsId, SocketId)),
-    Program(ProcessId),
-}
-
 impl Lab {
     /// Runs the lab's own actions.
     pub fn run(&self) -> Run {
-        self.run_actions(&self.actions)
+        self.run_acts(&self.actions)
     }
 
-    /// Runs these actions instead, one after the other, in the lab's world.
+    /// Sends these things instead, one after the other, in the lab's world, where nothing changes.
     pub fn run_actions(&self, actions: &[Action]) -> Run {
-        let ((mut world, errands), mut trace) = (self.start(actions), Recorder::default());
+        let acts: Vec<Act> = actions.iter().cloned().map(Act::Send).collect();
+        self.run_acts(&acts)
+    }
+
+    /// Does these things instead, one after the other, in the lab's world.
+    pub fn run_acts(&self, actions: &[Act]) -> Run {
+        let (world, errands) = self.start(actions);
+        let mut play = Play::new(self, world);
         let (mut results, mut sends) = (Vec::new(), Vec::new());
-        for (action, errand) in actions.iter().zip(errands) {
-            let (at, before) = (world.now(), trace.entries.len());
+        for (act, errand) in actions.iter().zip(errands) {
+            let (at, before) = (play.world.now(), play.trace.entries.len());
             let Some(errand) = errand else {
                 results.push(unsent(at, before..before));
                 continue;
             };
-            let send = Send { at, errand, wait: action.wait };
-            let (done, stopped) = send.run(self, &mut world, &mut trace);
+            let send = Send { at, errand, wait: act.wait() };
+            let (done, stopped) = play.run(&send);
             sends.push(send);
-            let entries = before..trace.entries.len();
-            results.push(self.result(&world, &trace, (action, done), (at, entries), stopped));
+            let entries = before..play.trace.entries.len();
+            results.push(self.result(&play, (act, done), (at, entries), stopped));
         }
+        let Play { world, trace, .. } = play;
         let story = tell(&world, &trace);
         let told = (&world, &trace, &story);
-        let (captions, unbound) =
-            narration::bind(&self.narration, (&self.cluster, actions.first()), told);
+        let first = actions.iter().find_map(Act::send);
+        let (captions, unbound) = narration::bind(&self.narration, (&self.cluster, first), told);
         let actions = actions.to_vec();
         Run { end: world, trace, story, captions, unbound, results, actions, sends }
     }
@@ -137,13 +108,21 @@ impl Lab {
     }
 
     /// The world before the first action, and what does each action; None for one that cannot be sent.
-    fn start(&self, actions: &[Action]) -> (World, Vec<Option<Errand>>) {
+    fn start(&self, actions: &[Act]) -> (World, Vec<Option<Errand>>) {
         let Ok(mut world) = build(self.seed, &self.cluster, &self.configured, &self.kept) else {
             unreachable!("the operations were tried when the lab was read");
         };
         let mut rng = Rng::new(self.seed);
-        let errands =
-            actions.iter().map(|action| self.prepare(&mut world, &mut rng, action)).collect();
+        let errands = actions.iter().map(|act| match act {
+            Act::Change { change, .. } => Some(Errand::Change(*change)),
+            Act::Send(action) => {
+                let ready = self.prepare(&mut world, &mut rng, action);
+                // Its sender may come later.
+                let late = || Errand::Late(Box::new(action.clone()), rng.bits32().into());
+                ready.or_else(|| self.changing.is_some().then(late))
+            }
+        });
+        let errands = errands.collect();
         (world, errands)
     }
 
@@ -171,7 +150,12 @@ impl Lab {
     }
 
     /// Makes an action ready to be run. None: its sender has no free port.
-    fn prepare(&self, world: &mut World, rng: &mut Rng, action: &Action) -> Option<Errand> {
+    pub(super) fn prepare(
+        &self,
+        world: &mut World,
+        rng: &mut Rng,
+        action: &Action,
+    ) -> Option<Errand> {
         let ns = self.netns(world, action.from)?;
         let owner = match action.from {
             Source::Pod(pod) => {
@@ -194,18 +178,27 @@ impl Lab {
 
     fn result(
         &self,
-        world: &World,
-        trace: &Recorder,
-        (action, done): (&Action, Done),
+        play: &Play<'_>,
+        (act, done): (&Act, Done),
         (at, entries): (Nanos, Range<usize>),
         stopped: Stopped,
     ) -> ActionResult {
-        let told = match done {
-            Done::Socket(socket) => {
+        let (world, trace) = (&play.world, &play.trace);
+        let told = match (act, done) {
+            (Act::Change { .. }, _) | (_, Done::Change) => {
+                let because = if play.is_settled() {
+                    format!("everybody has heard of it after {}", world.now().since(at))
+                } else {
+                    "it is stored; not everybody has heard of it yet".to_owned()
+                };
+                ActionResult { verdict: Verdict::Applied, because, ..ActionResult::default() }
+            }
+            (_, Done::Nothing) => return absent(at, entries),
+            (Act::Send(action), Done::Socket(socket)) => {
                 let told = verdict_of(world, trace, entries.clone(), socket);
                 self.told(world, action, told)
             }
-            Done::Program(process) => {
+            (_, Done::Program(process)) => {
                 let mut told = self.outcome(world, process);
                 program::explain(&mut told, lost_to(world, trace, entries.clone()));
                 told
@@ -213,7 +206,7 @@ impl Lab {
         };
         match stopped {
             Stopped::Quiet => ActionResult { at, entries, ..told },
-            Stopped::EventBudget | Stopped::Dormant(_) => ActionResult {
+            Stopped::EventBudget | Stopped::Dormant(_) | Stopped::Interrupted => ActionResult {
                 verdict: Verdict::Timeout,
                 because: "stopped: too much happened, frames may go round in a loop".to_owned(),
                 at,
@@ -244,34 +237,14 @@ impl Lab {
     }
 }
 
-/// Opens the socket that something is sent from: a free port or echo identifier, by the seed. None if none is free.
-fn open(
-    world: &mut World,
-    rng: &mut Rng,
-    (ns, owner): (NsId, &str),
-    protocol: Protocol,
-) -> Option<(NsId, SocketId)> {
-    let (first, count) = match protocol {
-        Protocol::Tcp | Protocol::Udp => EPHEMERAL,
-        Protocol::Icmp => (1, u16::MAX),
-    };
-    let drawn = rng.below(u32::from(count));
-    (0..u32::from(count)).find_map(|tried| {
-        let offset = u16::try_from((drawn + tried) % u32::from(count)).ok()?;
-        let number = first + offset;
-        let bound = match protocol {
-            Protocol::Icmp => Bound::Ping { id: number },
-            Protocol::Udp => Bound::Udp { port: number },
-            Protocol::Tcp => Bound::Tcp { port: number },
-        };
-        let program = match protocol {
-            Protocol::Tcp => Program::Connects,
-            Protocol::Udp | Protocol::Icmp => Program::Reads,
-        };
-        let (addr, broadcast) = (None, false);
-        let socket = Socket { bound, addr, program, owner: owner.into(), broadcast, heard: 0 };
-        Some((ns, world.bind(ns, socket).ok()?))
-    })
+fn absent(at: Nanos, entries: Range<usize>) -> ActionResult {
+    ActionResult {
+        verdict: Verdict::Dropped,
+        because: "there is no such sender at that time".to_owned(),
+        at,
+        entries,
+        ..ActionResult::default()
+    }
 }
 
 fn unsent(at: Nanos, entries: Range<usize>) -> ActionResult {
@@ -281,81 +254,6 @@ fn unsent(at: Nanos, entries: Range<usize>) -> ActionResult {
         at,
         entries,
         ..ActionResult::default()
-    }
-}
-
-/// Builds the node behind a dormant namespace, and lets the packets through that wait for it.
-fn wake(lab: &Lab, world: &mut World, trace: &mut Recorder, ns: NsId) {
-    let name = &*world.netns[ns].name;
-    let node = lab.cluster.nodes.iter().position(|node| node.netns == name);
-    if let Some(node) = node.filter(|_| world.netns[ns].is_dormant) {
-        let items = kube::Nodes::new(&lab.cluster, &lab.kept).configure(node);
-        return become_node(lab, world, trace, ns, &items);
-    }
-    world.wake(trace, ns);
-}
-
-fn become_node(lab: &Lab, world: &mut World, trace: &mut Recorder, ns: NsId, items: &[Configured]) {
-    lab.kept.apply(world, items).expect("a node's configuration follows from what was checked");
-    world.wake(trace, ns);
-}
-
-/// [`World::run_until_quiet`], with the nodes built that packets reach.
-fn run_until_quiet(lab: &Lab, world: &mut World, trace: &mut Recorder, wait: Nanos) -> Stopped {
-    let until = world.now() + wait;
-    loop {
-        match world.run_until_quiet(trace, until.since(world.now())) {
-            Stopped::Dormant(ns) => wake(lab, world, trace, ns),
-            stopped @ (Stopped::Quiet | Stopped::EventBudget) => return stopped,
-        }
-    }
-}
-
-impl Send {
-    /// Begins it. None: nothing left the sender.
-    fn begin(&self, world: &mut World, trace: &mut Recorder) -> (Done, bool) {
-        world.refill_event_budget();
-        match &self.errand {
-            Errand::Program { ns, owner, app } => {
-                (Done::Program(world.spawn(*ns, owner, (**app).clone())), true)
-            }
-            Errand::Socket { socket, to: (ip, port), protocol, payload } => {
-                let sent = match (*port, protocol) {
-                    (Some(port), Protocol::Tcp) => {
-                        world.connect(trace, *socket, (*ip, port), payload)
-                    }
-                    (Some(port), Protocol::Udp | Protocol::Icmp) => {
-                        world.send_udp(trace, *socket, (*ip, port), payload)
-                    }
-                    (None, _) => world.send_echo(trace, *socket, (*ip, 1, None), payload),
-                };
-                (Done::Socket(*socket), sent.is_ok())
-            }
-        }
-    }
-
-    fn run(&self, lab: &Lab, world: &mut World, trace: &mut Recorder) -> (Done, Stopped) {
-        let (done, sent) = self.begin(world, trace);
-        let mut stopped = run_until_quiet(lab, world, trace, self.wait);
-        match done {
-            Done::Socket((ns, socket)) => {
-                let heard = world.netns[ns].sockets.get(socket).heard > 0;
-                if sent && !heard && stopped == Stopped::Quiet {
-                    let until = self.at + Action::NO_ANSWER;
-                    let wait = until.since(world.now());
-                    stopped = run_until_quiet(lab, world, trace, wait);
-                }
-            }
-            Done::Program(process) => {
-                while world.process(process).outcome.is_none()
-                    && stopped == Stopped::Quiet
-                    && world.now() < self.at + PATIENCE
-                {
-                    stopped = run_until_quiet(lab, world, trace, LOOK_AGAIN);
-                }
-            }
-        }
-        (done, stopped)
     }
 }
 
@@ -394,18 +292,17 @@ impl Run {
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
     /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
     fn replay(&self, lab: &Lab, until: Nanos) -> World {
-        let ((mut world, _), mut trace) = (lab.start(&self.actions), Recorder::default());
+        let (world, _) = lab.start(&self.actions);
+        let mut play = Play::new(lab, world);
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(lab, &mut world, &mut trace);
+                play.run(send);
             }
-            last.begin(&mut world, &mut trace);
+            play.begin(last);
         }
-        while let Stopped::Dormant(ns) = world.run_until(&mut trace, until) {
-            wake(lab, &mut world, &mut trace, ns);
-        }
-        world
+        play.run_until(until);
+        play.world
     }
 }
 

@@ -1,5 +1,7 @@
 //! Claims about labs: the ones that come with the page, and what a text may ask for.
 
+mod control;
+
 use super::*;
 use crate::base::Rng;
 use crate::link::{DeviceKind, bridge::FdbEntry};
@@ -257,7 +259,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
   - {when: [a], title: t}
   - {when: {from: 5}, title: t, text: x, Text: y}
 ");
-    let field = "expected one of title, seed, cni, loadBalancers, actions, expect, narration; did you mean title?";
+    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, actions, expect, narration; did you mean title?";
     let wait = "spec.actions[0].wait: expected a time of at most 600s, such as 500ms or 2s, found";
     assert_eq!(
         refused(&text),
@@ -272,7 +274,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
             "8:53: spec.actions[1].wait: expected a time of at most 600s, such as 500ms or 2s, found \"700s\"".into(),
             "9:5: spec.actions[2].to: expected a destination such as pod/pod-2:8080, found nothing".into(),
             "11:14: spec.expect[0].action: expected a number 1 to 3, found the number 9".into(),
-            "11:26: spec.expect[0].verdict: expected one of delivered, dropped, rejected, refused, timeout, unmodelled, found \"fine\"".into(),
+            "11:26: spec.expect[0].verdict: expected one of delivered, dropped, rejected, refused, timeout, unmodelled, applied, found \"fine\"".into(),
             "13:5: spec.narration[0].text: expected text, found nothing".into(),
             "13:12: spec.narration[0].when: expected a map, found a list".into(),
             "14:19: spec.narration[1].when.from: expected a device such as {client}/eth0, found the number 5 (quotes make it text)".into(),

@@ -30,7 +30,7 @@ mod words;
 
 use std::net::Ipv4Addr;
 
-use crate::base::{DevId, Hook, NsId, SocketId, Status, Table};
+use crate::base::{DevId, Hook, Nanos, NsId, SocketId, Status, Table};
 use crate::skb::{Ct, Dst, Mark, Skb};
 use crate::trace::{Ctx, DropReason, Gathers, Tracer};
 use crate::wire::ipv4::Header;
@@ -48,6 +48,8 @@ use table::Tables;
 #[derive(Clone, Debug, Default)]
 pub struct Netfilter {
     pub tables: Tables,
+    /// Tables that others took the place of, and when: what a trace says of them is told by these.
+    pub former: Vec<(Nanos, Tables)>,
     pub sets: Sets,
     pub recents: Recents,
     pub conntrack: Conntrack,
@@ -150,6 +152,18 @@ impl Netfilter {
         self.conntrack.set_on(tables.needs_conntrack());
         self.conntrack.set_nat_on(tables.needs_nat());
         self.tables = tables;
+    }
+
+    /// Puts rules in place of those that are there, which are kept for what a trace says of them.
+    pub fn replace_tables(&mut self, tables: Tables, now: Nanos) {
+        self.former.push((now, std::mem::take(&mut self.tables)));
+        self.set_tables(tables);
+    }
+
+    /// The rules that there were at a time; at the moment of a change, those from then on.
+    pub fn tables_at(&self, at: Nanos) -> &Tables {
+        let former = self.former.iter().find(|(until, _)| at < *until);
+        former.map_or(&self.tables, |(_, tables)| tables)
     }
 
     /// `nf_hook_slow`: everything that hangs at one hook, until one of them ends the packet's way.

@@ -369,6 +369,8 @@ pub struct Fib {
     exceptions: Option<Box<Exceptions>>,
     /// By the first of the routes in question.
     defaults_in_use: RefCell<Vec<(RouteId, Option<usize>)>>,
+    /// Their device is gone: nobody finds them, and a trace can still name them.
+    gone: Vec<RouteId>,
     /// Somebody added a local route by hand (`fib_has_custom_local_routes`).
     pub custom_local_routes: bool,
 }
@@ -452,6 +454,17 @@ impl Table {
         }
     }
 
+    fn retain(&mut self, keep: impl Fn(RouteId) -> bool) {
+        match self {
+            Self::Few(all) => all.retain(|it| keep(it.route)),
+            Self::Many(by_length) => {
+                for routes in by_length.iter_mut().flat_map(|(_, it)| it.values_mut()) {
+                    routes.retain(|&id| keep(id));
+                }
+            }
+        }
+    }
+
     /// The default routes, the best first.
     fn defaults(&self) -> Vec<RouteId> {
         match self {
@@ -493,6 +506,19 @@ impl Fib {
         self.tables[at].1.insert(route.dst, id, goes_before);
     }
 
+    /// Takes out the routes that lead by a device alone, which is going away (`fib_sync_down_dev`).
+    pub(crate) fn forget(&mut self, dev: DevId) {
+        let leads_by = |route: &Route| {
+            let hops = route.nexthops.as_slice();
+            !hops.is_empty() && hops.iter().all(|hop| hop.dev == dev)
+        };
+        let gone = self.iter().filter(|(_, route)| leads_by(route)).map(|(id, _)| id);
+        self.gone = gone.chain(self.gone.iter().copied()).collect();
+        for (_, table) in &mut self.tables {
+            table.retain(|id| !self.gone.contains(&id));
+        }
+    }
+
     /// The rules in the order they are asked.
     pub fn rules(&self) -> &Rules {
         &self.rules
@@ -504,7 +530,7 @@ impl Fib {
         self.rules = rules;
         if were_custom != self.rules.are_custom() {
             self.tables.clear();
-            for id in self.routes.iter().map(|(id, _)| id).collect::<Vec<_>>() {
+            for id in self.iter().map(|(id, _)| id).collect::<Vec<_>>() {
                 self.insert(id);
             }
         }
@@ -584,7 +610,7 @@ impl Fib {
 
     /// All routes in the order they were added.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (RouteId, &Route)> {
-        self.routes.iter()
+        self.routes.iter().filter(|(id, _)| !self.gone.contains(id))
     }
 
     /// Whether a table has more than one default route (`tb_num_default > 1`).

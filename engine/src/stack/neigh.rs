@@ -119,6 +119,11 @@ impl NeighTable {
         due
     }
 
+    /// Forgets everybody on a device, which is going away (`neigh_ifdown`).
+    pub(crate) fn forget(&mut self, gone: DevId) {
+        self.entries.retain(|(dev, _), _| *dev != gone);
+    }
+
     /// The entry for an address on a device.
     pub fn get(&self, dev: DevId, ip: Ipv4Addr) -> Option<&Neighbour> {
         self.entries.get(&(dev, ip))

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::tcp::Connections;
-use crate::base::{Arena, DevId, FxIndexMap, ProcessId, SocketId};
+use crate::base::{Arena, DevId, FxIndexMap, Id, ProcessId, SocketId};
 
 /// What a socket is bound to, besides an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -112,6 +112,15 @@ impl Sockets {
     /// Closes the sockets of a port or echo identifier, so that nothing finds them any more.
     pub(crate) fn close(&mut self, bound: Bound) {
         self.by_port.shift_remove(&bound);
+    }
+
+    /// Ends all at once, as their namespace goes away. A trace can still name who had them.
+    pub(crate) fn end(&mut self) {
+        self.by_port.clear();
+        self.connections = Connections::default();
+        for index in 0..self.all.len() {
+            self.all[SocketId::from_index(index)].program = Program::Reads;
+        }
     }
 
     /// The socket that a packet to `dst` is for: one bound to that address, else one bound to any.

@@ -5,17 +5,26 @@ use super::{Because, Step, connection, rules};
 use crate::base::OriginId;
 use crate::link::DeviceKind;
 use crate::trace::{
-    Birth, Event, FdbAnswer, Gathers, Heard, Heed, Learnt, LookupFor, NeighCause, Nud, Recorder,
-    RouteAnswer, SendError, Skipped, TcpSegment, TunnelAnswer, TunnelLearnt,
+    Birth, Entry, Event, FdbAnswer, Gathers, Heard, Heed, Learnt, LookupFor, NeighCause, Nud,
+    Recorder, RouteAnswer, SendError, Skipped, TcpSegment, TunnelAnswer, TunnelLearnt,
 };
 use crate::world::World;
 
 /// The reasons that a step's events give, in their order.
 pub(super) fn of_step(world: &World, trace: &Recorder, step: &Step) -> Vec<Because> {
+    if let Some(note) = step.note(trace) {
+        let details = note.details.iter().map(|(text, origin)| Because {
+            text: text.clone(),
+            kernel: note.source,
+            origin: origin.clone(),
+            event: step.events[0],
+        });
+        return details.collect();
+    }
     step.events
         .iter()
         .filter_map(|&event| {
-            let (text, kernel, origin) = reason(world, trace.entries[event].event)?;
+            let (text, kernel, origin) = reason(world, &trace.entries[event])?;
             Some(Because {
                 text,
                 kernel,
@@ -28,11 +37,14 @@ pub(super) fn of_step(world: &World, trace: &Recorder, step: &Step) -> Vec<Becau
 
 type Reason = (String, &'static str, Option<OriginId>);
 
-fn reason(world: &World, event: Event) -> Option<Reason> {
-    let names = Names(world);
+fn reason(world: &World, entry: &Entry) -> Option<Reason> {
+    let (names, event) = (Names(world), entry.event);
     Some(match event {
         Event::Born { birth, .. } => return birth_reason(birth),
-        Event::Tap { .. } | Event::SocketSend { .. } | Event::BridgeOut { .. } => return None,
+        Event::Tap { .. }
+        | Event::SocketSend { .. }
+        | Event::BridgeOut { .. }
+        | Event::Noted { .. } => return None,
         Event::Crossed { from, to } => {
             let (out, into) = (names.unique(from), names.unique(to));
             let (text, kernel) = match world.devices[from].kind {
@@ -230,13 +242,13 @@ fn reason(world: &World, event: Event) -> Option<Reason> {
         | Event::ChainReturn { .. }
         | Event::ChainPolicy { .. }
         | Event::MarkSet { .. }) => {
-            let (text, kernel) = rules::reason(&names, event)?;
+            let (text, kernel) = rules::reason(world, entry)?;
             let origin = match event {
                 Event::RuleMatched { ns, rule }
                 | Event::RuleSkipped { ns, rule, .. }
                 | Event::RuleHotDrop { ns, rule } => {
                     let netfilter = world.netns[ns].netfilter.as_ref();
-                    netfilter.and_then(|it| it.tables.rule_origin(rule))
+                    netfilter.and_then(|it| it.tables_at(entry.at).rule_origin(rule))
                 }
                 _ => None,
             };

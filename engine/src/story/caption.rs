@@ -8,7 +8,11 @@ use crate::world::World;
 
 /// Fills in a leg's kind, label and tag from its packet's birth and first frame.
 pub(super) fn label_leg(_: &World, trace: &Recorder, leg: &mut Leg) {
-    let of_packet = || trace.entries.iter().filter(|e| e.packet == Some(leg.packet));
+    let Some(packet) = leg.packet else {
+        (leg.kind, leg.label) = (LegKind::Control, "control plane".into());
+        return;
+    };
+    let of_packet = || trace.entries.iter().filter(|e| e.packet == Some(packet));
     let birth = of_packet().find_map(|e| match e.event {
         Event::Born { birth, .. } => Some(birth),
         _ => None,
@@ -48,6 +52,9 @@ pub(super) fn label_leg(_: &World, trace: &Recorder, leg: &mut Leg) {
 /// Title and text of a step.
 pub(super) fn of_step(world: &World, trace: &Recorder, leg: &Leg, step: &Step) -> (String, String) {
     let names = Names(world);
+    if let Some(note) = step.note(trace) {
+        return (note.title.clone(), note.text.clone());
+    }
     let Some(&first) = step.moves.first() else { return not_sent(&names, trace, step) };
     let teller = Teller { names, trace, leg, step };
     let (title, mut text) = match first.kind {

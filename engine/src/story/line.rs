@@ -93,13 +93,13 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
             let names = words::Names(world);
             write!(line, "{}", connection::line(&names, event).unwrap_or_default())
         }
-        event @ (Event::RuleSkipped { .. }
+        Event::RuleSkipped { .. }
         | Event::RuleMatched { .. }
         | Event::RuleHotDrop { .. }
         | Event::ChainReturn { .. }
         | Event::ChainPolicy { .. }
-        | Event::MarkSet { .. }) => {
-            write!(line, "{}", rules::line(&words::Names(world), event).unwrap_or_default())
+        | Event::MarkSet { .. } => {
+            write!(line, "{}", rules::line(world, entry).unwrap_or_default())
         }
         Event::BridgeUp { bridge } => write!(line, "{} to its own host", dev(bridge)),
         Event::TunnelLookup { dev: d, mac, answer } => {
@@ -214,6 +214,7 @@ pub fn event_line(world: &World, trace: &Recorder, entry: &Entry) -> String {
         }
         Event::NotModelled { ns: n, what } => write!(line, "{} not modelled: {what:?}", ns(n)),
         Event::LeftModel { dev: d } => write!(line, "{} leaves the model", dev(d)),
+        Event::Noted { note } => write!(line, "{}", trace.notes(note).title),
         Event::Dropped { dev: d, reason } => write!(line, "{} drop {}", dev(d), reason.name()),
     };
     written.expect("writing to a String cannot fail");

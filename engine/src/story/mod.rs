@@ -18,7 +18,7 @@ pub use steps::tell;
 pub use verdict::{Lost, Told, Verdict, lost_to, verdict_of};
 
 use crate::base::{DevId, Nanos, PacketId};
-use crate::trace::{DropReason, FrameId, SendError};
+use crate::trace::{DropReason, Event, FrameId, Note, Recorder, SendError};
 
 /// The steps of a trace and the legs of the journey they belong to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,8 +31,9 @@ pub struct Story {
 /// One message on its way, from its sender to where it ends: a question, an answer, a datagram.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Leg {
-    /// The first packet; copies made on the way belong to the same leg.
-    pub packet: PacketId,
+    /// The first packet; copies made on the way belong to the same leg. None: no packet, but what programs do with the
+    /// tables.
+    pub packet: Option<PacketId>,
     pub kind: LegKind,
     /// For a reader: `ARP request`, `UDP datagram`, `ICMP echo reply`.
     pub label: String,
@@ -50,6 +51,8 @@ pub enum LegKind {
     /// An echo reply or a program's answer.
     Reply,
     IcmpError,
+    /// No message: programs change tables.
+    Control,
 }
 
 /// One hop: every frame that moves in the same way at the same moment (a bridge floods through several ports at once).
@@ -74,12 +77,22 @@ pub struct Step {
     pub outcome: Option<Outcome>,
 }
 
+impl Step {
+    /// What is told here that no packet tells of.
+    pub fn note<'t>(&self, trace: &'t Recorder) -> Option<&'t Note> {
+        match trace.entries[*self.events.first()?].event {
+            Event::Noted { note } => Some(trace.notes(note)),
+            _ => None,
+        }
+    }
+}
+
 /// A reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Because {
     /// `FDB of node-1/vbr0: 0a:58:0a:f4:01:03 is behind veth1`.
     pub text: String,
-    /// The kernel function that decides: `br_fdb_find_rcu`.
+    /// The kernel function that decides: `br_fdb_find_rcu`; that of the program, where no kernel did.
     pub kernel: &'static str,
     /// Who made the entry, for example `Pod default/pod-2`.
     pub origin: Option<String>,

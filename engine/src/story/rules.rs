@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 
 use super::words::Names;
-use crate::base::{Id, NsId, Table};
+use crate::base::{DevId, Id, Nanos, NsId, Table};
 use crate::netfilter::table::Tables;
-use crate::trace::{Event, RuleRef, Unmet};
+use crate::trace::{Entry, Event, RuleRef, Unmet};
+use crate::world::World;
 
 /// The reason that an event of the rules gives, with the kernel's function; None for any other event.
-pub(super) fn reason(names: &Names<'_>, event: Event) -> Option<(String, &'static str)> {
+pub(super) fn reason(world: &World, entry: &Entry) -> Option<(String, &'static str)> {
+    let (names, event) = (&At { names: Names(world), at: entry.at }, entry.event);
     let text = match event {
         Event::RuleMatched { ns, rule } => {
             format!(
@@ -55,7 +57,8 @@ pub(super) fn reason(names: &Names<'_>, event: Event) -> Option<(String, &'stati
 }
 
 /// The same in one line, for goldens; None for any other event.
-pub(super) fn line(names: &Names<'_>, event: Event) -> Option<String> {
+pub(super) fn line(world: &World, entry: &Entry) -> Option<String> {
+    let (names, event) = (&At { names: Names(world), at: entry.at }, entry.event);
     Some(match event {
         Event::RuleMatched { ns, rule } => {
             format!("{} {}: {}", names.ns(ns), place(names, ns, rule), rule_text(names, ns, rule))
@@ -83,27 +86,40 @@ const fn policy(accept: bool) -> &'static str {
     if accept { "ACCEPT" } else { "DROP" }
 }
 
-fn tables<'a>(names: &Names<'a>, ns: NsId) -> Option<&'a Tables> {
-    names.0.netns[ns].netfilter.as_ref().map(|it| &it.tables)
+/// The names of things at a time: rules change.
+struct At<'a> {
+    names: Names<'a>,
+    at: Nanos,
+}
+
+impl At<'_> {
+    fn ns(&self, ns: NsId) -> &str {
+        self.names.ns(ns)
+    }
+
+    fn short(&self, dev: DevId) -> &str {
+        self.names.short(dev)
+    }
+}
+
+/// The rules that a namespace had when it happened.
+fn tables<'a>(names: &At<'a>, ns: NsId) -> Option<&'a Tables> {
+    names.names.0.netns[ns].netfilter.as_ref().map(|it| it.tables_at(names.at))
 }
 
 /// `nat PREROUTING rule 2`.
-fn place(names: &Names<'_>, ns: NsId, rule: RuleRef) -> String {
+fn place(names: &At<'_>, ns: NsId, rule: RuleRef) -> String {
     let RuleRef { table, chain, index } = rule;
     let chain = tables(names, ns).map_or("", |it| it.chain_name(table, chain));
     format!("{} {chain} rule {}", Table::name(table), index + 1)
 }
 
-fn rule_text(names: &Names<'_>, ns: NsId, rule: RuleRef) -> String {
+fn rule_text(names: &At<'_>, ns: NsId, rule: RuleRef) -> String {
     tables(names, ns).map_or(String::new(), |it| it.rule_text(rule))
 }
 
 /// What the packet had where a rule failed: `destination 10.244.1.3`.
-fn saw_text(
-    names: &Names<'_>,
-    tables: &Tables,
-    (rule, unmet, saw): (RuleRef, Unmet, u32),
-) -> String {
+fn saw_text(names: &At<'_>, tables: &Tables, (rule, unmet, saw): (RuleRef, Unmet, u32)) -> String {
     match unmet {
         Unmet::Source => format!("source {}", Ipv4Addr::from_bits(saw)),
         Unmet::Destination => format!("destination {}", Ipv4Addr::from_bits(saw)),

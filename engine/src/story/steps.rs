@@ -53,6 +53,13 @@ struct Telling<'a> {
 
 impl Telling<'_> {
     fn take(&mut self, index: usize, entry: Entry) {
+        if let Event::Noted { .. } = entry.event {
+            let leg = self.leg_of(None);
+            let step = self.new_step(entry.at, leg, Vec::new());
+            self.story.steps[step].events.push(index);
+            self.last = Some(step);
+            return;
+        }
         let Some(packet) = entry.packet else {
             if let Some(step) = self.last {
                 self.story.steps[step].events.push(index);
@@ -191,7 +198,7 @@ impl Telling<'_> {
     ) {
         let Some(&seen) = self.packets.get(&packet) else { return };
         let movement = Move { packet, kind, from, to, frame };
-        let leg = self.leg_of(seen.root);
+        let leg = self.leg_of(Some(seen.root));
         let together = self.story.steps.iter().rposition(|step| {
             step.at == at
                 && step.leg == leg
@@ -238,7 +245,7 @@ impl Telling<'_> {
         self.story.steps.len() - 1
     }
 
-    fn leg_of(&mut self, root: PacketId) -> usize {
+    fn leg_of(&mut self, root: Option<PacketId>) -> usize {
         let legs = &mut self.story.legs;
         legs.iter().position(|leg| leg.packet == root).unwrap_or_else(|| {
             legs.push(Leg {
@@ -287,7 +294,7 @@ impl Telling<'_> {
         else {
             return;
         };
-        let leg = self.leg_of(seen.root);
+        let leg = self.leg_of(Some(seen.root));
         let step = self.new_step(at, leg, Vec::new());
         if let Some(seen) = self.packets.get_mut(&packet) {
             seen.step = Some(step);

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use crate::base::{FxIndexMap, NsId, PacketId, SocketId};
+use crate::base::{FxIndexMap, Nanos, NsId, PacketId, SocketId};
 use crate::trace::{Birth, DropReason, Event, Heard, Recorder, Role, RuleRef, SendError, TcpState};
 use crate::wire::{eth, icmp::Error, ipv4};
 use crate::world::World;
@@ -24,6 +24,8 @@ pub enum Verdict {
     Timeout,
     /// Decided by something this engine does not model, or beyond the model's edge.
     Unmodelled,
+    /// No exchange: objects were changed.
+    Applied,
 }
 
 impl Verdict {
@@ -36,6 +38,7 @@ impl Verdict {
             Self::Refused => "refused",
             Self::Timeout => "timeout",
             Self::Unmodelled => "unmodelled",
+            Self::Applied => "applied",
         }
     }
 }
@@ -82,6 +85,9 @@ enum Part {
     Reply,
 }
 
+/// Where a rule decided, which it was, and when; without one a chain's policy decided.
+type Matched = (NsId, Option<RuleRef>, Nanos);
+
 #[derive(Default)]
 struct Exchange<'a> {
     parts: FxIndexMap<PacketId, Part>,
@@ -97,9 +103,9 @@ struct Exchange<'a> {
     unmodelled: bool,
     left: Option<String>,
     /// The rule that each packet matched last; None where a chain's policy decided.
-    matched: FxIndexMap<PacketId, (NsId, Option<RuleRef>)>,
+    matched: FxIndexMap<PacketId, Matched>,
     /// The rule that dropped or rejected the last packet of the exchange to which that happened.
-    forbidden: Option<(NsId, Option<RuleRef>)>,
+    forbidden: Option<Matched>,
     dropped: Option<(DropReason, String)>,
 }
 
@@ -150,10 +156,10 @@ impl<'a> Exchange<'a> {
                 }
                 Event::LeftModel { dev } => exchange.left = Some(world.device_name(dev)),
                 Event::RuleMatched { ns, rule } => {
-                    exchange.matched.insert(packet, (ns, Some(rule)));
+                    exchange.matched.insert(packet, (ns, Some(rule), entry.at));
                 }
                 Event::ChainPolicy { ns, accept: false, .. } => {
-                    exchange.matched.insert(packet, (ns, None));
+                    exchange.matched.insert(packet, (ns, None, entry.at));
                 }
                 Event::Dropped { reason: DropReason::NetfilterDrop, .. }
                     if exchange.part_of(packet).is_some()
@@ -347,9 +353,9 @@ impl<'a> Exchange<'a> {
 }
 
 /// `a rule of node-1, because of Service default/api: -A KUBE-SERVICES ... -j REJECT`.
-fn forbidden_by(world: &World, (ns, rule): (NsId, Option<RuleRef>)) -> String {
+fn forbidden_by(world: &World, (ns, rule, at): Matched) -> String {
     let own = &world.netns[ns];
-    let tables = own.netfilter.as_ref().map(|it| &it.tables);
+    let tables = own.netfilter.as_ref().map(|it| it.tables_at(at));
     let (Some(rule), Some(tables)) = (rule, tables) else {
         return format!("the policy of a chain of {}", own.name);
     };

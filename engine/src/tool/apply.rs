@@ -9,6 +9,8 @@ use crate::base::{DevId, FxIndexMap, Nanos, NsId, OriginId};
 use crate::link::vxlan::EntryState;
 use crate::link::{PortFlags, Vxlan};
 use crate::netfilter::RuleError;
+use crate::netfilter::ipset::Sets;
+use crate::netfilter::table::Tables;
 use crate::skb::Mark;
 use crate::stack::fib::RouteKind;
 use crate::stack::rule::{Action, Rule};
@@ -225,6 +227,22 @@ impl<'i> Applier<'_, 'i> {
                     }
                 }
             }
+            Op::DelNetns { netns } => {
+                let ns = self.netns(netns)?;
+                self.world.remove_netns(ns);
+            }
+            Op::IptablesReplace { netns, sets, rules } => {
+                self.replace(netns, (sets, rules), origin)?;
+            }
+            Op::DelConntrack { netns, dst, port, reply_src } => {
+                let (ns, now) = (self.netns(netns)?, self.world.now());
+                let conntrack = &mut self.world.netns[ns].netfilter_mut().conntrack;
+                conntrack.delete_udp((*dst, *port), *reply_src, now);
+            }
+            Op::Reload { netns, owner, app } => {
+                let ns = self.netns(netns)?;
+                self.world.reload(ns, owner, app);
+            }
             Op::Run { netns, owner, app } => {
                 let ns = self.netns(netns)?;
                 self.world.spawn(ns, owner, (**app).clone());
@@ -282,6 +300,32 @@ impl<'i> Applier<'_, 'i> {
             restored.put(step, &mut netfilter, |text| world.add_origin(text));
             *world.netns[ns].netfilter_mut() = netfilter;
         }
+    }
+
+    /// These rules and sets in place of those that are there.
+    fn replace(
+        &mut self,
+        netns: &str,
+        (sets, rules): (&[Arc<str>], &'i [Arc<Ruleset>]),
+        origin: Option<OriginId>,
+    ) -> Result<(), Error> {
+        self.settle();
+        let (ns, now) = (self.netns(netns)?, self.world.now());
+        let mut read = Tables::default();
+        let mut own = Sets::default();
+        for text in sets {
+            own.restore(text, now).map_err(Error::Rules)?;
+        }
+        for rules in rules {
+            let numbers: Vec<OriginId> = rules.origins.iter().map(|it| self.origin(it)).collect();
+            let of_line = |line: usize| rules.origin(line, &numbers).or(origin);
+            let recents = &mut self.world.netns[ns].netfilter_mut().recents;
+            read.restore(&rules.text, &of_line, &own, recents).map_err(Error::Rules)?;
+        }
+        let netfilter = self.world.netns[ns].netfilter_mut();
+        netfilter.sets = own;
+        netfilter.replace_tables(read, now);
+        Ok(())
     }
 
     /// Rules beside those that are there.

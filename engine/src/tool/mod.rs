@@ -110,6 +110,29 @@ pub enum Op {
         netns: String,
         rules: Arc<Ruleset>,
     },
+    /// A namespace that is there no more, with all that runs in it and the wires that end in it.
+    DelNetns {
+        netns: String,
+    },
+    /// Sets and rules in place of all that are there.
+    IptablesReplace {
+        netns: String,
+        sets: Vec<Arc<str>>,
+        rules: Vec<Arc<Ruleset>>,
+    },
+    /// Connections by UDP to a port, at this address if one is given, whose answers come from there: forgotten.
+    DelConntrack {
+        netns: String,
+        dst: Option<Ipv4Addr>,
+        port: u16,
+        reply_src: Ipv4Addr,
+    },
+    /// A running program reads its configuration again: that of `app`.
+    Reload {
+        netns: String,
+        owner: String,
+        app: Box<App>,
+    },
     /// A program that runs from then on.
     Run {
         netns: String,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{End, Op, Setting, Transport, Way};
+use super::{End, Op, Ruleset, Setting, Transport, Way};
 use crate::stack::fib::TableId;
 
 impl fmt::Display for Op {
@@ -102,6 +102,33 @@ impl fmt::Display for Op {
                         write!(f, "ipv4.conf.{dev}.{}={value}", conf.name())
                     }
                 }
+            }
+            Self::DelNetns { netns } => write!(f, "ip netns del {netns}"),
+            Self::IptablesReplace { netns, sets, rules } => {
+                write!(
+                    f,
+                    "for table in raw mangle nat filter; do ip netns exec {netns} iptables -t $table -F; ip netns exec {netns} iptables -t $table -X; done\nip netns exec {netns} ipset destroy"
+                )?;
+                for sets in sets {
+                    write!(f, "\nip netns exec {netns} ipset restore <<'END'\n{sets}END")?;
+                }
+                for Ruleset { text, .. } in rules.iter().map(|it| &**it) {
+                    write!(
+                        f,
+                        "\nip netns exec {netns} iptables-restore --noflush <<'END'\n{text}END"
+                    )?;
+                }
+                Ok(())
+            }
+            Self::DelConntrack { netns, dst, port, reply_src } => {
+                write!(f, "ip netns exec {netns} conntrack -D -p udp")?;
+                if let Some(dst) = dst {
+                    write!(f, " --orig-dst {dst}")?;
+                }
+                write!(f, " --orig-port-dst {port} --reply-src {reply_src}")
+            }
+            Self::Reload { netns, owner, app: _ } => {
+                write!(f, "# {netns}: {owner} reads its configuration again")
             }
             Self::Run { netns, owner, app: _ } => write!(f, "# {netns}: {owner} runs"),
             Self::IpsetRestore { netns, sets } => {

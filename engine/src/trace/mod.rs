@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 pub use conn::{CtInvalid, CtNow, CtReport};
 pub use ctx::{Ctx, PacketIds};
 pub use drop::DropReason;
-pub use recorder::{Capture, FrameId, Recorder};
+pub use recorder::{Capture, FrameId, Note, NoteId, Recorder};
 pub use rules::{RuleRef, Unmet};
 
 use crate::base::{
@@ -534,6 +534,8 @@ pub enum Event {
     /// A rule changed the packet's mark.
     MarkSet { ns: NsId, from: Mark, to: Mark },
 
+    /// Somebody above the kernel did something that no packet tells of.
+    Noted { note: NoteId },
     /// The frame leaves through a device whose other end is not in the model.
     LeftModel { dev: DevId },
     /// The packet is gone.

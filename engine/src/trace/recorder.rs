@@ -12,6 +12,23 @@ impl FrameId {
     pub(super) const NONE: Self = Self(u32::MAX);
 }
 
+/// A note within one [`Recorder`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NoteId(u32);
+
+/// Something that a program did, as those write it down who know the program.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Note {
+    /// A short headline: `kube-proxy on node-1 rewrites 6 rules`.
+    pub title: String,
+    /// What happened, in one to three sentences.
+    pub text: String,
+    /// The function that does it in the program's sources.
+    pub source: &'static str,
+    /// What came of it, each with who caused it.
+    pub details: Vec<(String, Option<String>)>,
+}
+
 /// One frame as a packet socket saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capture<'a> {
@@ -29,6 +46,7 @@ pub struct Recorder {
     pub every_rule: bool,
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    notes: Vec<Note>,
 }
 
 impl Recorder {
@@ -37,6 +55,18 @@ impl Recorder {
         let index = id.0 as usize;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start..self.ends[index]]
+    }
+
+    /// Writes down what a program did.
+    pub fn note(&mut self, at: Nanos, note: Note) {
+        let id = NoteId(u32::try_from(self.notes.len()).unwrap_or(u32::MAX));
+        self.notes.push(note);
+        self.entries.push(Entry { at, packet: None, event: Event::Noted { note: id } });
+    }
+
+    /// What was written down.
+    pub fn notes(&self, id: NoteId) -> &Note {
+        &self.notes[id.0 as usize]
     }
 
     /// What the packet sockets on all devices saw, in order.
@@ -54,6 +84,7 @@ impl Recorder {
         self.entries.clear();
         self.bytes.clear();
         self.ends.clear();
+        self.notes.clear();
     }
 }
 

@@ -123,6 +123,39 @@ impl World {
         Ok(ns)
     }
 
+    /// `ip netns del NAME`, after what runs there was killed: its devices are gone with the other ends of their wires, and
+    /// with the routes, neighbours and ports of a bridge that those had. What is gone keeps its place in the world, so that
+    /// a trace can still name it.
+    pub fn remove_netns(&mut self, ns: NsId) {
+        self.kill_all(ns);
+        for dev in self.netns[ns].devs.clone() {
+            let peer = self.devices[dev].kind.peer();
+            for gone in peer.into_iter().chain([dev]) {
+                self.take_down(gone);
+            }
+        }
+    }
+
+    /// A device is gone (`dev_close_many`, `fib_disable_ip`, `br_dev_delete`).
+    fn take_down(&mut self, dev: DevId) {
+        let device = &mut self.devices[dev];
+        device.up = false;
+        let (ns, mac, port) = (device.ns, device.mac, device.port.take());
+        if let Some(Port { bridge, .. }) = port
+            && let DeviceKind::Bridge(bridge) = &mut self.devices[bridge].kind
+        {
+            bridge.ports.retain(|&it| it != dev);
+            bridge.fdb.retain(|of, entry| match entry {
+                FdbEntry::Learnt { port, .. } | FdbEntry::Static { port } => *port != dev,
+                FdbEntry::Local => *of != mac,
+            });
+        }
+        let netns = &mut self.netns[ns];
+        netns.addrs.retain(|it| it.dev != dev);
+        netns.fib.forget(dev);
+        netns.neigh.forget(dev);
+    }
+
     /// A namespace whose `lo` has no address yet, for loading one as it was.
     pub fn add_bare_netns(&mut self, name: &str) -> Result<NsId, ConfigError> {
         if self.find_netns(name).is_some() {

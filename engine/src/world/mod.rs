@@ -6,6 +6,7 @@ mod build;
 mod process;
 mod queue;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
@@ -59,6 +60,8 @@ const SOON: Nanos = Nanos::from_millis(100);
 pub enum Stopped {
     /// No frame is in flight and nothing is due before the given time.
     Quiet,
+    /// The given moment has come, at which somebody else acts: then the run goes on.
+    Interrupted,
     /// A packet reached this namespace, which is dormant: it must be configured and [woken](World::wake), then the run goes on.
     Dormant(NsId),
     /// More than [`limits::EVENTS`] happened: frames go round in a loop, or the lab is too large for one run.
@@ -214,6 +217,37 @@ impl World {
     pub fn run_until_quiet<T: Tracer>(&mut self, trace: &mut T, wait: Nanos) -> Stopped {
         let deadline = self.now + wait;
         self.run_while(trace, |at, busy| busy || at <= deadline, deadline)
+    }
+
+    /// The same, but no further than to the moment before `cap`, if there is still something to be run then or the wait
+    /// goes beyond it.
+    pub fn run_until_quiet_or<T: Tracer>(
+        &mut self,
+        trace: &mut T,
+        wait: Nanos,
+        cap: Nanos,
+    ) -> Stopped {
+        let deadline = self.now + wait;
+        let take = |at: Nanos, busy: bool| at < cap && (busy || at <= deadline);
+        let stopped = self.run_while(trace, take, deadline.min(cap));
+        if stopped != Stopped::Quiet {
+            return stopped;
+        }
+        let is_left = Cell::new(false);
+        let _ = self.next_due(|_, busy| {
+            is_left.set(busy);
+            false
+        });
+        if is_left.get() || cap <= deadline {
+            self.now = self.now.max(cap);
+            return Stopped::Interrupted;
+        }
+        Stopped::Quiet
+    }
+
+    /// Runs what is due before `cap`, and moves the clock there.
+    pub fn run_before<T: Tracer>(&mut self, trace: &mut T, cap: Nanos) -> Stopped {
+        self.run_while(trace, |at, _| at < cap, cap)
     }
 
     /// Runs what is due up to and including `until`, for looking at the world as it was then.

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::World;
 use super::queue::{Due, Task};
 use crate::app::{App, Call, Closed, Happened, Outcome, Sock};
-use crate::base::{Nanos, NsId, PacketId, ProcessId, SocketId};
+use crate::base::{Id, Nanos, NsId, PacketId, ProcessId, SocketId};
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::stack::{tcp, udp};
 use crate::trace::{Told, Tracer};
@@ -95,6 +95,26 @@ impl World {
     /// Every program that was started.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
         self.processes.iter()
+    }
+
+    /// Kills what runs in a namespace that goes away, and ends its sockets.
+    pub(super) fn kill_all(&mut self, ns: NsId) {
+        for index in 0..self.processes.len() {
+            let id = ProcessId::from_index(index);
+            if self.processes[id].ns == ns && self.processes[id].outcome.is_none() {
+                self.finish(id, Outcome::Killed);
+            }
+        }
+        self.netns[ns].sockets.end();
+    }
+
+    /// The program of this owner in a namespace takes on what another would begin with: the answers of a server that reads
+    /// its configuration again. False: there is none of its kind.
+    pub fn reload(&mut self, ns: NsId, owner: &str, app: &App) -> bool {
+        let is_it = |it: &Process| it.ns == ns && &*it.owner == owner && it.outcome.is_none();
+        (0..self.processes.len())
+            .map(ProcessId::from_index)
+            .any(|id| is_it(&self.processes[id]) && self.processes[id].app.reload(app))
     }
 
     fn hear(&mut self, process: ProcessId, happened: Happened, packet: Option<PacketId>) {

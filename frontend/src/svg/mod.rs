@@ -123,5 +123,6 @@ pub const fn leg_class(kind: LegKind) -> &'static str {
         LegKind::Request => "leg-request",
         LegKind::Reply => "leg-reply",
         LegKind::IcmpError => "leg-error",
+        LegKind::Control => "leg-control",
     }
 }

@@ -219,6 +219,17 @@ impl Ingress {
         self.connect(sock, request, (found.upstream, 0), now, calls);
     }
 
+    /// Takes on the table of another; what is under way stays with its upstream.
+    pub(super) fn reload(&mut self, new: &Self) {
+        let upstreams = &new.routes.upstreams;
+        for asking in self.clients.values_mut().filter_map(|it| it.asking.as_mut()) {
+            let name = self.routes.upstreams.get(asking.upstream).map(|it| &it.name);
+            let kept = upstreams.iter().position(|it| Some(&it.name) == name);
+            asking.upstream = kept.unwrap_or(usize::MAX);
+        }
+        (self.routes, self.turns) = (Arc::clone(&new.routes), vec![0; upstreams.len()]);
+    }
+
     /// Opens a connection to the upstream's next endpoint.
     fn connect(
         &mut self,
@@ -228,8 +239,12 @@ impl Ingress {
         now: Nanos,
         calls: &mut Vec<Call>,
     ) {
+        let known = self.routes.upstreams.get(upstream).map(|it| &it.endpoints);
+        let Some(endpoints) = known.filter(|it| !it.is_empty()) else {
+            self.note("503: the endpoints are gone".into());
+            return self.respond(client, &request, page(503), calls);
+        };
         let Some(it) = self.clients.get_mut(&client) else { return };
-        let endpoints = &self.routes.upstreams[upstream].endpoints;
         let turn = self.turns[upstream];
         self.turns[upstream] = turn.wrapping_add(1);
         let (ip, port) = endpoints[turn % endpoints.len()];

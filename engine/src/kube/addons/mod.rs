@@ -2,6 +2,7 @@
 //! far as its Service leads to it. Each is the text that an operator would apply.
 
 use super::object::{Objects, PodObject};
+use crate::kube::Settings;
 use crate::kube::labels::Labels;
 use crate::yaml::{At, Report, parse};
 
@@ -30,6 +31,20 @@ pub(super) fn is_ingress_controller(labels: &Labels) -> bool {
 }
 
 impl Objects {
+    /// Adds what clusters come with, as far as it is needed here.
+    pub(in crate::kube) fn install_addons(&mut self, settings: &Settings, has_ingresses: bool) {
+        if settings.needs_dns {
+            self.add_coredns();
+        }
+        if settings.needs_api_server {
+            self.add_api_server();
+        }
+        if has_ingresses {
+            self.add_ingress_controller();
+        }
+        self.mirror();
+    }
+
     /// Installs CoreDNS, unless there is a pod that does its work.
     pub(super) fn add_coredns(&mut self) {
         if !self.has_pod(is_dns) {

@@ -12,7 +12,7 @@ use crate::stack::fib::TableId;
 use crate::tool::{Configured, Op, Way};
 
 /// A node's bridge for its pods.
-const BRIDGE: &str = "vbr0";
+pub(super) const BRIDGE: &str = "vbr0";
 const ETHERNET_MTU_BYTES: u32 = 1500;
 
 pub(super) fn node(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {

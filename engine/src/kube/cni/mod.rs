@@ -7,12 +7,14 @@ mod bridge;
 mod calico;
 mod flannel;
 mod masquerade;
+mod portmap;
 
 use std::sync::Arc;
 
 use super::{Cluster, Node, Pod};
 use crate::base::Mac;
-use crate::tool::{Configured, End, Op};
+use crate::link::Conf;
+use crate::tool::{Configured, End, Op, Setting};
 
 /// How pods are attached to the network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,7 +64,7 @@ pub(super) fn attach(items: &mut Vec<Configured>, cluster: &Cluster, pod: &Pod, 
     match cluster.cni {
         // Only through a Service does a pod reach itself; else its own broadcasts would come back to it for nothing.
         Cni::Bridge => {
-            let hairpin = !cluster.services.is_empty();
+            let hairpin = cluster.changes || !cluster.services.is_empty();
             bridge::attach(items, pod, node, (number, Cni::Bridge.mtu_bytes(), hairpin));
         }
         Cni::Flannel => {
@@ -82,6 +84,22 @@ pub(super) fn masquerade(items: &mut Vec<Configured>, cluster: &Cluster, node: u
     }
     let rules = Arc::new(masquerade::rules(cluster, own));
     items.push(item(Op::IptablesRestore { netns, rules }, &own.origin()));
+}
+
+/// What leads a node's ports to its pods.
+pub(super) fn map_ports(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
+    let own = &cluster.nodes[node];
+    let Some(rules) = portmap::rules(cluster, node) else { return };
+    let netns = own.netns.clone();
+    if cluster.cni != Cni::Calico
+        && let Some(pod) =
+            cluster.pods.iter().find(|it| it.node == node && portmap::ports(it).next().is_some())
+    {
+        // So that what comes from the loopback gets to a pod (`enableLocalnetRouting`).
+        let setting = Setting::Conf(Some(bridge::BRIDGE.to_owned()), Conf::RouteLocalnet, 1);
+        items.push(item(Op::Sysctl { netns: netns.clone(), setting }, &pod.origin()));
+    }
+    items.push(item(Op::IptablesRestore { netns, rules: Arc::new(rules) }, &own.origin()));
 }
 
 /// A pod's device.

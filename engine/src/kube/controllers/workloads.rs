@@ -36,7 +36,7 @@ pub(in crate::kube) fn pods(
 }
 
 fn expand(workload: &Workload, nodes: &[NodeObject], pods: &mut Vec<PodObject>) {
-    let Workload { kind, meta, replicas, .. } = workload;
+    let Workload { kind, meta, replicas, gone, .. } = workload;
     let hash = fnv(&format!("{} {}/{}", kind.name(), meta.namespace, meta.name));
     let mut taken: FxIndexMap<String, ()> = FxIndexMap::default();
     let mut suffix = |index: usize| {
@@ -52,16 +52,17 @@ fn expand(workload: &Workload, nodes: &[NodeObject], pods: &mut Vec<PodObject>) 
     match kind {
         WorkloadKind::Deployment => {
             let of_template = safe(&hash.to_string());
-            for index in 0..*replicas {
-                let mut pod =
-                    pod(workload, format!("{}-{of_template}-{}", meta.name, suffix(index)));
+            let named = |index| format!("{}-{of_template}-{}", meta.name, suffix(index));
+            for name in (0..).map(named).filter(|it| !gone.contains(it)).take(*replicas) {
+                let mut pod = pod(workload, name);
                 pod.meta.labels.0.push(("pod-template-hash".into(), of_template.clone()));
                 pods.push(pod);
             }
         }
         WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController => {
-            let named = |index| pod(workload, format!("{}-{}", meta.name, suffix(index)));
-            pods.extend((0..*replicas).map(named));
+            let named = |index| format!("{}-{}", meta.name, suffix(index));
+            let kept = (0..).map(named).filter(|it| !gone.contains(it)).take(*replicas);
+            pods.extend(kept.map(|name| pod(workload, name)));
         }
         WorkloadKind::StatefulSet => {
             for index in 0..*replicas {

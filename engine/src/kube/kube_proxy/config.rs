@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::base::Nanos;
+
 /// What kube-proxy is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -17,6 +19,8 @@ pub struct Config {
     pub localhost_node_ports: bool,
     /// The bit of a packet's mark that asks for masquerading: 0 to 31.
     pub masquerade_bit: u8,
+    /// At least so long is between two times that it writes its rules (`iptables.minSyncPeriod`).
+    pub min_sync_period: Nanos,
     /// Segments outside the window are not invalid (`nf_conntrack_tcp_be_liberal`).
     pub tcp_be_liberal: bool,
 }
@@ -64,6 +68,7 @@ impl Default for Config {
             masquerade_all: false,
             localhost_node_ports: true,
             masquerade_bit: 14,
+            min_sync_period: Nanos::from_secs(1),
             tcp_be_liberal: false,
         }
     }

@@ -285,11 +285,7 @@ impl Out {
 }
 
 fn lower(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Sctp => "sctp",
-    }
+    protocol.lower()
 }
 
 fn mark(bit: u8) -> String {

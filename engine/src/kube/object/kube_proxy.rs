@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::meta;
+use crate::base::Nanos;
 use crate::kube::kube_proxy::{Config, DetectLocal, Mode, NodePortAddresses};
 use crate::yaml::{At, Place, Report};
 
@@ -54,8 +55,8 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> KubeProxyObject {
     };
     if let Some(it) = object.section("iptables", report) {
         it.misspelt(
-            &["masqueradeAll", "localhostNodePorts", "masqueradeBit"],
-            &["syncPeriod", "minSyncPeriod"],
+            &["masqueradeAll", "localhostNodePorts", "masqueradeBit", "minSyncPeriod"],
+            &["syncPeriod"],
             report,
         );
         set(&it, "masqueradeAll", &mut config.masquerade_all, report);
@@ -63,12 +64,38 @@ pub(super) fn read(object: &At<'_>, report: &mut Report) -> KubeProxyObject {
         if let Some(bit) = it.field("masqueradeBit").and_then(|at| at.number(0..=31, report)) {
             config.masquerade_bit = bit;
         }
+        if let Some(at) = it.field("minSyncPeriod") {
+            let period = at.parsed("a time such as 1s or 500ms", report, duration);
+            config.min_sync_period = period.unwrap_or(config.min_sync_period);
+        }
     }
     if let Some(it) = object.section("conntrack", report) {
         it.misspelt(&["tcpBeLiberal"], &[], report);
         set(&it, "tcpBeLiberal", &mut config.tcp_be_liberal, report);
     }
     KubeProxyObject { place: object.place(), config }
+}
+
+/// Go's way to write a time: `1m30s`.
+fn duration(text: &str) -> Option<Nanos> {
+    let mut left = text;
+    let mut all = Nanos::ZERO;
+    while let Some(digits) = left.find(|c: char| !c.is_ascii_digit()).filter(|&it| it > 0) {
+        let unit = &left[digits..];
+        let end = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
+        let unit_ns: u64 = match &unit[..end] {
+            "us" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        let span = left[..digits].parse::<u64>().ok()?.checked_mul(unit_ns)?;
+        all = Nanos(all.0.checked_add(span)?);
+        left = &unit[end..];
+    }
+    (left.is_empty() || left == "0").then_some(all)
 }
 
 /// One range, or one of each family with a comma between them.

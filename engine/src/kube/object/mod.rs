@@ -54,6 +54,8 @@ pub struct Objects {
     pub(super) network_policies: Vec<NetworkPolicyObject>,
     pub(super) ingresses: Vec<IngressObject>,
     pub(super) ingress_classes: Vec<IngressClassObject>,
+    /// Pods of workloads whose probes fail, as in `Pod default/web-1`.
+    pub(super) unready: Vec<String>,
 }
 
 /// A value and where it was written.

@@ -1,10 +1,10 @@
 //! Reading Pod objects, and pod specs wherever they stand.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{ADDRESS, LABEL, Marked, Meta, NAME, Seen, meta, protocol, read_address};
 use crate::kube::name::{is_label, is_port_name, is_subdomain};
-use crate::kube::{Container, DnsConfig, DnsPolicy, Port};
+use crate::kube::{Container, DnsConfig, DnsPolicy, HostPort, Port};
 use crate::yaml::{At, Report};
 
 /// What a pod's spec says, in a Pod or in a template.
@@ -25,6 +25,19 @@ pub(in crate::kube) struct PodObject {
     pub spec: PodSpec,
     pub ip: Option<Marked<Ipv4Addr>>,
     pub ready: bool,
+}
+
+impl PodObject {
+    /// `Pod default/pod-1`.
+    pub(in crate::kube) fn origin(&self) -> String {
+        format!("Pod {}/{}", self.meta.namespace, self.meta.name)
+    }
+
+    /// Whether ports of its node lead to it.
+    pub(in crate::kube) fn has_host_ports(&self) -> bool {
+        let mut ports = self.spec.containers.iter().flat_map(|it| &it.ports);
+        !self.spec.host_network && ports.any(|it| it.host.is_some())
+    }
 }
 
 pub(super) fn read(object: &At<'_>, report: &mut Report) -> Option<PodObject> {
@@ -163,7 +176,7 @@ fn read_port(
     if !at.is_map(report) {
         return None;
     }
-    at.misspelt(&["name", "containerPort", "protocol"], &["hostPort", "hostIP"], report);
+    at.misspelt(&["name", "containerPort", "protocol", "hostPort", "hostIP"], &[], report);
     let number = at
         .required("containerPort", "a number 1 to 65535", report)
         .and_then(|it| it.number(1..=u16::MAX, report));
@@ -172,11 +185,12 @@ fn read_port(
         let expected = "a port's name of at most 15 lower-case letters, digits and \"-\"";
         it.parsed(expected, report, |text| is_port_name(text).then(|| text.to_owned()))
     });
-    if let Some(host_port) = at.field("hostPort").filter(|_| !host_network) {
-        report
-            .notice(host_port.problem("hostPort is not used yet: nothing on the node leads to it"));
-    }
+    let host = at.field("hostPort").and_then(|it| read_host_port(&it, at, report));
     let (number, protocol) = (number?, protocol?);
+    if host_network && host.is_some_and(|it| it.number != number) {
+        let message = "expected the containerPort, as the pod is in its node's network";
+        report.problem(at.problem(format!("hostPort: {message} (hostNetwork)")));
+    }
     let port = format!("port {number}/{protocol}");
     if let Some(first) = taken.before(port.clone(), &at.place()) {
         report.problem(at.problem(format!(
@@ -185,5 +199,32 @@ fn read_port(
         )));
         return None;
     }
-    Some(Port { number, protocol, name })
+    if let Some(HostPort { number, ip }) = host {
+        let ip = ip.map(|ip| format!("{ip}:")).unwrap_or_default();
+        if let Some(first) = taken.before(format!("hostPort {ip}{number}/{protocol}"), &at.place())
+        {
+            report.problem(at.problem(format!(
+                "hostPort {number}/{protocol} is taken within this pod already (by {} at line {})",
+                first.path, first.at.line
+            )));
+            return None;
+        }
+    }
+    Some(Port { number, protocol, name, host })
+}
+
+/// `hostPort` with its `hostIP`, where the address is of the pod's own family.
+fn read_host_port(field: &At<'_>, port: &At<'_>, report: &mut Report) -> Option<HostPort> {
+    let number = field.number(0..=u16::MAX, report).filter(|&it| it > 0)?;
+    let ip = match port.field("hostIP") {
+        None => Ipv4Addr::UNSPECIFIED,
+        Some(at) => match at.parsed(ADDRESS, report, |text| text.parse().ok())? {
+            IpAddr::V4(ip) => ip,
+            IpAddr::V6(_) => {
+                report.notice(at.problem("IPv6 is not modelled yet: nothing leads to this port"));
+                return None;
+            }
+        },
+    };
+    Some(HostPort { number, ip: (!ip.is_unspecified()).then_some(ip) })
 }

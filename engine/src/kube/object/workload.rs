@@ -28,6 +28,14 @@ impl WorkloadKind {
         }
     }
 
+    /// Whether a pod in the place of another has a name of its own.
+    pub(in crate::kube) const fn draws_names(self) -> bool {
+        match self {
+            Self::Deployment | Self::ReplicaSet | Self::ReplicationController => true,
+            Self::DaemonSet | Self::StatefulSet => false,
+        }
+    }
+
     pub(super) fn from_name(name: &str) -> Option<Self> {
         [
             Self::Deployment,
@@ -53,6 +61,8 @@ pub(in crate::kube) struct Workload {
     /// The template's.
     pub labels: Labels,
     pub spec: PodSpec,
+    /// The names of pods of it that were deleted.
+    pub gone: Vec<String>,
 }
 
 pub(super) fn read(kind: WorkloadKind, object: &At<'_>, report: &mut Report) -> Option<Workload> {
@@ -103,5 +113,6 @@ pub(super) fn read(kind: WorkloadKind, object: &At<'_>, report: &mut Report) -> 
         service: service.map(str::to_owned),
         labels,
         spec: pod?,
+        gone: Vec::new(),
     })
 }

@@ -207,7 +207,7 @@ clusterCIDR: fd00::/64,10.244.0.0/16
 detectLocalMode: InterfaceNamePrefix
 detectLocal: {interfaceNamePrefix: cali}
 nodePortAddresses: [192.168.0.0/24, 'fd00::/64']
-iptables: {masqueradeAll: true, localhostNodePorts: false, masqueradeBit: 10}
+iptables: {masqueradeAll: true, localhostNodePorts: false, masqueradeBit: 10, minSyncPeriod: 1m2s500ms}
 conntrack: {tcpBeLiberal: true}
 ";
     let (cluster, notices) = settings(text).expect("a good configuration");
@@ -223,6 +223,7 @@ conntrack: {tcpBeLiberal: true}
             masquerade_all: true,
             localhost_node_ports: false,
             masquerade_bit: 10,
+            min_sync_period: Nanos::from_millis(62_500),
             tcp_be_liberal: true,
         }
     );

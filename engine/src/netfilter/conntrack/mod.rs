@@ -19,6 +19,8 @@ pub(super) use packet::{ICMP, Packet, SCTP, TCP, UDP};
 pub use settings::Settings;
 
 use super::At;
+use std::net::Ipv4Addr;
+
 use crate::base::{CtId, Dir, Hook, Nanos, NsId, PacketId, Status, TcpState, Tuple, Zone};
 use crate::skb::{Ct, CtInfo, Mark, Skb};
 use crate::trace::{CtInvalid, CtNow, CtReport, Ctx, DropReason, Event, NotModelled, Tracer};
@@ -113,6 +115,30 @@ impl Conntrack {
     pub fn iter(&self, now: Nanos) -> impl Iterator<Item = (CtId, &Entry)> {
         let listed = move |it: &Entry| !it.is_expired(now) && !it.status.has(Status::NAT_CLASH);
         self.table.iter().filter(move |(_, entry)| listed(entry))
+    }
+
+    /// `conntrack -D`: the UDP connections to this port, at this address if one is given, whose answers come from there. How
+    /// many they were.
+    pub fn delete_udp(
+        &mut self,
+        (dst, port): (Option<Ipv4Addr>, u16),
+        reply_src: Ipv4Addr,
+        now: Nanos,
+    ) -> usize {
+        let is_it = |entry: &Entry| {
+            let (original, reply) = (entry.tuple(Dir::Original), entry.tuple(Dir::Reply));
+            (original.protocol, original.dst_port, reply.src) == (UDP, port, reply_src)
+                && dst.is_none_or(|dst| original.dst == dst)
+        };
+        let found: Vec<CtId> =
+            self.iter(now).filter(|(_, entry)| is_it(entry)).map(|(id, _)| id).collect();
+        for &id in &found {
+            if let Some(entry) = self.table.get_mut(id) {
+                entry.status.set(Status::DYING);
+            }
+            self.table.remove(id, now);
+        }
+        found.len()
     }
 
     /// The connection that a tuple of the default zone belongs to, and in which direction.
