@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 
 use super::fib::{Exception, Flow, Unroutable};
+use super::frag;
 use super::ip::{self, Delivered};
 use super::neigh::{self, Neighbour};
 use super::options;
@@ -361,6 +362,8 @@ fn reply<T: Tracer>(
     skb.by_kernel = true;
     skb.dst = Some(route.dst);
     skb.mark = mark;
+    let routing = Routing { ns, devices, now: ctx.now };
+    frag::lay_out(&mut skb, routing.mtu(&route.dst, header.src, false));
     ip::local_out(ctx, ns, devices, skb);
 }
 
@@ -417,9 +420,6 @@ pub(super) fn send_error<T: Tracer>(
     };
     let about = Some((&header, packet));
     let Some(route) = route_for(ctx, ns, devices, id, &flow, about) else { return };
-    if route.dst.to == DstKind::Broadcast {
-        return;
-    }
     if !allowed_for_one(ctx, ns, counts, (header.src, route.dst.dev)) {
         return ctx.event(id, limited);
     }

@@ -5,7 +5,7 @@
 //! delayed), windows, slow start, retransmission and the ways to end are the kernel's. Time is kept in nanoseconds and not in
 //! ticks, so a timer is due when it says.
 //!
-//! Not modelled: opening from both sides at once and ECN, which are said aloud; fast open, urgent data, keepalives, SYN
+//! Not modelled: opening from both sides at once and ECN, which are said aloud; fast open, urgent data, keepalives, PAWS, SYN
 //! cookies, the probes of a closed window, congestion control other than Reno's, growth of buffers beyond the first ones.
 
 mod input;
@@ -278,6 +278,9 @@ pub struct Conn {
     cwnd_limited: bool,
     cwnd_usage_until: Seq,
     congestion: Congestion,
+    /// Without selective acknowledgements: so many segments behind a gap have arrived, going by acknowledgements that repeat a
+    /// number (`sacked_out`).
+    repeats: u32,
     /// Sent when the newest segment was that is known to have arrived, and its end (`tp->rack`).
     newest_delivered: Option<(Nanos, Seq)>,
     probe_until: Option<Seq>,
@@ -336,6 +339,9 @@ struct Env<'a, 'c, T> {
     socket: SocketId,
     /// The socket that stands for it in a trace: the listener's, for a connection that came by one.
     known_as: SocketId,
+    /// A program is in a call; whether that has sent something already. What it sends then waits until the kernel has worked
+    /// off what went before, as that comes before the call goes on.
+    call: Option<bool>,
 }
 
 impl<T: Tracer> Env<'_, '_, T> {
@@ -455,7 +461,7 @@ fn with<T: Tracer, R>(
     // Taken out while it looks at the rest of the namespace.
     let mut conn = ns.sockets.connections.by_socket.get_mut(&socket)?.take()?;
     let known_as = conn.listener.unwrap_or(socket);
-    let done = act(&mut conn, &mut Env { ctx, ns, devices, socket, known_as });
+    let done = act(&mut conn, &mut Env { ctx, ns, devices, socket, known_as, call: None });
     let connections = &mut ns.sockets.connections;
     if conn.state == TcpState::Close {
         connections.forget_pair(socket, conn.pair);
@@ -487,7 +493,13 @@ pub fn connect<T: Tracer>(
     let packet =
         ctx.born(None, Birth::Tcp { segment: TcpSegment::Syn, again: false, by: Role::Client });
     ctx.event(packet, Event::SocketSend { ns: ns_id, socket, dst, dst_port });
+    let is_for_all = |it: &Output| it.dst.to == DstKind::Broadcast || dst.is_multicast();
     let route = match route(ctx, ns, devices, unbound, Some(packet)) {
+        // Connections are between two hosts.
+        Ok(route) if is_for_all(&route) => Err(SendError::NetUnreachable),
+        route => route,
+    };
+    let route = match route {
         Ok(route) => route,
         Err(error) => {
             ctx.event(packet, failed(error));
@@ -608,6 +620,8 @@ struct Outgoing<'a> {
     packet: PacketId,
     socket: Option<SocketId>,
     confirms_neigh: bool,
+    /// Something else goes first that the same call has sent.
+    waits: bool,
 }
 
 /// The one place where segments are handed to IP (`ip_queue_xmit`, `ip_send_unicast_reply`). Without a route there is no
@@ -648,7 +662,11 @@ fn transmit<T: Tracer>(
     skb.by_kernel = out.socket.is_none();
     skb.confirms_neigh = out.confirms_neigh;
     skb.segment_len = out.segment_len;
-    ip::local_out(ctx, ns, devices, skb);
+    if out.waits {
+        ctx.out.push(Next::SendPacket { ns: devices[ns.lo].ns, skb });
+    } else {
+        ip::local_out(ctx, ns, devices, skb);
+    }
 }
 
 /// The way to the other side (`ip_route_output_ports`), told as `packet`'s where there is one.
@@ -671,12 +689,7 @@ fn route<T: Tracer>(
                     ctx.event(packet, Event::SourceChosen { ns: ns_id, src: route.src, route: id });
                 }
             }
-            // Connections are between two hosts (`tcp_v4_connect`).
-            if route.dst.to == DstKind::Broadcast || dst.0.is_multicast() {
-                Err(SendError::NetUnreachable)
-            } else {
-                Ok(route)
-            }
+            Ok(route)
         }
         Err((error, because)) => {
             if let Some(packet) = packet {
@@ -727,6 +740,7 @@ fn send_reset<T: Tracer>(
         packet,
         socket: None,
         confirms_neigh: false,
+        waits: false,
     };
     transmit(ctx, ns, devices, &out);
 }
@@ -760,6 +774,7 @@ impl Conn {
             cwnd_limited: false,
             cwnd_usage_until: isn,
             congestion: Congestion::Open,
+            repeats: 0,
             newest_delivered: None,
             probe_until: None,
             srtt: None,
@@ -854,7 +869,7 @@ impl Conn {
     /// Segments on their way (`tcp_packets_in_flight`).
     fn in_flight(&self) -> u32 {
         let there = |it: &&Sent| !it.sacked && (!it.lost || it.retransmitted);
-        count(self.sent.iter().filter(there).count())
+        count(self.sent.iter().filter(there).count()).saturating_sub(self.repeats)
     }
 }
 
