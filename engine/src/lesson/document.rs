@@ -27,7 +27,7 @@ pub(super) struct Document {
     pub(super) seed: u64,
     pub(super) settings: Settings,
     actions: Vec<Written>,
-    pub(super) narration: Vec<narration::Rule>,
+    pub(super) script: narration::Script,
     pub(super) expect: Vec<Expect>,
 }
 
@@ -38,7 +38,7 @@ impl Default for Document {
             seed: 1,
             settings: Settings::default(),
             actions: Vec::new(),
-            narration: Vec::new(),
+            script: narration::Script::default(),
             expect: Vec::new(),
         }
     }
@@ -74,7 +74,18 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    spec.only(&["title", "seed", "cni", "loadBalancers", "actions", "expect", "narration"], report);
+    const KNOWN: [&str; 9] = [
+        "title",
+        "seed",
+        "cni",
+        "loadBalancers",
+        "actions",
+        "expect",
+        "narration",
+        "stops",
+        "variants",
+    ];
+    spec.only(&KNOWN, report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);
     }
@@ -101,9 +112,7 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     for at in spec.list("expect", "a list of expectations", report) {
         document.expect.extend(read_expect(&at, actions.len(), report));
     }
-    for at in spec.list("narration", "a list of rules", report) {
-        document.narration.extend(narration::read(&at, report));
-    }
+    document.script = narration::read(&spec, report);
     document
 }
 

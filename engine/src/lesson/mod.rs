@@ -4,14 +4,18 @@
 
 mod document;
 mod end;
+mod names;
 pub mod narration;
+mod pattern;
 mod program;
 mod run;
+mod variant;
 
 use std::fmt;
 
 pub use end::{Destination, Named, Refused, Source};
 pub use run::{ActionResult, Run};
+pub use variant::{Variant, Variants};
 
 use crate::base::Nanos;
 use crate::kube::{self, Cluster, Objects};
@@ -31,7 +35,8 @@ pub struct Lab {
     /// What builds the lab's world, with who caused it.
     pub configured: Vec<Configured>,
     pub actions: Vec<Action>,
-    pub narration: Vec<narration::Rule>,
+    script: narration::Script,
+    pub variants: Option<Variants>,
     pub expect: Vec<Expect>,
 }
 
@@ -119,8 +124,17 @@ impl Lab {
     /// [`Lab::load`] for a lab that will be asked for these ends, too, besides its own actions': it gets what they need,
     /// such as a way to the internet.
     pub fn load_for(text: &str, ends: &[&str]) -> Result<Loaded, Vec<Problem>> {
+        Self::load_variant(text, ends, None)
+    }
+
+    /// [`Lab::load_for`] for the variant with this name; None is the lab as it stands.
+    pub fn load_variant(
+        text: &str,
+        ends: &[&str],
+        variant: Option<&str>,
+    ) -> Result<Loaded, Vec<Problem>> {
         let mut report = Report::default();
-        let lab = match read(text, ends, &mut report) {
+        let lab = match read(text, ends, variant, &mut report) {
             Ok(lab) => lab,
             Err(problem) => {
                 report.problem(problem);
@@ -207,8 +221,21 @@ fn begin(cluster: &Cluster) -> Vec<Configured> {
 }
 
 /// None: the report says why not.
-fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, Problem> {
-    let documents = yaml::parse(text, report)?;
+fn read(
+    text: &str,
+    ends: &[&str],
+    variant: Option<&str>,
+    report: &mut Report,
+) -> Result<Option<Lab>, Problem> {
+    let mut documents = yaml::parse(text, report)?;
+    let of_lab = documents.iter().position(|document| document::is_lab(&At::root(document)));
+    let variants = match (of_lab, variant) {
+        (Some(of_lab), _) => variant::choose(&mut documents, of_lab, variant, report)?,
+        (None, Some(name)) => {
+            return Err(Problem::of_text(format!("there is no variant {name:?}: found none")));
+        }
+        (None, None) => None,
+    };
     // Apart, so that a mistake in the Lab document does not hide one in the cluster.
     let (mut objects, mut of_objects) = (Objects::default(), Report::default());
     let mut lab: Option<(Place, Document)> = None;
@@ -239,8 +266,8 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
     let actions = document.actions(&cluster, report);
     let configured = begin(&cluster);
     build(document.seed, &cluster, &configured)?;
-    let Document { title, seed, narration, expect, .. } = document;
-    Ok(Some(Lab { title, seed, cluster, configured, actions, narration, expect }))
+    let Document { title, seed, script, expect, .. } = document;
+    Ok(Some(Lab { title, seed, cluster, configured, actions, script, variants, expect }))
 }
 
 /// The world before any action.
