@@ -22,7 +22,7 @@
 
 use super::names::{self, template};
 use super::pattern::{self, Pattern, View};
-use super::{Action, ActionResult};
+use super::{Action, ActionResult, Variants};
 use crate::kube::Cluster;
 use crate::story::{Step, Story};
 use crate::trace::Recorder;
@@ -229,7 +229,12 @@ impl<'a> Course<'a> {
 }
 
 /// Says what there is to say. `stops`: the actions are the lab's own, so its stops are meant; `variant`: the one in force.
-pub(super) fn tell(script: &Script, course: Course<'_>, stops: bool, variant: Option<&str>) -> Told {
+pub(super) fn tell(
+    script: &Script,
+    course: Course<'_>,
+    stops: bool,
+    variant: Option<&Variants>,
+) -> Told {
     let steps = &course.story.steps;
     let mut telling = Telling { course, problems: Vec::new() };
     let view = course.view(0);
@@ -255,8 +260,10 @@ pub(super) fn tell(script: &Script, course: Course<'_>, stops: bool, variant: Op
     for (rule, _) in script.rules.iter().zip(used).filter(|(_, used)| !used) {
         telling.complain(&view, &rule.0, "no step of the story fits this caption");
     }
-    let mut planned = if stops { telling.stops(&script.stops, variant) } else { Vec::new() };
-    telling.check_article(if planned.is_empty() { &every_step } else { &planned });
+    let mut planned = if stops { telling.stops(&script.stops, variant.map(Variants::name)) } else { Vec::new() };
+    let as_it_stands = variant.is_none_or(|it| it.chosen == 0);
+    let shown = if planned.is_empty() { &every_step } else { &planned };
+    telling.check_article(shown, as_it_stands);
     match planned.last_mut() {
         Some(_) => {
             for stop in &planned {
@@ -342,12 +349,14 @@ impl Telling<'_> {
         (caption, bet)
     }
 
-    /// The article's steps come in its order, and none is left out.
-    fn check_article(&mut self, stops: &[Stop]) {
+    /// The article's steps come in its order, and none is left out but what a variant does without. The way back may
+    /// begin anew.
+    fn check_article(&mut self, stops: &[Stop], as_it_stands: bool) {
         let mut last = 0;
         for stop in stops {
             let Some(number) = stop.caption.article else { continue };
-            if number != last && number != last + 1 {
+            let follows = number == 1 || number == last || number == last + 1;
+            if !follows && (as_it_stands || number < last) {
                 let title = &stop.caption.title;
                 self.problems.push(Problem::of_text(format!(
                     "step {number} of the article comes after step {last}: {title}"

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::narration::{self, Caption, Course, Look, Stop};
-use super::{Action, Destination, Lab, Protocol, Source, Variants, build, program};
+use super::{Action, Destination, Lab, Protocol, Source, build, program};
 use crate::app::App;
 use crate::app::resolver::Resolution;
 use crate::base::{Mac, Nanos, NsId, ProcessId, Rng, SocketId};
@@ -129,7 +129,7 @@ impl Lab {
             trace: &trace,
             story: &story,
         };
-        let variant = self.variants.as_ref().map(Variants::name);
+        let variant = self.variants.as_ref();
         let narration::Told { captions, stops, problems: unbound } =
             narration::tell(&self.script, course, actions == self.actions, variant);
         let actions = actions.to_vec();

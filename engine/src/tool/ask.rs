@@ -113,8 +113,10 @@ impl Asked<'_> {
         }
         line.push_str(&format!(" dev {}", self.name(dev)));
         if forwarded.is_none() {
-            let own = netns.addrs.iter().find(|addr| addr.dev == hop.dev).map(|addr| addr.local);
-            let src = route.prefsrc.or(own)?;
+            // `inet_select_addr`: the device's own address, or any that is no loopback's.
+            let own = netns.addrs.iter().find(|addr| addr.dev == hop.dev);
+            let other = || netns.addrs.iter().find(|addr| !addr.local.is_loopback());
+            let src = route.prefsrc.or(own.or_else(other).map(|addr| addr.local))?;
             line.push_str(&format!(" src {src} uid 0"));
         }
         let mut cache = String::from("    cache");
