@@ -62,7 +62,7 @@ pub(super) enum Says {
     NewConnection,
     /// `known-connection`: connection tracking knows the packet's connection.
     KnownConnection,
-    /// `no-nat-rule`: the packet's connection is known, and no rule of the nat table looks at it.
+    /// `no-nat-rule`: the packet's connection is known, or it is rewritten, and no rule of the nat table matches.
     NoNatRule,
     /// `accepts`: something listens there, and answers.
     Accepts,
@@ -381,7 +381,7 @@ impl View<'_> {
             Says::NewConnection => events.any(|event| matches!(event, Event::CtMade { .. })),
             Says::KnownConnection => events.any(known),
             Says::NoNatRule => {
-                events.any(known)
+                events.any(|event| known(event) || rewritten(event))
                     && self.rules(step).all(|(_, rule)| rule.table != Table::Nat)
             }
             Says::Accepts => events
