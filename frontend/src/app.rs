@@ -9,6 +9,7 @@ use crate::panels::caption::caption;
 use crate::panels::drawer::drawer;
 use crate::panels::timeline::timeline;
 use crate::panels::top::top;
+use crate::panels::variants::variants;
 use crate::panels::{Composer, Lessons, StageFrame, composer, lessons, stage};
 use crate::platform;
 use crate::state::route::Route;
@@ -57,12 +58,13 @@ pub fn App() -> Html {
     let edited = session.shown.as_ref().is_some_and(|shown| shown.is_edited());
     html! {
         <div class={classes!("page", narrow.then_some("narrow"))}>
-            { top(title, edited, theme, &dispatch) }
+            { top(session.lesson(), edited, theme, &dispatch) }
             <Lessons
                 ..lessons::Props {
                     page: session.page.clone(),
                     shown: session.shown.clone(),
                     step_idx: session.step_idx,
+                    level: session.level(),
                     narrow,
                     dispatch: dispatch.clone(),
                 }
@@ -73,13 +75,15 @@ pub fn App() -> Html {
                     { unknown(name) }
                 }
                 if let Some(shown) = &session.shown {
+                    { for variants(shown, &dispatch) }
                     <Composer ..composer::Props { shown: shown.clone(), dispatch: dispatch.clone() } />
                     <StageFrame
                         ..stage::Props {
                             shown: shown.clone(),
                             step_idx: session.step_idx,
+                            playhead: session.playhead(),
                             playing: session.playing,
-                            speed: session.speed,
+                            pace_ms: session.pace_ms(),
                             device: session.device,
                             netns: session.netns,
                             narrow,
@@ -89,7 +93,7 @@ pub fn App() -> Html {
                 }
             </main>
             if let Some(shown) = &session.shown {
-                { caption(shown, session.step_idx) }
+                { caption(&session, shown, &dispatch) }
                 { timeline(&session, shown, &dispatch) }
                 { drawer(&session, shown, text_fits, &dispatch) }
             }

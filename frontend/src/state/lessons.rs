@@ -14,8 +14,13 @@ pub struct Lesson {
     pub text: &'static str,
 }
 
-/// All lessons that follow the article.
+/// All lessons that follow the article, in its order.
 pub const ARTICLE: &[Lesson] = &[
+    Lesson {
+        id: LessonId("container-to-container"),
+        title: "Container to container",
+        text: include_str!("../../../public/labs/container-to-container.yaml"),
+    },
     Lesson {
         id: LessonId("pod-to-pod"),
         title: "Pod to pod, one node",
@@ -26,7 +31,30 @@ pub const ARTICLE: &[Lesson] = &[
         title: "Pod to pod, across nodes",
         text: include_str!("../../../public/labs/node-to-node.yaml"),
     },
+    Lesson {
+        id: LessonId("pod-to-service"),
+        title: "Pod to Service",
+        text: include_str!("../../../public/labs/pod-to-service.yaml"),
+    },
+    Lesson {
+        id: LessonId("egress"),
+        title: "Pod to internet",
+        text: include_str!("../../../public/labs/egress.yaml"),
+    },
+    Lesson {
+        id: LessonId("ingress-load-balancer"),
+        title: "Internet to Service: load balancer",
+        text: include_str!("../../../public/labs/ingress-load-balancer.yaml"),
+    },
+    Lesson {
+        id: LessonId("ingress-controller"),
+        title: "Internet to Service: Ingress",
+        text: include_str!("../../../public/labs/ingress-controller.yaml"),
+    },
 ];
+
+/// What a first visit shows: the article's first picture of a packet's way.
+pub const FIRST: LessonId = LessonId("pod-to-pod");
 
 /// The learner's own lab; the text is where it begins.
 pub const OWN: Lesson = Lesson {
@@ -83,6 +111,12 @@ impl LessonId {
     /// The lesson an address names. None: there is no such lesson.
     pub fn find(name: &str) -> Option<Self> {
         all().map(|lesson| lesson.id).find(|id| id.0 == name)
+    }
+
+    /// The lessons before and after it.
+    pub fn neighbours(self) -> [Option<&'static Lesson>; 2] {
+        let here = all().position(|lesson| lesson.id == self).unwrap_or(0);
+        [here.checked_sub(1).and_then(|before| all().nth(before)), all().nth(here + 1)]
     }
 
     /// The lesson behind the id.
