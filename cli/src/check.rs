@@ -57,11 +57,7 @@ fn check(path: &Path) -> Result<bool, Failure> {
 }
 
 /// A lab as it stands and each of its variants.
-fn check_all(
-    file: &str,
-    lines_before: usize,
-    (text, lab): (&str, &Lab),
-) -> Result<bool, Failure> {
+fn check_all(file: &str, lines_before: usize, (text, lab): (&str, &Lab)) -> Result<bool, Failure> {
     let mut kept = check_lab(file, lines_before, lab)?;
     let choices = lab.variants.iter().flat_map(|variants| &variants.choices);
     for other in choices.skip(1) {
@@ -86,9 +82,9 @@ fn check_lab(file: &str, lines_before: usize, lab: &Lab) -> Result<bool, Failure
     let place = if lines_before > 0 { format!("{file}:{lines_before}") } else { file.to_owned() };
     let variant = lab.variants.as_ref().map(|it| format!(", {}", it.name())).unwrap_or_default();
     if unmet.is_empty() {
-        let (steps, stops) = (run.story.steps.len(), run.stops.len());
-        let count = if stops < steps { format!("{stops} stops, ") } else { String::new() };
-        print(&format!("{place}: ok: {}{variant} ({count}{steps} steps)\n", lab.title))?;
+        let (hops, stops) = (run.story.steps.len(), run.stops.len());
+        let count = if stops < hops { format!("{stops} stops, ") } else { String::new() };
+        print(&format!("{place}: ok: {}{variant} ({count}{hops} steps)\n", lab.title))?;
     }
     for problem in &unmet {
         print(&format!("{}\n", lab::placed(file, lines_before, problem.clone())))?;

@@ -61,6 +61,19 @@ pub(super) fn is_lab(root: &At<'_>) -> bool {
     root.field("kind").and_then(|kind| kind.text("", ignored)) == Some("Lab")
 }
 
+/// The fields of `spec`.
+const KNOWN: [&str; 9] = [
+    "title",
+    "seed",
+    "cni",
+    "loadBalancers",
+    "actions",
+    "expect",
+    "narration",
+    "stops",
+    "variants",
+];
+
 pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     let mut document = Document::default();
     root.only(&["apiVersion", "kind", "metadata", "spec"], report);
@@ -74,17 +87,6 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    const KNOWN: [&str; 9] = [
-        "title",
-        "seed",
-        "cni",
-        "loadBalancers",
-        "actions",
-        "expect",
-        "narration",
-        "stops",
-        "variants",
-    ];
     spec.only(&KNOWN, report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);

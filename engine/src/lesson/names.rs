@@ -207,8 +207,10 @@ fn of_service(names: &mut Names, service: &Service) {
 /// The cluster's own servers, wherever their objects come from.
 fn infrastructure(names: &mut Names, cluster: &Cluster) {
     names.extend(cluster.dns_address().map(|ip| ("dns-ip", ip.to_string())));
-    let servers =
-        [("coredns", ["dns", "dns-node", ""]), ("ingress-", ["ingress", "ingress-node", "ingress-ip"])];
+    let servers = [
+        ("coredns", ["dns", "dns-node", ""]),
+        ("ingress-", ["ingress", "ingress-node", "ingress-ip"]),
+    ];
     for (begins, [netns, node, ip]) in servers {
         if let Some(pod) = cluster.pods.iter().find(|pod| pod.name.starts_with(begins)) {
             names.push((netns, pod.netns.clone()));

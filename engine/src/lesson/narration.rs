@@ -156,8 +156,12 @@ fn read_said(at: &At<'_>, report: &mut Report) -> Option<Said> {
         look.only(&["in", "run"], report);
         look.required("in", "a network namespace", report)?;
         look.required("run", "a command", report)?;
-        template(&look, "in", "a network namespace", report)
-            .zip(template(&look, "run", "a command", report))
+        template(&look, "in", "a network namespace", report).zip(template(
+            &look,
+            "run",
+            "a command",
+            report,
+        ))
     });
     Some(Said {
         when,
@@ -228,11 +232,11 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Says what there is to say. `stops`: the actions are the lab's own, so its stops are meant; `variant`: the one in force.
+/// Says what there is to say. `are_its_own`: the actions are the lab's, so its stops are meant; `variant`: the one in force.
 pub(super) fn tell(
     script: &Script,
     course: Course<'_>,
-    stops: bool,
+    are_its_own: bool,
     variant: Option<&Variants>,
 ) -> Told {
     let steps = &course.story.steps;
@@ -260,7 +264,11 @@ pub(super) fn tell(
     for (rule, _) in script.rules.iter().zip(used).filter(|(_, used)| !used) {
         telling.complain(&view, &rule.0, "no step of the story fits this caption");
     }
-    let mut planned = if stops { telling.stops(&script.stops, variant.map(Variants::name)) } else { Vec::new() };
+    let mut planned = if are_its_own {
+        telling.stops(&script.stops, variant.map(Variants::name))
+    } else {
+        Vec::new()
+    };
     let as_it_stands = variant.is_none_or(|it| it.chosen == 0);
     let shown = if planned.is_empty() { &every_step } else { &planned };
     telling.check_article(shown, as_it_stands);
@@ -288,7 +296,7 @@ impl Telling<'_> {
 
     /// The stops in order: each at the next step that fits.
     fn stops(&mut self, planned: &[Planned], variant: Option<&str>) -> Vec<Stop> {
-        let steps = &self.course.story.steps;
+        let hops = &self.course.story.steps;
         let (mut stops, mut first, mut action) = (Vec::new(), 0, 0);
         let mut view = self.course.view(0);
         for it in planned {
@@ -301,7 +309,7 @@ impl Telling<'_> {
                 view = self.course.view(action);
             }
             let from = first.max(self.course.first_step(action));
-            let found = (from..steps.len()).find(|&at| view.fits(&it.said.when, &steps[at]));
+            let found = (from..hops.len()).find(|&at| view.fits(&it.said.when, &hops[at]));
             let Some(at) = found else {
                 self.complain(&view, &it.said, "no later step of the story fits this stop");
                 continue;
@@ -335,10 +343,10 @@ impl Telling<'_> {
             text: fill(&said.text),
             article: said.article,
             aside: said.aside.as_deref().map(fill),
-            look: said.look.as_ref().map(|(netns, command)| Look {
-                netns: fill(netns),
-                command: fill(command),
-            }),
+            look: said
+                .look
+                .as_ref()
+                .map(|(netns, command)| Look { netns: fill(netns), command: fill(command) }),
         };
         let texts = [Some(&caption.title), Some(&caption.text), caption.aside.as_ref()];
         let nameless = texts.into_iter().flatten().find_map(|text| names::names_in(text).next());

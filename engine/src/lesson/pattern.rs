@@ -261,9 +261,8 @@ impl View<'_> {
     /// Whether a moving frame is what a condition of [`TEXTS`] says.
     fn is(&self, key: &str, text: &str, it: Move) -> bool {
         let is_device = |dev: DevId| self.world.device_name(dev) == text;
-        let is_end = |(ip, port): (Ipv4Addr, u16)| {
-            ip.to_string() == text || format!("{ip}:{port}") == text
-        };
+        let is_end =
+            |(ip, port): (Ipv4Addr, u16)| ip.to_string() == text || format!("{ip}:{port}") == text;
         match key {
             "from" => is_device(it.from),
             "to" => is_device(it.to),
@@ -292,9 +291,7 @@ impl View<'_> {
     fn sends(&self, sends: Sends, it: Move) -> bool {
         match (sends, words::message(self.trace.bytes(it.frame))) {
             (Sends::Arp, Message::Arp(_)) | (Sends::Udp, Message::Udp { .. }) => true,
-            (Sends::Dns, Message::Udp { src, dst, .. }) => {
-                src.1 == DNS_PORT || dst.1 == DNS_PORT
-            }
+            (Sends::Dns, Message::Udp { src, dst, .. }) => src.1 == DNS_PORT || dst.1 == DNS_PORT,
             (Sends::Vxlan, Message::Udp { dst, .. }) => VXLAN_PORTS.contains(&dst.1),
             (Sends::Echo, Message::Icmp { message, .. }) => {
                 matches!(message, Icmp::EchoRequest { .. } | Icmp::EchoReply { .. })
@@ -353,9 +350,7 @@ impl View<'_> {
 
     fn says(&self, says: Says, step: &Step) -> bool {
         let mut events = self.events(step);
-        let known = |event| {
-            matches!(event, Event::CtFound { info, .. } if info != CtInfo::New)
-        };
+        let known = |event| matches!(event, Event::CtFound { info, .. } if info != CtInfo::New);
         let rewritten = |event| matches!(event, Event::NatRewrote { .. });
         let bound = |event, of| matches!(event, Event::NatBound { side, .. } if side == of);
         match says {
@@ -384,17 +379,15 @@ impl View<'_> {
                 events.any(|event| known(event) || rewritten(event))
                     && self.rules(step).all(|(_, rule)| rule.table != Table::Nat)
             }
-            Says::Accepts => events
-                .any(|event| matches!(event, Event::TcpState { to: TcpState::SynRecv, .. })),
+            Says::Accepts => {
+                events.any(|event| matches!(event, Event::TcpState { to: TcpState::SynRecv, .. }))
+            }
             Says::Connected => events
                 .any(|event| matches!(event, Event::TcpState { to: TcpState::Established, .. })),
             Says::Refused => events
                 .any(|event| matches!(event, Event::SocketReceive { heard: Heard::Reset, .. })),
             Says::Reads => events.any(|event| {
-                matches!(
-                    event,
-                    Event::SocketReceive { heard: Heard::Data | Heard::Bytes(_), .. }
-                )
+                matches!(event, Event::SocketReceive { heard: Heard::Data | Heard::Bytes(_), .. })
             }),
         }
     }

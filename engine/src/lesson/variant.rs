@@ -4,6 +4,7 @@
 //! choice has a `name`, a `title`, and `set`, a list of `{of: OBJECT, at: PATH, to: VALUE}`: the object is `Lab` or
 //! `KIND/NAME`, the path is keys with points between them, `spec.externalTrafficPolicy`.
 
+use crate::base::FxIndexMap;
 use crate::yaml::{At, Field, Node, Problem, Report, Value};
 
 /// What a lab can be instead.
@@ -43,7 +44,9 @@ pub(super) fn choose(
     let variants = root.field("spec").and_then(|spec| spec.field("variants"));
     let Some(at) = variants.filter(|at| at.is_map(report)) else {
         return match name {
-            Some(name) => Err(Problem::of_text(format!("there is no variant {name:?}: found none"))),
+            Some(name) => {
+                Err(Problem::of_text(format!("there is no variant {name:?}: found none")))
+            }
             None => Ok(None),
         };
     };
@@ -56,7 +59,9 @@ pub(super) fn choose(
         let (Some(own_name), Some(title)) = (text("name"), text("title")) else { continue };
         let set = choice.list("set", "a list of changes", report);
         if choices.is_empty() && !set.is_empty() {
-            report.problem(choice.problem("expected no changes: the first variant is the lab as it stands"));
+            report.problem(
+                choice.problem("expected no changes: the first variant is the lab as it stands"),
+            );
         }
         if name == Some(own_name) {
             chosen = choices.len();
@@ -107,7 +112,8 @@ impl Change {
         for key in self.path.split('.') {
             let Value::Map(fields) = &mut node.value else { return Err(self.problem) };
             let at = node.at;
-            let empty = || Field { at, value: Node { at, value: Value::Map(Default::default()) } };
+            let empty =
+                || Field { at, value: Node { at, value: Value::Map(FxIndexMap::default()) } };
             node = &mut fields.entry(key.into()).or_insert_with(empty).value;
         }
         node.value = self.to.value;

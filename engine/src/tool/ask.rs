@@ -171,7 +171,9 @@ impl Asked<'_> {
             let key = wanted.trim_start().split('=').next().unwrap_or_default().to_owned();
             lines.retain(|line| match *option {
                 "-p" => line.contains(&wanted),
-                _ => line.find(&format!(" {key}=")).is_some_and(|at| line[at..].starts_with(&wanted)),
+                _ => {
+                    line.find(&format!(" {key}=")).is_some_and(|at| line[at..].starts_with(&wanted))
+                }
             });
         }
         // Without `-o extended`, the network protocol is not shown.
@@ -181,9 +183,9 @@ impl Asked<'_> {
     fn rules(&self, table: &str) -> Option<Vec<String>> {
         let netfilter = self.world.netns[self.ns].netfilter.as_ref()?;
         let text = netfilter.tables.save(false);
-        let of_table = text.split("COMMIT\n").find(|part| {
-            part.lines().any(|line| line.strip_prefix('*') == Some(table))
-        })?;
+        let of_table = text
+            .split("COMMIT\n")
+            .find(|part| part.lines().any(|line| line.strip_prefix('*') == Some(table)))?;
         Some(of_table.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
     }
 }

@@ -30,24 +30,20 @@ pub fn offered(bet: &Bet, chosen: Option<usize>, dispatch: &Dispatch) -> Html {
     }
 }
 
-/// What the trace says to it.
-pub fn settled(bet: &Bet, chosen: Option<usize>) -> Html {
-    let is_right = chosen == Some(bet.right);
-    let right = bet.choices.get(bet.right).map(|it| words(it));
-    let verdict = match chosen {
-        None => "The question was",
-        Some(_) if is_right => "You won your bet",
-        Some(_) => "Not this time",
-    };
-    let class = chosen.map(|_| if is_right { "won" } else { "lost" });
+/// What the trace says to a bet that was placed.
+pub fn settled(bet: &Bet, chosen: usize) -> Html {
+    let is_right = chosen == bet.right;
+    let (verdict, class) =
+        if is_right { ("You won your bet", "won") } else { ("Not this time", "lost") };
+    let choice = |index: usize| bet.choices.get(index).map(|it| words(it));
     html! {
         <div class={classes!("bet", "settled", class)} role="status">
             <b>{ verdict }</b>
             <p>{ words(&bet.ask) }</p>
-            if let Some(lost) = chosen.filter(|_| !is_right).and_then(|it| bet.choices.get(it)) {
-                <p class="was"><s>{ words(lost) }</s></p>
+            if !is_right {
+                <p class="was"><s>{ choice(chosen) }</s></p>
             }
-            <p class="answer">{ right }</p>
+            <p class="answer">{ choice(bet.right) }</p>
         </div>
     }
 }

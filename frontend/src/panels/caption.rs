@@ -4,8 +4,8 @@
 use everyhop_engine::wire::dissect::Field;
 use yew::prelude::*;
 
-use super::look::{self, LookBox};
 use super::bet;
+use super::look::{self, LookBox};
 use crate::hooks::Dispatch;
 use crate::state::headers::{FieldAt, Headers};
 use crate::state::run::Shown;
@@ -17,10 +17,10 @@ use everyhop_engine::story::Because;
 pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     let (step_idx, run) = (session.step_idx, &shown.run);
     let (number, count) = session.playhead();
-    let (stop_idx, level) = (session.stop_idx(), session.level());
-    let stop = run.stops.get(stop_idx).filter(|stop| level == Level::Stops || stop.at == step_idx);
+    let (at_stop, level) = (session.stop_idx(), session.level());
+    let stop = run.stops.get(at_stop).filter(|stop| level == Level::Stops || stop.at == step_idx);
     let told = stop.map(|stop| &stop.caption).or_else(|| run.captions.get(step_idx));
-    let (Some(step), Some(told)) = (run.story.steps.get(step_idx), told) else {
+    let (Some(hop), Some(told)) = (run.story.steps.get(step_idx), told) else {
         return html! {
             <aside class="caption" aria-label="This step" tabindex="0">
                 <h1>{ "Nothing moves" }</h1>
@@ -29,7 +29,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
             </aside>
         };
     };
-    let place = step.moves.first().map(|moved| {
+    let place = hop.moves.first().map(|moved| {
         let world = &run.end;
         let device = &world.devices[moved.to];
         format!(" · {} · {}", world.netns[device.ns].name, device.name)
@@ -38,7 +38,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     html! {
         <aside class="caption" aria-label="This step" tabindex="0">
             <p class="visually-hidden" aria-live="polite">
-                { format!("Step {number} of {count}. {}. {}", told.title, told.text) }
+                { format!("Step {number} of {count}. {}. {}", told.title, told.text).replace('`', "") }
             </p>
             <div class="where">
                 { format!("Step {number} of {count}") }{ place.unwrap_or_default() }
@@ -47,35 +47,36 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
                 }
             </div>
             <h1>{ &told.title }</h1>
-            { for stop.and_then(|stop| stop.bet.as_ref()).map(|it| {
-                bet::settled(it, session.bets.get(session.bet_at(stop_idx)).copied())
+            { for stop.and_then(|stop| {
+                let chosen = *session.bets.get(session.bet_at(at_stop))?;
+                Some(bet::settled(stop.bet.as_ref()?, chosen))
             }) }
             <p class="text">{ words(&told.text) }</p>
             { for told.aside.as_ref().map(|aside| html! {
                 <p class="aside"><b>{ "The article" }</b>{ words(aside) }</p>
             }) }
-            { for headers.as_ref().map(header_rows) }
-            if let (Some(look), Some(_)) = (&told.look, stop) {
-                <LookBox
-                    ..look::Props { shown: shown.clone(), stop_idx, look: look.clone() }
-                />
-            }
-            if !step.because.is_empty() {
-                <section class="why" aria-labelledby="why">
-                    <h2 id="why">{ "Why here?" }</h2>
-                    <ul>{ for step.because.iter().take(REASONS).map(reason) }</ul>
-                    if step.because.len() > REASONS {
-                        <details>
-                            <summary>{ format!("{} more reasons", step.because.len() - REASONS) }</summary>
-                            <ul>{ for step.because.iter().skip(REASONS).map(reason) }</ul>
-                        </details>
-                    }
-                </section>
-            }
             { for session.bet_ahead().and_then(|at| {
                 let ahead = run.stops.get(at.2)?.bet.as_ref()?;
                 Some(bet::offered(ahead, session.bets.get(at).copied(), dispatch))
             }) }
+            { for headers.as_ref().map(header_rows) }
+            if let (Some(look), Some(_)) = (&told.look, stop) {
+                <LookBox
+                    ..look::Props { shown: shown.clone(), stop_idx: at_stop, look: look.clone() }
+                />
+            }
+            if !hop.because.is_empty() {
+                <section class="why" aria-labelledby="why">
+                    <h2 id="why">{ "Why here?" }</h2>
+                    <ul>{ for hop.because.iter().take(REASONS).map(reason) }</ul>
+                    if hop.because.len() > REASONS {
+                        <details>
+                            <summary>{ format!("{} more reasons", hop.because.len() - REASONS) }</summary>
+                            <ul>{ for hop.because.iter().skip(REASONS).map(reason) }</ul>
+                        </details>
+                    }
+                </section>
+            }
             if session.is_at_end() {
                 { results(shown) }
                 { for next(shown) }
@@ -93,7 +94,7 @@ fn next(shown: &Shown) -> Option<Html> {
     let next = next?;
     Some(html! {
         <a class="btn primary next" href={format!("#/lesson/{}", next.id.as_str())}>
-            { format!("Next: {}", next.title) }
+            { format!("Next: {}", next.short) }
         </a>
     })
 }

@@ -146,7 +146,9 @@ pub fn Composer(props: &Props) -> Html {
             if form.needs_protocol() {
                 <label>
                     { "send " }
-                    <select class="btn" onchange={pick(choose_protocol)}>
+                    <select class="btn" onchange={pick(|form, name, lab| {
+                        choose_protocol(form, Protocol::from_name(&name).unwrap_or(form.how), lab);
+                    })}>
                         { for how.iter().map(|(protocol, label)| html! {
                             <option
                                 key={*label}
@@ -183,8 +185,8 @@ fn choose_destination(form: &mut Form, to: String, lab: &Lab) {
     form.port = declared_port(lab, &form.to, form.how).to_string();
 }
 
-fn choose_protocol(form: &mut Form, name: String, lab: &Lab) {
-    form.how = Protocol::from_name(&name).unwrap_or(Protocol::Icmp);
+fn choose_protocol(form: &mut Form, how: Protocol, lab: &Lab) {
+    form.how = how;
     form.port = declared_port(lab, &form.to, form.how).to_string();
 }
 

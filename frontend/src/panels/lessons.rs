@@ -39,7 +39,6 @@ pub fn Lessons(props: &Props) -> Html {
                 { for ARTICLE.iter().enumerate().map(|(n, lesson)| {
                     link(&props.page, lesson, &(n + 1).to_string())
                 }) }
-                <h2>{ "Your own" }</h2>
                 { link(&props.page, &OWN, "+") }
             </nav>
             if let Some(shown) = props.shown.as_ref().filter(|shown| shown.n_steps() > 0) {
@@ -62,7 +61,7 @@ fn link(page: &Page, lesson: &Lesson, mark: &str) -> Html {
             href={format!("#/lesson/{}", lesson.id.as_str())}
             aria-current={here.then_some("page")}
         >
-            <i aria-hidden="true">{ mark.to_owned() }</i>{ lesson.title }
+            <i aria-hidden="true">{ mark.to_owned() }</i>{ lesson.short }
         </a>
     }
 }
@@ -127,8 +126,9 @@ fn stops(shown: &Shown, props: &Props, opened: bool, toggle: &Callback<MouseEven
         let end = stops.get(index + 1).map_or(shown.n_steps(), |next| next.first);
         let n_hops = end - stop.first;
         let open = is_here && (opened || every_hop);
+        let leg = shown.run.story.steps[stop.at].leg;
         html! {
-            <li key={index}>
+            <li key={index} class={leg_class(shown.run.story.legs[leg].kind)}>
                 <button
                     id={(is_here && !every_hop).then(|| step_id(props.step_idx))}
                     class={classes!("to-step", is_here.then_some("on"))}

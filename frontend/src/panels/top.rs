@@ -34,7 +34,7 @@ pub fn top(lesson: Option<LessonId>, edited: bool, theme: Theme, dispatch: &Disp
 /// A link to a lesson beside this one; nothing where there is none.
 fn to_lesson(lesson: Option<&Lesson>, what: &str, sign: &'static str) -> Html {
     lesson.map_or_else(Html::default, |lesson| {
-        let label = format!("{what}: {}", lesson.title);
+        let label = format!("{what}: {}", lesson.short);
         html! {
             <a
                 class="beside"

@@ -9,6 +9,8 @@ pub struct LessonId(&'static str);
 pub struct Lesson {
     pub id: LessonId,
     /// In the list of lessons.
+    pub short: &'static str,
+    /// As its lab has it.
     pub title: &'static str,
     /// The lab document.
     pub text: &'static str,
@@ -18,37 +20,44 @@ pub struct Lesson {
 pub const ARTICLE: &[Lesson] = &[
     Lesson {
         id: LessonId("container-to-container"),
-        title: "Container to container",
+        short: "Container to container",
+        title: "Container to container, one pod",
         text: include_str!("../../../public/labs/container-to-container.yaml"),
     },
     Lesson {
         id: LessonId("pod-to-pod"),
+        short: "Pod to pod",
         title: "Pod to pod, one node",
         text: include_str!("../../../public/labs/pod-to-pod.yaml"),
     },
     Lesson {
         id: LessonId("node-to-node"),
+        short: "Node to node",
         title: "Pod to pod, across nodes",
         text: include_str!("../../../public/labs/node-to-node.yaml"),
     },
     Lesson {
         id: LessonId("pod-to-service"),
+        short: "Pod to Service",
         title: "Pod to Service",
         text: include_str!("../../../public/labs/pod-to-service.yaml"),
     },
     Lesson {
         id: LessonId("egress"),
+        short: "Pod to internet",
         title: "Pod to internet",
         text: include_str!("../../../public/labs/egress.yaml"),
     },
     Lesson {
         id: LessonId("ingress-load-balancer"),
-        title: "Internet to Service: load balancer",
+        short: "Load balancer",
+        title: "Internet to Service, by a load balancer",
         text: include_str!("../../../public/labs/ingress-load-balancer.yaml"),
     },
     Lesson {
         id: LessonId("ingress-controller"),
-        title: "Internet to Service: Ingress",
+        short: "Ingress controller",
+        title: "Internet to Service, by an ingress controller",
         text: include_str!("../../../public/labs/ingress-controller.yaml"),
     },
 ];
@@ -59,6 +68,7 @@ pub const FIRST: LessonId = LessonId("pod-to-pod");
 /// The learner's own lab; the text is where it begins.
 pub const OWN: Lesson = Lesson {
     id: LessonId("own"),
+    short: "Your own: edit the YAML",
     title: "Your own: edit the YAML",
     text: "\
 # Your own cluster: change anything, then press Run (Ctrl+Enter).

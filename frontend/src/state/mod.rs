@@ -303,7 +303,8 @@ impl Session {
     pub fn pace_ms(&self) -> u32 {
         let ms = self.speed.step_ms();
         let stops = self.shown.as_ref().map(|shown| &shown.run.stops);
-        let is_stop = stops.is_some_and(|it| it.get(self.stop_idx()).is_some_and(|stop| stop.at == self.step_idx));
+        let is_stop = stops
+            .is_some_and(|it| it.get(self.stop_idx()).is_some_and(|stop| stop.at == self.step_idx));
         match self.level() {
             Level::Hops => ms,
             Level::Stops if is_stop => 2 * ms,

@@ -33,9 +33,8 @@ impl Route {
         if lesson.is_empty() {
             return None;
         }
-        let value = |key: &str| {
-            query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
-        };
+        let value =
+            |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
         let step = value("step");
         let step = match step.map(|text| (text, text.parse())) {
             None => StepWanted::Unsaid,

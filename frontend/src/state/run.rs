@@ -90,11 +90,7 @@ impl Ran {
 
 /// Loads a text and runs its actions; a text without any sends [`Exchange::first`]. One that does not load gives all
 /// its problems. A variant that the text does not have is the text as it stands.
-pub fn run(
-    lesson: LessonId,
-    text: &Rc<str>,
-    variant: Option<&str>,
-) -> Result<Shown, Vec<Problem>> {
+pub fn run(lesson: LessonId, text: &Rc<str>, variant: Option<&str>) -> Result<Shown, Vec<Problem>> {
     let loaded = match Lab::load_variant(text, &[], variant) {
         Err(_) if variant.is_some() => Lab::load(text),
         loaded => loaded,

@@ -187,8 +187,11 @@ fn a_router_changes_both_hardware_addresses_and_the_ttl_and_the_checksum_that_co
 fn a_lab_without_actions_sends_from_the_first_pod_to_the_second_until_told_otherwise() {
     let session = page("#/lesson/own");
     let sent = session.shown.as_ref().and_then(|shown| shown.sent.clone());
-    let first =
-        Exchange { from: "pod/client".into(), to: "pod/api".into(), protocol: Some(Protocol::Icmp) };
+    let first = Exchange {
+        from: "pod/client".into(),
+        to: "pod/api".into(),
+        protocol: Some(Protocol::Icmp),
+    };
     assert_eq!(sent, Some(first.clone()));
     let datagram = Exchange { to: "pod/db:5353".into(), protocol: Some(Protocol::Udp), ..first };
     let session = after(session, [Action::Send(datagram.clone())]);
@@ -261,10 +264,8 @@ fn a_hop_can_be_chosen_and_the_address_counts_hops_from_then_on() {
 
 #[test]
 fn a_variant_is_kept_in_the_address_and_shows_the_same_step_of_the_article() {
-    let session = after(
-        page("#/lesson/node-to-node?step=9"),
-        [Action::SelectVariant("calico".into())],
-    );
+    let session =
+        after(page("#/lesson/node-to-node?step=9"), [Action::SelectVariant("calico".into())]);
     assert!(address(&session).ends_with("&variant=calico"), "{}", address(&session));
     let article = |session: &Session| {
         let shown = session.shown.as_ref().expect("a lesson");

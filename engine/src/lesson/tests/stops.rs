@@ -8,8 +8,9 @@ use crate::lesson::{Lab, Run};
 
 /// The two pods with stops for an echo request, each a line of YAML.
 fn with_stops(stops: &[&str]) -> (Lab, Run) {
-    let list: String = stops.iter().map(|stop| format!("  - {stop}\n")).collect();
-    let lab = load(&lab(&format!("  actions: [{{from: pod/a, to: pod/shop/b}}]\n  stops:\n{list}")));
+    let list = stops.iter().fold(String::new(), |list, stop| list + "  - " + stop + "\n");
+    let lab =
+        load(&lab(&format!("  actions: [{{from: pod/a, to: pod/shop/b}}]\n  stops:\n{list}")));
     let run = lab.run();
     (lab, run)
 }
@@ -19,8 +20,7 @@ fn untrue(lab: &Lab, run: &Run) -> Vec<String> {
 }
 
 const ASKS: &str = "{when: {leg: arp-request, move: originate}, title: Asks, text: x}";
-const LEAVES: &str =
-    "{when: {leg: request, move: wire, from: \"{client}/eth0\"}, title: Leaves, text: \"{here-dst}\"}";
+const LEAVES: &str = "{when: {leg: request, move: wire, from: \"{client}/eth0\"}, title: Leaves, text: \"{here-dst}\"}";
 
 #[test]
 fn a_stop_is_the_next_step_that_fits_and_folds_what_lies_before_it() {
