@@ -5,12 +5,11 @@ use yew::prelude::*;
 use crate::hooks::{
     click, use_address, use_dispatch, use_kept_texts, use_keys, use_narrow, use_player, use_theme,
 };
-use crate::panels::caption::caption;
+use crate::panels::caption::{CAPTION, caption};
 use crate::panels::drawer::drawer;
 use crate::panels::timeline::timeline;
 use crate::panels::top::top;
-use crate::panels::variants::variants;
-use crate::panels::{Composer, Lessons, StageFrame, composer, lessons, stage};
+use crate::panels::{Composer, Lessons, StageFrame, Variants, composer, lessons, stage, variants};
 use crate::platform;
 use crate::state::route::Route;
 use crate::state::{Action, Page, Session};
@@ -46,6 +45,11 @@ pub fn App() -> Html {
         platform::set_ready();
     });
 
+    // What a step says begins with its title, however far the one before was read.
+    use_effect_with((session.shown.clone(), session.playhead()), |_| {
+        platform::scroll_up(CAPTION);
+    });
+
     let close = click(&dispatch, Action::CloseNotice);
     let notice = session.notice.as_ref().map(|notice| {
         html! {
@@ -75,7 +79,7 @@ pub fn App() -> Html {
                     { unknown(name) }
                 }
                 if let Some(shown) = &session.shown {
-                    { for variants(shown, &dispatch) }
+                    <Variants ..variants::Props { shown: shown.clone(), dispatch: dispatch.clone() } />
                     <Composer ..composer::Props { shown: shown.clone(), dispatch: dispatch.clone() } />
                     <StageFrame
                         ..stage::Props {

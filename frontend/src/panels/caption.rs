@@ -13,6 +13,9 @@ use crate::state::{Level, Session};
 use everyhop_engine::base::Mac;
 use everyhop_engine::story::Because;
 
+/// The caption's id.
+pub const CAPTION: &str = "caption";
+
 /// The caption of the step at the playhead.
 pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     let (step_idx, run) = (session.step_idx, &shown.run);
@@ -22,7 +25,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     let told = stop.map(|stop| &stop.caption).or_else(|| run.captions.get(step_idx));
     let (Some(hop), Some(told)) = (run.story.steps.get(step_idx), told) else {
         return html! {
-            <aside class="caption" aria-label="This step" tabindex="0">
+            <aside class="caption" id={CAPTION} aria-label="This step" tabindex="0">
                 <h1>{ "Nothing moves" }</h1>
                 <p>{ "No packet is sent in this lab." }</p>
                 { results(shown) }
@@ -36,7 +39,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     });
     let headers = Headers::at(shown, step_idx, 0);
     html! {
-        <aside class="caption" aria-label="This step" tabindex="0">
+        <aside class="caption" id={CAPTION} aria-label="This step" tabindex="0">
             <p class="visually-hidden" aria-live="polite">
                 { format!("Step {number} of {count}. {}. {}", told.title, told.text).replace('`', "") }
             </p>

@@ -23,14 +23,14 @@ pub struct Props {
 
 #[component]
 pub fn Lessons(props: &Props) -> Html {
-    use_effect_with((props.shown.clone(), props.step_idx), |(_, step_idx)| {
-        platform::reveal(&step_id(*step_idx));
-    });
     let opened = use_state_eq(|| false);
     let toggle = {
         let opened = opened.clone();
         Callback::from(move |_| opened.set(!*opened))
     };
+    use_effect_with((props.shown.clone(), props.step_idx, *opened), |(_, step_idx, _)| {
+        platform::reveal(&step_id(*step_idx));
+    });
     html! {
         <details class="side" open={!props.narrow}>
             <summary>{ "Lessons and steps" }</summary>
@@ -128,9 +128,12 @@ fn stops(shown: &Shown, props: &Props, opened: bool, toggle: &Callback<MouseEven
         let open = is_here && (opened || every_hop);
         let leg = shown.run.story.steps[stop.at].leg;
         html! {
-            <li key={index} class={leg_class(shown.run.story.legs[leg].kind)}>
+            <li
+                key={index}
+                id={(is_here && !every_hop).then(|| step_id(props.step_idx))}
+                class={leg_class(shown.run.story.legs[leg].kind)}
+            >
                 <button
-                    id={(is_here && !every_hop).then(|| step_id(props.step_idx))}
                     class={classes!("to-step", is_here.then_some("on"))}
                     aria-current={is_here.then_some("step")}
                     onclick={click(&props.dispatch, Action::Seek(stop.at))}

@@ -18,3 +18,4 @@ pub mod variants;
 pub use composer::Composer;
 pub use lessons::Lessons;
 pub use stage::StageFrame;
+pub use variants::Variants;

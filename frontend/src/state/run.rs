@@ -138,3 +138,9 @@ pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
         notices,
     }))
 }
+
+/// A lab in each of its variants, in their order.
+pub fn variants_of(shown: &Shown) -> Vec<Shown> {
+    let names = shown.lab.variants.iter().flat_map(|variants| &variants.choices);
+    names.filter_map(|it| run(shown.lesson, &shown.text, Some(&it.name)).ok()).collect()
+}
