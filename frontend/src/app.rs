@@ -5,11 +5,11 @@ use yew::prelude::*;
 use crate::hooks::{
     click, use_address, use_dispatch, use_kept_texts, use_keys, use_narrow, use_player, use_theme,
 };
-use crate::panels::caption::caption;
+use crate::panels::caption::{CAPTION, caption};
 use crate::panels::drawer::drawer;
 use crate::panels::timeline::timeline;
 use crate::panels::top::top;
-use crate::panels::{Composer, Lessons, StageFrame, composer, lessons, stage};
+use crate::panels::{Composer, Lessons, StageFrame, Variants, composer, lessons, stage, variants};
 use crate::platform;
 use crate::state::route::Route;
 use crate::state::{Action, Page, Session};
@@ -45,6 +45,11 @@ pub fn App() -> Html {
         platform::set_ready();
     });
 
+    // What a step says begins with its title, however far the one before was read.
+    use_effect_with((session.shown.clone(), session.playhead()), |_| {
+        platform::scroll_up(CAPTION);
+    });
+
     let close = click(&dispatch, Action::CloseNotice);
     let notice = session.notice.as_ref().map(|notice| {
         html! {
@@ -57,12 +62,13 @@ pub fn App() -> Html {
     let edited = session.shown.as_ref().is_some_and(|shown| shown.is_edited());
     html! {
         <div class={classes!("page", narrow.then_some("narrow"))}>
-            { top(title, edited, theme, &dispatch) }
+            { top(session.lesson(), edited, theme, &dispatch) }
             <Lessons
                 ..lessons::Props {
                     page: session.page.clone(),
                     shown: session.shown.clone(),
                     step_idx: session.step_idx,
+                    level: session.level(),
                     narrow,
                     dispatch: dispatch.clone(),
                 }
@@ -73,13 +79,15 @@ pub fn App() -> Html {
                     { unknown(name) }
                 }
                 if let Some(shown) = &session.shown {
+                    <Variants ..variants::Props { shown: shown.clone(), dispatch: dispatch.clone() } />
                     <Composer ..composer::Props { shown: shown.clone(), dispatch: dispatch.clone() } />
                     <StageFrame
                         ..stage::Props {
                             shown: shown.clone(),
                             step_idx: session.step_idx,
+                            playhead: session.playhead(),
                             playing: session.playing,
-                            speed: session.speed,
+                            pace_ms: session.pace_ms(),
                             device: session.device,
                             netns: session.netns,
                             narrow,
@@ -89,7 +97,7 @@ pub fn App() -> Html {
                 }
             </main>
             if let Some(shown) = &session.shown {
-                { caption(shown, session.step_idx) }
+                { caption(&session, shown, &dispatch) }
                 { timeline(&session, shown, &dispatch) }
                 { drawer(&session, shown, text_fits, &dispatch) }
             }

@@ -53,7 +53,7 @@ fn use_guard(while_same: (u32, usize), begin: Box<dyn FnOnce() -> Option<Guard>>
 #[hook]
 pub fn use_player(session: &UseReducerHandle<Session>) {
     let dispatch = session.dispatcher();
-    let ms = if session.playing { session.speed.step_ms() } else { 0 };
+    let ms = if session.playing { session.pace_ms() } else { 0 };
     use_guard(
         (ms, session.step_idx),
         Box::new(move || {

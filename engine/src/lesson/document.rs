@@ -29,7 +29,7 @@ pub(super) struct Document {
     pub(super) seed: u64,
     pub(super) settings: Settings,
     actions: Vec<Written>,
-    pub(super) narration: Vec<narration::Rule>,
+    pub(super) script: narration::Script,
     pub(super) expect: Vec<Expect>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Document {
             seed: 1,
             settings: Settings::default(),
             actions: Vec::new(),
-            narration: Vec::new(),
+            script: narration::Script::default(),
             expect: Vec::new(),
         }
     }
@@ -80,6 +80,20 @@ pub(super) fn is_lab(root: &At<'_>) -> bool {
     root.field("kind").and_then(|kind| kind.text("", ignored)) == Some("Lab")
 }
 
+/// The fields of `spec`.
+const KNOWN: [&str; 10] = [
+    "title",
+    "seed",
+    "cni",
+    "controlPlane",
+    "loadBalancers",
+    "actions",
+    "expect",
+    "narration",
+    "stops",
+    "variants",
+];
+
 pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     let mut document = Document::default();
     root.only(&["apiVersion", "kind", "metadata", "spec"], report);
@@ -93,9 +107,7 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    let known =
-        ["title", "seed", "cni", "controlPlane", "loadBalancers", "actions", "expect", "narration"];
-    spec.only(&known, report);
+    spec.only(&KNOWN, report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);
     }
@@ -130,9 +142,7 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     for at in spec.list("expect", "a list of expectations", report) {
         document.expect.extend(read_expect(&at, actions.len(), report));
     }
-    for at in spec.list("narration", "a list of rules", report) {
-        document.narration.extend(narration::read(&at, report));
-    }
+    document.script = narration::read(&spec, report);
     document
 }
 

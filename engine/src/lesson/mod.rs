@@ -4,15 +4,19 @@
 
 mod document;
 mod end;
+mod names;
 pub mod narration;
+mod pattern;
 mod play;
 mod program;
 mod run;
+mod variant;
 
 use std::fmt;
 
 pub use end::{Destination, Named, Refused, Source};
 pub use run::{ActionResult, Run};
+pub use variant::{Variant, Variants};
 
 use crate::base::Nanos;
 use crate::kube::control::{self, Change};
@@ -37,7 +41,8 @@ pub struct Lab {
     /// What comes, goes and changes; None: nothing does.
     pub changing: Option<Box<Changing>>,
     pub settings: Settings,
-    pub narration: Vec<narration::Rule>,
+    script: narration::Script,
+    pub variants: Option<Variants>,
     pub expect: Vec<Expect>,
     kept: kube::Kept,
 }
@@ -164,8 +169,17 @@ impl Lab {
     /// [`Lab::load`] for a lab that will be asked for these ends, too, besides its own actions': it gets what they need,
     /// such as a way to the internet.
     pub fn load_for(text: &str, ends: &[&str]) -> Result<Loaded, Vec<Problem>> {
+        Self::load_variant(text, ends, None)
+    }
+
+    /// [`Lab::load_for`] for the variant with this name; None is the lab as it stands.
+    pub fn load_variant(
+        text: &str,
+        ends: &[&str],
+        variant: Option<&str>,
+    ) -> Result<Loaded, Vec<Problem>> {
         let mut report = Report::default();
-        let lab = match read(text, ends, &mut report) {
+        let lab = match read(text, ends, variant, &mut report) {
             Ok(lab) => lab,
             Err(problem) => {
                 report.problem(problem);
@@ -258,8 +272,21 @@ fn begin(cluster: &Cluster) -> Vec<Configured> {
 }
 
 /// None: the report says why not.
-fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, Problem> {
-    let documents = yaml::parse(text, report)?;
+fn read(
+    text: &str,
+    ends: &[&str],
+    variant: Option<&str>,
+    report: &mut Report,
+) -> Result<Option<Lab>, Problem> {
+    let mut documents = yaml::parse(text, report)?;
+    let of_lab = documents.iter().position(|document| document::is_lab(&At::root(document)));
+    let variants = match (of_lab, variant) {
+        (Some(of_lab), _) => variant::choose(&mut documents, of_lab, variant, report)?,
+        (None, Some(name)) => {
+            return Err(Problem::of_text(format!("there is no variant {name:?}: found none")));
+        }
+        (None, None) => None,
+    };
     let documents: Vec<At<'_>> =
         documents.iter().map(At::root).filter(|root| !root.is_null()).collect();
     if documents.is_empty() {
@@ -308,7 +335,7 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
     let configured = begin(changing.as_ref().map_or(&cluster, |it| &it.start));
     let kept = kube::Kept::default();
     build(document.seed, &cluster, &configured, &kept)?;
-    let Document { title, seed, narration, expect, .. } = document;
+    let Document { title, seed, script, expect, .. } = document;
     Ok(Some(Lab {
         title,
         seed,
@@ -317,7 +344,8 @@ fn read(text: &str, ends: &[&str], report: &mut Report) -> Result<Option<Lab>, P
         actions,
         changing,
         settings,
-        narration,
+        script,
+        variants,
         expect,
         kept,
     }))

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use super::narration::{self, Caption};
+use super::narration::{self, Caption, Course, Look, Stop};
 use super::play::{Done, Errand, Play, Send, become_node, open, wake};
 use super::{Act, Action, Destination, Lab, Source, build, program};
 use crate::app::resolver::Resolution;
@@ -14,6 +14,7 @@ use crate::kube;
 use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
+use crate::tool::ask::ask;
 use crate::trace::{Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
@@ -27,7 +28,9 @@ pub struct Run {
     pub story: Story,
     /// One for each step: the lab's narration where a rule fits, else the story's own words.
     pub captions: Vec<Caption>,
-    /// The narration's rules that fit no step.
+    /// Where the lesson stops, in order: at every step, where the lab does not say.
+    pub stops: Vec<Stop>,
+    /// What the lab says of no step, or claims and the trace does not prove.
     pub unbound: Vec<Problem>,
     /// One for each action.
     pub results: Vec<ActionResult>,
@@ -86,11 +89,19 @@ impl Lab {
         }
         let Play { world, trace, .. } = play;
         let story = tell(&world, &trace);
-        let told = (&world, &trace, &story);
-        let first = actions.iter().find_map(Act::send);
-        let (captions, unbound) = narration::bind(&self.narration, (&self.cluster, first), told);
+        let course = Course {
+            cluster: &self.cluster,
+            actions,
+            results: &results,
+            world: &world,
+            trace: &trace,
+            story: &story,
+        };
+        let variant = self.variants.as_ref();
+        let narration::Told { captions, stops, problems: unbound } =
+            narration::tell(&self.script, course, actions == self.actions, variant);
         let actions = actions.to_vec();
-        Run { end: world, trace, story, captions, unbound, results, actions, sends }
+        Run { end: world, trace, story, captions, stops, unbound, results, actions, sends }
     }
 
     /// The world before any action, with these nodes built, besides those that are from the beginning.
@@ -287,6 +298,34 @@ impl Run {
             change_table(&mut world, &self.trace.entries[index].event, last.at);
         }
         world
+    }
+
+    /// What a command that a caption names prints as the step ends. None: it is not understood there.
+    pub fn look(&self, lab: &Lab, step: usize, look: &Look) -> Option<Vec<String>> {
+        if look.command == "cat /etc/resolv.conf" {
+            let pod = lab.cluster.pods.iter().find(|pod| pod.netns == look.netns)?;
+            return Some(lab.cluster.resolv_conf(pod).text().lines().map(str::to_owned).collect());
+        }
+        let world = self.world_at(lab, step);
+        ask(&world, world.find_netns(&look.netns)?, &look.command)
+    }
+
+    /// What a lab claims and its run does not keep: captions and stops that fit nothing, bets without an answer, commands
+    /// that print nothing.
+    pub fn untrue(&self, lab: &Lab) -> Vec<Problem> {
+        let looks = self.stops.iter().filter_map(|stop| Some((stop, stop.caption.look.as_ref()?)));
+        let silent = looks.filter_map(|(stop, look)| {
+            let (title, command) = (&stop.caption.title, &look.command);
+            let message = match self.look(lab, stop.at, look) {
+                None => format!("{title}: {}: {command} is not understood", look.netns),
+                Some(lines) if lines.is_empty() => {
+                    format!("{title}: {}: {command} prints nothing", look.netns)
+                }
+                Some(_) => return None,
+            };
+            Some(Problem::of_text(message))
+        });
+        self.unbound.iter().cloned().chain(silent).collect()
     }
 
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with

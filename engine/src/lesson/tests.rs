@@ -10,6 +10,8 @@ use crate::trace::{Event, Learnt};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod stops;
+
 const POD_TO_POD: &str = include_str!("../../../public/labs/pod-to-pod.yaml");
 const NODE_TO_NODE: &str = include_str!("../../../public/labs/node-to-node.yaml");
 const TWO_PODS: &str = "\
@@ -259,7 +261,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
   - {when: [a], title: t}
   - {when: {from: 5}, title: t, text: x, Text: y}
 ");
-    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, actions, expect, narration; did you mean title?";
+    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, actions, expect, narration, stops, variants; did you mean title?";
     let wait = "spec.actions[0].wait: expected a time of at most 600s, such as 500ms or 2s, found";
     assert_eq!(
         refused(&text),
@@ -278,7 +280,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
             "13:5: spec.narration[0].text: expected text, found nothing".into(),
             "13:12: spec.narration[0].when: expected a map, found a list".into(),
             "14:19: spec.narration[1].when.from: expected a device such as {client}/eth0, found the number 5 (quotes make it text)".into(),
-            "14:42: spec.narration[1]: there is no field \"Text\" here: expected one of when, title, text, article; did you mean text?".into(),
+            "14:42: spec.narration[1]: there is no field \"Text\" here: expected one of when, title, text, article, aside, look, bet; did you mean text?".into(),
         ]
     );
 }

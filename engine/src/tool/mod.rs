@@ -4,6 +4,7 @@
 //! Knows no Kubernetes: who caused an operation is an origin in words, kept with what it made.
 
 mod apply;
+pub mod ask;
 pub mod conntrack;
 mod restored;
 mod show;

@@ -93,6 +93,11 @@ impl<'a> At<'a> {
         Self { node, path: String::new() }
     }
 
+    /// The value itself.
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
     /// Where the value is.
     pub fn place(&self) -> Place {
         Place { at: self.node.at, path: self.path.clone() }

@@ -1,58 +1,105 @@
-//! The step in words: what happens, what it changes in the headers, and why.
+//! The step in words: what happens, what it changes in the headers, and why; what the reader bet on it, and may bet on the
+//! next.
 
 use everyhop_engine::wire::dissect::Field;
 use yew::prelude::*;
 
+use super::bet;
+use super::look::{self, LookBox};
+use crate::hooks::Dispatch;
 use crate::state::headers::{FieldAt, Headers};
 use crate::state::run::Shown;
+use crate::state::{Level, Session};
 use everyhop_engine::base::Mac;
 use everyhop_engine::story::Because;
 
-/// The caption of a step.
-pub fn caption(shown: &Shown, step_idx: usize) -> Html {
-    let n_steps = shown.n_steps();
-    let run = &shown.run;
-    let (Some(step), Some(told)) = (run.story.steps.get(step_idx), run.captions.get(step_idx))
-    else {
+/// The caption's id.
+pub const CAPTION: &str = "caption";
+
+/// The caption of the step at the playhead.
+pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
+    let (step_idx, run) = (session.step_idx, &shown.run);
+    let (number, count) = session.playhead();
+    let (at_stop, level) = (session.stop_idx(), session.level());
+    let stop = run.stops.get(at_stop).filter(|stop| level == Level::Stops || stop.at == step_idx);
+    let told = stop.map(|stop| &stop.caption).or_else(|| run.captions.get(step_idx));
+    let (Some(hop), Some(told)) = (run.story.steps.get(step_idx), told) else {
         return html! {
-            <aside class="caption" aria-label="This step" tabindex="0">
+            <aside class="caption" id={CAPTION} aria-label="This step" tabindex="0">
                 <h1>{ "Nothing moves" }</h1>
                 <p>{ "No packet is sent in this lab." }</p>
                 { results(shown) }
             </aside>
         };
     };
-    let place = step.moves.first().map(|moved| {
+    let place = hop.moves.first().map(|moved| {
         let world = &run.end;
         let device = &world.devices[moved.to];
         format!(" · {} · {}", world.netns[device.ns].name, device.name)
     });
     let headers = Headers::at(shown, step_idx, 0);
     html! {
-        <aside class="caption" aria-label="This step" tabindex="0">
+        <aside class="caption" id={CAPTION} aria-label="This step" tabindex="0">
             <p class="visually-hidden" aria-live="polite">
-                { format!("Step {} of {n_steps}. {}. {}", step_idx + 1, told.title, told.text) }
+                { format!("Step {number} of {count}. {}. {}", told.title, told.text).replace('`', "") }
             </p>
             <div class="where">
-                { format!("Step {} of {n_steps}", step_idx + 1) }{ place.unwrap_or_default() }
+                { format!("Step {number} of {count}") }{ place.unwrap_or_default() }
                 if let Some(number) = told.article {
                     <span class="article">{ format!("article, step {number}") }</span>
                 }
             </div>
             <h1>{ &told.title }</h1>
+            { for stop.and_then(|stop| {
+                let chosen = *session.bets.get(session.bet_at(at_stop))?;
+                Some(bet::settled(stop.bet.as_ref()?, chosen))
+            }) }
             <p class="text">{ words(&told.text) }</p>
+            { for told.aside.as_ref().map(|aside| html! {
+                <p class="aside"><b>{ "The article" }</b>{ words(aside) }</p>
+            }) }
+            { for session.bet_ahead().and_then(|at| {
+                let ahead = run.stops.get(at.2)?.bet.as_ref()?;
+                Some(bet::offered(ahead, session.bets.get(at).copied(), dispatch))
+            }) }
             { for headers.as_ref().map(header_rows) }
-            if !step.because.is_empty() {
+            if let (Some(look), Some(_)) = (&told.look, stop) {
+                <LookBox
+                    ..look::Props { shown: shown.clone(), stop_idx: at_stop, look: look.clone() }
+                />
+            }
+            if !hop.because.is_empty() {
                 <section class="why" aria-labelledby="why">
                     <h2 id="why">{ "Why here?" }</h2>
-                    <ul>{ for step.because.iter().map(reason) }</ul>
+                    <ul>{ for hop.because.iter().take(REASONS).map(reason) }</ul>
+                    if hop.because.len() > REASONS {
+                        <details>
+                            <summary>{ format!("{} more reasons", hop.because.len() - REASONS) }</summary>
+                            <ul>{ for hop.because.iter().skip(REASONS).map(reason) }</ul>
+                        </details>
+                    }
                 </section>
             }
-            if step_idx + 1 == n_steps {
+            if session.is_at_end() {
                 { results(shown) }
+                { for next(shown) }
             }
         </aside>
     }
+}
+
+/// Reasons that are shown without being asked for.
+const REASONS: usize = 6;
+
+/// Where to go on.
+fn next(shown: &Shown) -> Option<Html> {
+    let [_, next] = shown.lesson.neighbours();
+    let next = next?;
+    Some(html! {
+        <a class="btn primary next" href={format!("#/lesson/{}", next.id.as_str())}>
+            { format!("Next: {}", next.short) }
+        </a>
+    })
 }
 
 /// How each action ended.
@@ -67,7 +114,7 @@ fn results(shown: &Shown) -> Html {
 }
 
 /// A sentence, in which what stands between backticks is what a machine says.
-fn words(text: &str) -> Html {
+pub fn words(text: &str) -> Html {
     text.split('`')
         .enumerate()
         .map(|(n, part)| {

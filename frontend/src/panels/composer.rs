@@ -1,14 +1,14 @@
 //! Who sends what to whom, for labs that have no action of their own or that the learner changed.
 
-use everyhop_engine::kube::Protocol;
-use everyhop_engine::lesson::Lab;
+use everyhop_engine::kube::Protocol as Declared;
+use everyhop_engine::lesson::{Lab, Protocol};
 use yew::prelude::*;
 
 use crate::hooks::{Dispatch, maybe};
 use crate::platform;
 use crate::state::Action;
 use crate::state::lessons::OWN;
-use crate::state::run::{Exchange, Sending, Shown};
+use crate::state::run::{Exchange, Shown};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -20,41 +20,57 @@ pub struct Props {
 #[derive(Clone, PartialEq, Eq)]
 struct Form {
     from: String,
-    /// A pod; None: the address beside it.
-    to: Option<String>,
-    address: String,
-    udp: bool,
+    /// One of the list; empty: what is typed beside it.
+    to: String,
+    typed: String,
+    /// Of pods, nodes and addresses.
+    how: Protocol,
     port: String,
 }
 
-/// A datagram's port where the destination declares none.
+/// A port where the destination declares none.
 const USUAL_PORT: u16 = 8080;
+
+/// The client outside the cluster.
+const INTERNET: &str = "internet";
 
 impl Form {
     fn of(exchange: &Exchange, lab: &Lab) -> Self {
-        let to_pod = pod_names(lab).any(|name| name == exchange.to);
-        let port = match exchange.sending {
-            Sending::Udp(port) => port,
-            Sending::Icmp => udp_port(lab, &exchange.to).unwrap_or(USUAL_PORT),
+        let how = exchange.protocol.unwrap_or(Protocol::Icmp);
+        let (host, port) = match exchange.to.rsplit_once(':') {
+            Some((host, port)) if how != Protocol::Icmp => (host, Some(port.to_owned())),
+            Some(_) | None => (&*exchange.to, None),
         };
-        Self {
-            from: exchange.from.clone(),
-            to: to_pod.then(|| exchange.to.clone()),
-            address: if to_pod { String::new() } else { exchange.to.clone() },
-            udp: matches!(exchange.sending, Sending::Udp(_)),
-            port: port.to_string(),
-        }
+        let is_listed = destinations(lab).any(|it| it == host);
+        let (to, typed) = if is_listed { (host, "") } else { ("", host) };
+        let port = port.unwrap_or_else(|| declared_port(lab, host, Protocol::Udp).to_string());
+        Self { from: exchange.from.clone(), to: to.into(), typed: typed.into(), how, port }
+    }
+
+    fn destination(&self) -> &str {
+        if self.to.is_empty() { self.typed.trim() } else { &self.to }
+    }
+
+    /// Whether the destination says nothing of what is sent: a machine, and not a page, a name or a Service.
+    fn needs_protocol(&self) -> bool {
+        let to = self.destination();
+        !to.contains("://") && !to.starts_with("dns:") && !to.starts_with("svc/")
+    }
+
+    /// Whether a port must be named: what was typed may have one already.
+    fn needs_port(&self) -> bool {
+        self.needs_protocol() && self.how != Protocol::Icmp && !self.destination().contains(':')
     }
 
     /// None: the port is no port.
     fn exchange(&self) -> Option<Exchange> {
-        let sending = if self.udp {
-            Sending::Udp(self.port.trim().parse().ok().filter(|&port| port > 0)?)
-        } else {
-            Sending::Icmp
-        };
-        let to = self.to.clone().unwrap_or_else(|| self.address.trim().to_owned());
-        Some(Exchange { from: self.from.clone(), to, sending })
+        let mut to = self.destination().to_owned();
+        if self.needs_port() {
+            let port: u16 = self.port.trim().parse().ok().filter(|&port| port > 0)?;
+            to.push_str(&format!(":{port}"));
+        }
+        let protocol = self.needs_protocol().then_some(self.how);
+        Some(Exchange { from: self.from.clone(), to, protocol })
     }
 }
 
@@ -97,39 +113,55 @@ pub fn Composer(props: &Props) -> Html {
         event.prevent_default();
         to_send.clone().map(Action::Send)
     });
-    let nodes = lab.cluster.nodes.iter().map(|node| format!("node/{}", node.name));
+    let sources = pod_names(lab).chain(node_names(lab)).chain([INTERNET.to_owned()]);
+    let how = [
+        (Protocol::Icmp, "a ping (ICMP echo)"),
+        (Protocol::Udp, "a UDP datagram"),
+        (Protocol::Tcp, "a TCP connection"),
+    ];
     html! {
         <form class="composer" aria-label="What to send" onsubmit={send}>
             <label>
                 { "From " }
                 <select class="btn" onchange={pick(|form, from, _| form.from = from)}>
-                    { for pod_names(lab).chain(nodes).map(|name| option(&name, name == form.from)) }
+                    { for sources.map(|name| option(&name, name == form.from)) }
                 </select>
             </label>
             <label>
                 { "to " }
                 <select class="btn" onchange={pick(choose_destination)}>
-                    { for pod_names(lab).map(|name| option(&name, form.to.as_ref() == Some(&name))) }
-                    <option value="" selected={form.to.is_none()}>{ "an address…" }</option>
+                    { for destinations(lab).map(|name| option(&name, form.to == name)) }
+                    <option value="" selected={form.to.is_empty()}>{ "an address…" }</option>
                 </select>
             </label>
-            if form.to.is_none() {
+            if form.to.is_empty() {
                 <input
                     class="address"
                     aria-label="Destination address"
-                    placeholder="10.244.1.9"
-                    value={form.address.clone()}
-                    oninput={write(|form, address, _| form.address = address)}
+                    placeholder="10.244.1.9, http://web/, dns:web"
+                    value={form.typed.clone()}
+                    oninput={write(|form, address, _| form.typed = address)}
                 />
             }
-            <label>
-                { "send " }
-                <select class="btn" onchange={pick(|form, what, _| form.udp = what == "udp")}>
-                    <option value="icmp" selected={!form.udp}>{ "a ping (ICMP echo)" }</option>
-                    <option value="udp" selected={form.udp}>{ "a UDP datagram" }</option>
-                </select>
-            </label>
-            if form.udp {
+            if form.needs_protocol() {
+                <label>
+                    { "send " }
+                    <select class="btn" onchange={pick(|form, name, lab| {
+                        choose_protocol(form, Protocol::from_name(&name).unwrap_or(form.how), lab);
+                    })}>
+                        { for how.iter().map(|(protocol, label)| html! {
+                            <option
+                                key={*label}
+                                value={protocol.name()}
+                                selected={form.how == *protocol}
+                            >
+                                { *label }
+                            </option>
+                        }) }
+                    </select>
+                </label>
+            }
+            if form.needs_port() {
                 <label>
                     { "to port " }
                     <input
@@ -149,10 +181,13 @@ pub fn Composer(props: &Props) -> Html {
 }
 
 fn choose_destination(form: &mut Form, to: String, lab: &Lab) {
-    if let Some(port) = udp_port(lab, &to) {
-        form.port = port.to_string();
-    }
-    form.to = Some(to).filter(|to| !to.is_empty());
+    form.to = to;
+    form.port = declared_port(lab, &form.to, form.how).to_string();
+}
+
+fn choose_protocol(form: &mut Form, how: Protocol, lab: &Lab) {
+    form.how = how;
+    form.port = declared_port(lab, &form.to, form.how).to_string();
 }
 
 fn option(name: &str, selected: bool) -> Html {
@@ -160,13 +195,32 @@ fn option(name: &str, selected: bool) -> Html {
     html! { <option key={name.to_owned()} value={name.to_owned()} {selected}>{ label }</option> }
 }
 
+/// Everything that can be sent to by its name: pods, nodes, and of each Service its address, its page and its name.
+fn destinations(lab: &Lab) -> impl Iterator<Item = String> {
+    let services = lab.cluster.services.iter().flat_map(|service| {
+        let (svc, host) = match service.namespace.as_str() {
+            "default" => (service.name.clone(), service.name.clone()),
+            of => (format!("{of}/{}", service.name), format!("{}.{of}", service.name)),
+        };
+        let has_address = service.virtual_ip().is_some();
+        let address = has_address.then(|| format!("svc/{svc}"));
+        address.into_iter().chain([format!("http://{host}/"), format!("dns:{host}")])
+    });
+    pod_names(lab).chain(services).chain(node_names(lab))
+}
+
 fn pod_names(lab: &Lab) -> impl Iterator<Item = String> {
     (0..lab.cluster.pods.len()).map(|pod| lab.pod_name(pod))
 }
 
-/// The first port that a pod says it listens on by UDP.
-fn udp_port(lab: &Lab, name: &str) -> Option<u16> {
-    let pod = pod_names(lab).position(|pod| pod == name)?;
-    let mut ports = lab.cluster.pods[pod].ports();
-    ports.find(|port| port.protocol == Protocol::Udp).map(|port| port.number)
+fn node_names(lab: &Lab) -> impl Iterator<Item = String> {
+    lab.cluster.nodes.iter().map(|node| format!("node/{}", node.name))
+}
+
+/// The first port that a pod says it listens on by this protocol.
+fn declared_port(lab: &Lab, name: &str, how: Protocol) -> u16 {
+    let wanted = if how == Protocol::Tcp { Declared::Tcp } else { Declared::Udp };
+    let pod = pod_names(lab).position(|pod| pod == name);
+    let mut ports = pod.into_iter().flat_map(|pod| lab.cluster.pods[pod].ports());
+    ports.find(|port| port.protocol == wanted).map_or(USUAL_PORT, |port| port.number)
 }

@@ -1,4 +1,5 @@
-//! The list of lessons, and the steps of the one that is open, grouped by the message they carry.
+//! The list of lessons, and the steps of the one that is open: its stops, each with the hops folded under it, or all hops
+//! grouped by the message they carry.
 
 use yew::prelude::*;
 
@@ -6,7 +7,7 @@ use crate::hooks::{Dispatch, click};
 use crate::platform;
 use crate::state::lessons::{ARTICLE, Lesson, OWN};
 use crate::state::run::Shown;
-use crate::state::{Action, Page};
+use crate::state::{Action, Level, Page};
 use crate::svg::leg_class;
 
 #[derive(PartialEq, Properties)]
@@ -14,6 +15,7 @@ pub struct Props {
     pub page: Page,
     pub shown: Option<Shown>,
     pub step_idx: usize,
+    pub level: Level,
     /// On a phone the list starts folded.
     pub narrow: bool,
     pub dispatch: Dispatch,
@@ -21,7 +23,12 @@ pub struct Props {
 
 #[component]
 pub fn Lessons(props: &Props) -> Html {
-    use_effect_with((props.shown.clone(), props.step_idx), |(_, step_idx)| {
+    let opened = use_state_eq(|| false);
+    let toggle = {
+        let opened = opened.clone();
+        Callback::from(move |_| opened.set(!*opened))
+    };
+    use_effect_with((props.shown.clone(), props.step_idx, *opened), |(_, step_idx, _)| {
         platform::reveal(&step_id(*step_idx));
     });
     html! {
@@ -32,11 +39,14 @@ pub fn Lessons(props: &Props) -> Html {
                 { for ARTICLE.iter().enumerate().map(|(n, lesson)| {
                     link(&props.page, lesson, &(n + 1).to_string())
                 }) }
-                <h2>{ "Your own" }</h2>
                 { link(&props.page, &OWN, "+") }
             </nav>
             if let Some(shown) = props.shown.as_ref().filter(|shown| shown.n_steps() > 0) {
-                { steps(shown, props.step_idx, &props.dispatch) }
+                if shown.is_folded() {
+                    { stops(shown, props, *opened, &toggle) }
+                } else {
+                    { steps(shown, props.step_idx, &props.dispatch) }
+                }
             }
         </details>
     }
@@ -51,7 +61,7 @@ fn link(page: &Page, lesson: &Lesson, mark: &str) -> Html {
             href={format!("#/lesson/{}", lesson.id.as_str())}
             aria-current={here.then_some("page")}
         >
-            <i aria-hidden="true">{ mark.to_owned() }</i>{ lesson.title }
+            <i aria-hidden="true">{ mark.to_owned() }</i>{ lesson.short }
         </a>
     }
 }
@@ -104,5 +114,90 @@ fn steps(shown: &Shown, playhead: usize, dispatch: &Dispatch) -> Html {
             <h2>{ "The packet's way" }</h2>
             <ol data-scrolls="true">{ for groups }</ol>
         </nav>
+    }
+}
+
+/// The stops, and under the one at the playhead its hops.
+fn stops(shown: &Shown, props: &Props, opened: bool, toggle: &Callback<MouseEvent>) -> Html {
+    let (stops, here) = (&shown.run.stops, shown.stop_of(props.step_idx));
+    let every_hop = props.level == Level::Hops;
+    let rows = stops.iter().enumerate().map(|(index, stop)| {
+        let is_here = index == here;
+        let end = stops.get(index + 1).map_or(shown.n_steps(), |next| next.first);
+        let n_hops = end - stop.first;
+        let open = is_here && (opened || every_hop);
+        let leg = shown.run.story.steps[stop.at].leg;
+        html! {
+            <li
+                key={index}
+                id={(is_here && !every_hop).then(|| step_id(props.step_idx))}
+                class={leg_class(shown.run.story.legs[leg].kind)}
+            >
+                <button
+                    class={classes!("to-step", is_here.then_some("on"))}
+                    aria-current={is_here.then_some("step")}
+                    onclick={click(&props.dispatch, Action::Seek(stop.at))}
+                >
+                    <i>{ index + 1 }</i>
+                    <span>
+                        { &stop.caption.title }
+                        if let Some(number) = stop.caption.article {
+                            <span class="article">{ format!("article {number}") }</span>
+                        }
+                    </span>
+                </button>
+                if is_here && n_hops > 1 {
+                    if !every_hop {
+                        <button class="fold" aria-expanded={open.to_string()} onclick={toggle}>
+                            { format!("{n_hops} hops") }
+                        </button>
+                    }
+                    if open {
+                        <ol class="hops">
+                            { for (stop.first..end).map(|step_idx| hop(shown, step_idx, props)) }
+                        </ol>
+                    }
+                }
+            </li>
+        }
+    });
+    let level = |level, label: &'static str| {
+        html! {
+            <button
+                class="chip"
+                aria-pressed={(props.level == level).to_string()}
+                onclick={click(&props.dispatch, Action::SetLevel(level))}
+            >
+                { label }
+            </button>
+        }
+    };
+    html! {
+        <nav class="steps" aria-label="Steps">
+            <h2>{ "The packet's way" }</h2>
+            <div class="level" role="group" aria-label="How far a step goes">
+                { level(Level::Stops, "Step by step") }
+                { level(Level::Hops, "Every hop") }
+            </div>
+            <ol class="stops" data-scrolls="true">{ for rows }</ol>
+        </nav>
+    }
+}
+
+/// One hop, under its stop.
+fn hop(shown: &Shown, step_idx: usize, props: &Props) -> Html {
+    let step = &shown.run.story.steps[step_idx];
+    let is_here = step_idx == props.step_idx;
+    html! {
+        <li key={step_idx} class={leg_class(shown.run.story.legs[step.leg].kind)}>
+            <button
+                id={(props.level == Level::Hops).then(|| step_id(step_idx))}
+                class={classes!("to-hop", is_here.then_some("on"))}
+                aria-current={is_here.then_some("true")}
+                onclick={click(&props.dispatch, Action::SeekHop(step_idx))}
+            >
+                { &step.title }
+            </button>
+        </li>
     }
 }

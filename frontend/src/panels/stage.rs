@@ -8,15 +8,18 @@ use crate::layout::{ClusterView, lay_out};
 use crate::platform;
 use crate::scene::scene;
 use crate::state::run::Shown;
-use crate::state::{Action, Shared, Speed};
+use crate::state::{Action, Shared};
 use crate::svg::{Selection, Stage, use_glide};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
     pub shown: Shown,
     pub step_idx: usize,
+    /// The reader's step, from 1, and how many there are.
+    pub playhead: (usize, usize),
     pub playing: bool,
-    pub speed: Speed,
+    /// How long playing stays on this step.
+    pub pace_ms: u32,
     pub device: Option<DevId>,
     pub netns: Option<NsId>,
     pub narrow: bool,
@@ -49,7 +52,7 @@ pub fn StageFrame(props: &Props) -> Html {
         0
     } else if props.playing {
         // The packet rests a while at each step, to be read.
-        props.speed.step_ms() / 2
+        props.pace_ms / 2
     } else {
         GLIDE_MS
     };
@@ -62,8 +65,7 @@ pub fn StageFrame(props: &Props) -> Html {
             platform::reveal_packet();
         }
     });
-    let n_steps = props.shown.n_steps();
-    let step = if n_steps == 0 { 0 } else { props.step_idx + 1 };
+    let (step, n_steps) = props.playhead;
     let stage = Stage {
         layout: &layout,
         scene: &scene,

@@ -11,7 +11,7 @@ use crate::svg::leg_class;
 /// The transport of what is shown.
 pub fn timeline(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     let (step_idx, n_steps) = (session.step_idx, shown.n_steps());
-    let (empty, last) = (n_steps == 0, n_steps.saturating_sub(1));
+    let empty = n_steps == 0;
     let on = |action| click(dispatch, action);
     let (play, sign) = if session.playing { ("Pause", PAUSE) } else { ("Play", PLAY) };
     let step = shown.run.story.steps.get(step_idx);
@@ -28,10 +28,10 @@ pub fn timeline(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
     });
     html! {
         <section class="transport" aria-label="Playback">
-            { button("Restart", RESTART, "round", empty || step_idx == 0, on(Action::Restart)) }
-            { button("Previous step", BACK, "round", step_idx == 0, on(Action::StepBack)) }
+            { button("Restart", RESTART, "round", empty || session.is_at_start(), on(Action::Restart)) }
+            { button("Previous step", BACK, "round", session.is_at_start(), on(Action::StepBack)) }
             { button(play, sign, "round play", n_steps < 2, on(Action::TogglePlay)) }
-            { button("Next step", NEXT, "round", step_idx >= last, on(Action::StepForward)) }
+            { button("Next step", NEXT, "round", session.is_at_end(), on(Action::StepForward)) }
             <div class="scrub">
                 { track(shown) }
                 { ahead(step_idx, n_steps) }

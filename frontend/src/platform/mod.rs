@@ -265,7 +265,7 @@ pub fn focus(id: &str) {
     }
 }
 
-/// Scrolls the element with this id into view within its own list, as little as needed.
+/// Scrolls the element with this id into view within its own list, as little as needed; of a tall one, its beginning.
 pub fn reveal(id: &str) {
     let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
     let Some(element) = element.and_then(|e| e.dyn_into::<HtmlElement>().ok()) else { return };
@@ -274,7 +274,15 @@ pub fn reveal(id: &str) {
     if top < list.scroll_top() {
         list.set_scroll_top(top);
     } else if bottom > list.scroll_top() + list.client_height() {
-        list.set_scroll_top(bottom - list.client_height());
+        list.set_scroll_top(top.min(bottom - list.client_height()));
+    }
+}
+
+/// Shows again what the element with this id begins with.
+pub fn scroll_up(id: &str) {
+    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    if let Some(element) = element {
+        element.set_scroll_top(0);
     }
 }
 

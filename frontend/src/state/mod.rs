@@ -16,7 +16,7 @@ use yew::Reducible;
 
 use everyhop_engine::yaml::Problem;
 use headers::FieldAt;
-use lessons::{ARTICLE, LessonId, OWN};
+use lessons::{FIRST, LessonId, OWN};
 use route::{Route, StepWanted};
 use run::{Exchange, Shown};
 
@@ -28,7 +28,11 @@ pub struct Session {
     pub page: Page,
     /// The last lab that ran. A text with problems leaves it as it was.
     pub shown: Option<Shown>,
+    /// Index into the story's steps.
     pub step_idx: usize,
+    pub level: Level,
+    /// What the reader bet, by the stop that answers it.
+    pub bets: SortedMap<BetAt, usize>,
     /// Which of the step's frames the packet panel shows.
     pub move_idx: usize,
     pub playing: bool,
@@ -69,6 +73,18 @@ impl Texts {
     pub fn draft(&self, lesson: LessonId) -> Rc<str> {
         self.drafts.get(lesson).cloned().unwrap_or_else(|| lesson.lesson().text.into())
     }
+}
+
+/// A bet: the lesson, the variant, the stop that answers it.
+pub type BetAt = (LessonId, usize, usize);
+
+/// How far one step of the reader's goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// To the next stop of the lesson.
+    Stops,
+    /// One hop.
+    Hops,
 }
 
 /// How fast the playhead moves by itself.
@@ -148,6 +164,13 @@ pub enum Action {
     /// The time for a step is over.
     Tick,
     SetSpeed(Speed),
+    SetLevel(Level),
+    /// To this hop, and on hop by hop.
+    SeekHop(usize),
+    /// Another variant of the lab, by its name.
+    SelectVariant(String),
+    /// A choice of the bet on the next stop.
+    Bet(usize),
     SelectTab(Tab),
     SelectMove(usize),
     /// Choosing what is chosen already lets go of it; the same for the next.
@@ -173,9 +196,11 @@ impl Session {
     /// The page as it opens. `crashed`: the last run of a draft broke the page, so none is run unasked.
     pub fn open(route: Option<Route>, texts: Texts, theme: Option<Theme>, crashed: bool) -> Self {
         let mut session = Self {
-            page: Page::Lesson(ARTICLE[0].id),
+            page: Page::Lesson(FIRST),
             shown: None,
             step_idx: 0,
+            level: Level::Stops,
+            bets: SortedMap::default(),
             move_idx: 0,
             playing: false,
             speed: Speed::Normal,
@@ -214,20 +239,102 @@ impl Session {
         self.shown.as_ref().map_or(0, |shown| shown.n_steps())
     }
 
+    /// How far a step goes in what is shown.
+    pub fn level(&self) -> Level {
+        match &self.shown {
+            Some(shown) if shown.is_folded() => self.level,
+            Some(_) | None => Level::Hops,
+        }
+    }
+
+    /// The stop at the playhead, or that it is on its way to.
+    pub fn stop_idx(&self) -> usize {
+        self.shown.as_ref().map_or(0, |shown| shown.stop_of(self.step_idx))
+    }
+
+    /// The reader's step, from 1, and how many there are; 0 of 0 where nothing moves.
+    pub fn playhead(&self) -> (usize, usize) {
+        let stops = self.shown.as_ref().map_or(0, |shown| shown.run.stops.len());
+        match (self.n_steps(), self.level()) {
+            (0, _) => (0, 0),
+            (_, Level::Stops) => (self.stop_idx() + 1, stops),
+            (n_steps, Level::Hops) => (self.step_idx + 1, n_steps),
+        }
+    }
+
+    /// The step that the reader's step with this index ends at.
+    fn step_of(&self, number: usize) -> usize {
+        match (&self.shown, self.level()) {
+            (Some(shown), Level::Stops) => shown.run.stops.get(number).map_or(0, |stop| stop.at),
+            (Some(_), Level::Hops) | (None, _) => number,
+        }
+    }
+
+    /// Where the reader's steps begin and end.
+    fn ends(&self) -> (usize, usize) {
+        let (_, count) = self.playhead();
+        (self.step_of(0), self.step_of(count.saturating_sub(1)))
+    }
+
+    pub fn is_at_start(&self) -> bool {
+        self.step_idx <= self.ends().0
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.step_idx >= self.ends().1
+    }
+
+    /// The bet that the reader may place now: the one that the next stop answers.
+    pub fn bet_ahead(&self) -> Option<BetAt> {
+        let shown = self.shown.as_ref()?;
+        let next = self.stop_idx() + 1;
+        let is_here = shown.run.stops.get(self.stop_idx())?.at == self.step_idx;
+        shown.run.stops.get(next)?.bet.as_ref().filter(|_| is_here)?;
+        Some(self.bet_at(next))
+    }
+
+    /// Where a bet on a stop is kept.
+    pub fn bet_at(&self, stop_idx: usize) -> BetAt {
+        let variants = self.shown.as_ref().and_then(|shown| shown.lab.variants.as_ref());
+        (self.lesson().unwrap_or(FIRST), variants.map_or(0, |it| it.chosen), stop_idx)
+    }
+
+    /// How long playing stays on this step: what lies between two stops is passed through quickly.
+    pub fn pace_ms(&self) -> u32 {
+        let ms = self.speed.step_ms();
+        let stops = self.shown.as_ref().map(|shown| &shown.run.stops);
+        let is_stop = stops
+            .is_some_and(|it| it.get(self.stop_idx()).is_some_and(|stop| stop.at == self.step_idx));
+        match self.level() {
+            Level::Hops => ms,
+            Level::Stops if is_stop => 2 * ms,
+            Level::Stops => ms / 16,
+        }
+    }
+
     /// The address of what is shown. None: nothing to point to.
     pub fn route(&self) -> Option<Route> {
-        let step = match self.n_steps() {
-            0 => StepWanted::Unsaid,
-            _ => StepWanted::Number(self.step_idx + 1),
+        let step = match self.playhead() {
+            (0, _) => StepWanted::Unsaid,
+            (number, _) => StepWanted::Number(number),
         };
-        Some(Route { lesson: self.lesson()?.as_str().into(), step })
+        let shown = self.shown.as_ref();
+        Some(Route {
+            lesson: self.lesson()?.as_str().into(),
+            step,
+            every_hop: self.level() == Level::Hops && shown.is_some_and(|it| it.is_folded()),
+            variant: shown.and_then(|it| it.variant()).map(str::to_owned),
+        })
     }
 
     fn open_route(&mut self, route: Option<Route>, run_draft: bool) {
-        let (name, step) = route.map_or_else(
-            || (ARTICLE[0].id.as_str().to_owned(), StepWanted::Unsaid),
-            |route| (route.lesson, route.step),
-        );
+        let first = || Route {
+            lesson: FIRST.as_str().to_owned(),
+            step: StepWanted::Unsaid,
+            every_hop: false,
+            variant: None,
+        };
+        let Route { lesson: name, step, every_hop, variant } = route.unwrap_or_else(first);
         self.playing = false;
         let Some(lesson) = LessonId::find(&name) else {
             self.page = Page::Unknown(name);
@@ -235,15 +342,17 @@ impl Session {
             self.problems = Rc::new([]);
             return;
         };
-        let stays = self.lesson() == Some(lesson) && self.shown.is_some();
+        self.level = if every_hop { Level::Hops } else { Level::Stops };
+        let is_shown = |shown: &Shown| shown.variant() == variant.as_deref();
+        let stays = self.lesson() == Some(lesson) && self.shown.as_ref().is_some_and(is_shown);
         if !stays || step == StepWanted::Unsaid {
-            self.load(lesson, run_draft);
+            self.load(lesson, run_draft, variant.as_deref());
         }
         self.seek_wanted(&step);
     }
 
     /// Shows a lesson: its own text, so that links show everybody the same; the learner's own lab as it was left.
-    fn load(&mut self, lesson: LessonId, run_draft: bool) {
+    fn load(&mut self, lesson: LessonId, run_draft: bool, variant: Option<&str>) {
         self.page = Page::Lesson(lesson);
         let own = lesson == OWN.id;
         if own {
@@ -252,10 +361,30 @@ impl Session {
         let text =
             if own && run_draft { self.texts.draft(lesson) } else { lesson.lesson().text.into() };
         self.shown = None;
-        self.show(run::run(lesson, &text));
+        self.show(run::run(lesson, &text, variant));
         if self.shown.is_none() && own {
             // A draft with problems: the stage has something to show all the same.
-            self.shown = run::run(lesson, &OWN.text.into()).ok();
+            self.shown = run::run(lesson, &OWN.text.into(), None).ok();
+        }
+    }
+
+    /// Runs a text in the place of what is shown, in the same variant.
+    fn run_text(&mut self, lesson: LessonId, text: &Rc<str>) {
+        let variant = self.shown.as_ref().and_then(|shown| shown.variant()).map(str::to_owned);
+        self.show(run::run(lesson, text, variant.as_deref()));
+    }
+
+    /// Shows another variant, at the same step of the article where there is one.
+    fn select_variant(&mut self, variant: &str) {
+        let (Some(shown), Some(lesson)) = (&self.shown, self.lesson()) else { return };
+        let stops = &shown.run.stops;
+        let number = stops.get(self.stop_idx()).and_then(|stop| stop.caption.article);
+        let ran = run::run(lesson, &shown.text.clone(), Some(variant));
+        self.show(ran);
+        let stops = self.shown.as_ref().map(|shown| &shown.run.stops);
+        let same = stops.into_iter().flatten().find(|stop| stop.caption.article == number);
+        if let Some(at) = same.filter(|_| number.is_some()).map(|stop| stop.at) {
+            self.seek(at);
         }
     }
 
@@ -267,31 +396,46 @@ impl Session {
                 self.problems = Rc::new([]);
                 self.device = None;
                 self.netns = None;
-                self.seek(0);
+                self.seek(self.ends().0);
             }
             Err(problems) => self.problems = problems.into(),
         }
     }
 
     fn seek_wanted(&mut self, step: &StepWanted) {
-        let n_steps = self.n_steps();
+        let (_, n_steps) = self.playhead();
+        let begin = self.ends().0;
         match step {
-            StepWanted::Unsaid => self.seek(0),
+            StepWanted::Unsaid => self.seek(begin),
             StepWanted::Number(number) => {
-                let step_idx = number.saturating_sub(1).min(n_steps.saturating_sub(1));
-                if n_steps > 0 && step_idx + 1 != *number {
+                let index = number.saturating_sub(1).min(n_steps.saturating_sub(1));
+                if n_steps > 0 && index + 1 != *number {
                     self.notice = Some(format!(
                         "There is no step {number}: this one has steps 1 to {n_steps}. Here is step {}.",
-                        step_idx + 1
+                        index + 1
                     ));
                 }
-                self.seek(step_idx);
+                self.seek(self.step_of(index));
             }
             StepWanted::Unreadable(text) => {
                 self.notice = Some(format!("“{text}” is no step number. Here is step 1."));
-                self.seek(0);
+                self.seek(begin);
             }
         }
+    }
+
+    /// One of the reader's steps on, or back.
+    fn step(&mut self, forward: bool) {
+        let (index, here) = (self.playhead().0.saturating_sub(1), self.step_idx);
+        let (start, end) = self.ends();
+        let to = match (forward, self.level()) {
+            (true, Level::Stops) if here < self.step_of(index) => self.step_of(index),
+            (true, _) if here >= end => return,
+            (true, _) => self.step_of(index + 1),
+            (false, _) if here <= start => return,
+            (false, _) => self.step_of(index.saturating_sub(1)),
+        };
+        self.seek(to);
     }
 
     fn seek(&mut self, step_idx: usize) {
@@ -302,6 +446,7 @@ impl Session {
 
     fn apply(&mut self, action: Action) {
         let last = self.n_steps().saturating_sub(1);
+        let (start, end) = self.ends();
         match action {
             Action::Open(route) => {
                 self.notice = None;
@@ -309,15 +454,11 @@ impl Session {
             }
             Action::StepForward => {
                 self.playing = false;
-                if self.step_idx < last {
-                    self.seek(self.step_idx + 1);
-                }
+                self.step(true);
             }
             Action::StepBack => {
                 self.playing = false;
-                if self.step_idx > 0 {
-                    self.seek(self.step_idx - 1);
-                }
+                self.step(false);
             }
             Action::Seek(step_idx) => {
                 self.playing = false;
@@ -325,25 +466,37 @@ impl Session {
             }
             Action::End => {
                 self.playing = false;
-                self.seek(last);
+                self.seek(end);
             }
             Action::Restart => {
                 self.playing = false;
-                self.seek(0);
+                self.seek(start);
             }
             Action::TogglePlay => {
                 self.playing = !self.playing && self.n_steps() > 1;
-                if self.playing && self.step_idx == last {
-                    self.seek(0);
+                if self.playing && self.step_idx >= end {
+                    self.seek(start);
                 }
             }
             Action::Tick => {
-                if self.playing && self.step_idx < last {
+                if self.playing && self.step_idx < end {
                     self.seek(self.step_idx + 1);
                 }
-                self.playing &= self.step_idx < last;
+                self.playing &= self.step_idx < end;
             }
             Action::SetSpeed(speed) => self.speed = speed,
+            Action::SetLevel(level) => self.level = level,
+            Action::SeekHop(step_idx) => {
+                self.playing = false;
+                self.level = Level::Hops;
+                self.seek(step_idx.min(last));
+            }
+            Action::SelectVariant(variant) => self.select_variant(&variant),
+            Action::Bet(choice) => {
+                if let Some(at) = self.bet_ahead() {
+                    self.bets.insert(at, choice);
+                }
+            }
             Action::SelectTab(tab) => self.tab = tab,
             Action::SelectMove(move_idx) => {
                 self.move_idx = move_idx;
@@ -373,7 +526,7 @@ impl Session {
             Action::TooLong(text) => self.problems = run::too_long(&text).into(),
             Action::RunText => {
                 if let Some(lesson) = self.lesson() {
-                    self.show(run::run(lesson, &self.texts.draft(lesson)));
+                    self.run_text(lesson, &self.texts.draft(lesson));
                 }
             }
             Action::RestoreText => {
@@ -381,7 +534,7 @@ impl Session {
                     if let Some(draft) = self.texts.drafts.remove(lesson) {
                         self.texts.put_aside.insert(lesson, draft);
                     }
-                    self.show(run::run(lesson, &lesson.lesson().text.into()));
+                    self.run_text(lesson, &lesson.lesson().text.into());
                 }
             }
             Action::TakeBack => {

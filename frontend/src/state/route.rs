@@ -1,4 +1,4 @@
-//! The address bar as data: `#/lesson/pod-to-pod?step=4`. Knows neither the browser nor which lessons exist.
+//! The address bar as data: `#/lesson/node-to-node?step=4&variant=calico`. Knows neither the browser nor which lessons exist.
 
 use std::fmt;
 
@@ -8,6 +8,10 @@ pub struct Route {
     /// As written; may be unknown.
     pub lesson: String,
     pub step: StepWanted,
+    /// `hops=all`: steps are counted hop by hop, where a lesson stops at fewer.
+    pub every_hop: bool,
+    /// As written; may be unknown.
+    pub variant: Option<String>,
 }
 
 /// The step an address asks for.
@@ -29,22 +33,35 @@ impl Route {
         if lesson.is_empty() {
             return None;
         }
-        let step = query.split('&').find_map(|pair| pair.strip_prefix("step="));
+        let value =
+            |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
+        let step = value("step");
         let step = match step.map(|text| (text, text.parse())) {
             None => StepWanted::Unsaid,
             Some((_, Ok(number))) => StepWanted::Number(number),
             Some((text, Err(_))) => StepWanted::Unreadable(text.into()),
         };
-        Some(Self { lesson: lesson.trim_end_matches('/').into(), step })
+        let lesson = lesson.trim_end_matches('/').into();
+        let (every_hop, variant) = (value("hops") == Some("all"), value("variant"));
+        Some(Self { lesson, step, every_hop, variant: variant.map(str::to_owned) })
     }
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#/lesson/{}", self.lesson)?;
-        match self.step {
-            StepWanted::Number(number) => write!(f, "?step={number}"),
-            StepWanted::Unsaid | StepWanted::Unreadable(_) => Ok(()),
+        let mut mark = '?';
+        if let StepWanted::Number(number) = self.step {
+            write!(f, "{mark}step={number}")?;
+            mark = '&';
+        }
+        if self.every_hop {
+            write!(f, "{mark}hops=all")?;
+            mark = '&';
+        }
+        match &self.variant {
+            Some(variant) => write!(f, "{mark}variant={variant}"),
+            None => Ok(()),
         }
     }
 }
@@ -54,7 +71,7 @@ mod tests {
     use super::*;
 
     fn route(lesson: &str, step: StepWanted) -> Route {
-        Route { lesson: lesson.into(), step }
+        Route { lesson: lesson.into(), step, every_hop: false, variant: None }
     }
 
     #[test]
@@ -62,6 +79,14 @@ mod tests {
         let parsed = Route::parse("#/lesson/pod-to-pod?step=4");
         assert_eq!(parsed, Some(route("pod-to-pod", StepWanted::Number(4))));
         assert_eq!(parsed.map(|r| r.to_string()).as_deref(), Some("#/lesson/pod-to-pod?step=4"));
+    }
+
+    #[test]
+    fn a_deep_link_keeps_the_variant_and_how_steps_are_counted() {
+        let text = "#/lesson/node-to-node?step=4&hops=all&variant=calico";
+        let parsed = Route::parse(text).expect("a route");
+        assert!(parsed.every_hop && parsed.variant.as_deref() == Some("calico"));
+        assert_eq!(parsed.to_string(), text);
     }
 
     #[test]

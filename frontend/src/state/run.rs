@@ -2,30 +2,22 @@
 
 use std::rc::Rc;
 
-use everyhop_engine::lesson::{Lab, Loaded, Protocol, Refused, Run};
+use everyhop_engine::lesson::{Lab, Loaded, Protocol, Refused, Run, Variants};
 use everyhop_engine::world::World;
 use everyhop_engine::yaml::Problem;
 
 use super::Shared;
 use super::lessons::LessonId;
 
-/// What a learner sends in a lab of their own.
+/// What a learner sends in a lab of their own, in the words of the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exchange {
-    /// `pod/pod-1`, `node/node-1`.
+    /// `pod/pod-1`, `node/node-1`, `internet`.
     pub from: String,
-    /// `pod/pod-2`, `10.244.1.3`.
+    /// `pod/pod-2:8080`, `10.244.1.3`, `svc/web`, `http://web/`, `dns:web`.
     pub to: String,
-    pub sending: Sending,
-}
-
-/// What is sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sending {
-    /// An echo request.
-    Icmp,
-    /// A datagram to this port.
-    Udp(u16),
+    /// None: as the destination has it.
+    pub protocol: Option<Protocol>,
 }
 
 impl Exchange {
@@ -37,18 +29,13 @@ impl Exchange {
         Some(Self {
             from: lab.pod_name(first),
             to: lab.pod_name(last.min(1)),
-            sending: Sending::Icmp,
+            protocol: Some(Protocol::Icmp),
         })
     }
 
     fn run(&self, lab: &Lab) -> Result<Run, Refused> {
-        let action = match self.sending {
-            Sending::Icmp => lab.exchange(&self.from, &self.to, Some(Protocol::Icmp)),
-            Sending::Udp(port) => {
-                lab.exchange(&self.from, &format!("{}:{port}", self.to), Some(Protocol::Udp))
-            }
-        };
-        Ok(lab.run_actions(&[action?]))
+        let action = lab.exchange(&self.from, &self.to, self.protocol)?;
+        Ok(lab.run_actions(&[action]))
     }
 }
 
@@ -74,6 +61,22 @@ impl Ran {
         self.run.story.steps.len()
     }
 
+    /// Whether the lesson stops at fewer steps than there are.
+    pub fn is_folded(&self) -> bool {
+        self.run.stops.len() < self.n_steps()
+    }
+
+    /// The stop under which a step is folded.
+    pub fn stop_of(&self, step_idx: usize) -> usize {
+        let stops = &self.run.stops;
+        stops.partition_point(|stop| stop.at < step_idx).min(stops.len().saturating_sub(1))
+    }
+
+    /// The name of the variant in force, where it is not the lab as it stands.
+    pub fn variant(&self) -> Option<&str> {
+        self.lab.variants.as_ref().filter(|it| it.chosen > 0).map(Variants::name)
+    }
+
     /// The world as a step ends.
     pub fn world_at(&self, step_idx: usize) -> World {
         self.run.world_at(&self.lab, step_idx)
@@ -86,9 +89,13 @@ impl Ran {
 }
 
 /// Loads a text and runs its actions; a text without any sends [`Exchange::first`]. One that does not load gives all
-/// its problems.
-pub fn run(lesson: LessonId, text: &Rc<str>) -> Result<Shown, Vec<Problem>> {
-    let Loaded { lab, notices } = Lab::load(text)?;
+/// its problems. A variant that the text does not have is the text as it stands.
+pub fn run(lesson: LessonId, text: &Rc<str>, variant: Option<&str>) -> Result<Shown, Vec<Problem>> {
+    let loaded = match Lab::load_variant(text, &[], variant) {
+        Err(_) if variant.is_some() => Lab::load(text),
+        loaded => loaded,
+    };
+    let Loaded { lab, notices } = loaded?;
     let first = Exchange::first(&lab).filter(|_| lab.actions.is_empty());
     let (run, sent) = match first.map(|first| (first.run(&lab), first)) {
         Some((Ok(run), first)) => (run, Some(first)),
@@ -114,15 +121,26 @@ pub fn too_long(text: &str) -> Vec<Problem> {
     ))]
 }
 
-/// Sends something else in the same lab.
+/// Sends something else in the same lab, which gets what that needs, such as a way to the internet.
 pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
-    let run = exchange.run(&shown.lab)?;
+    let ends = [&*exchange.from, &*exchange.to];
+    let loaded = Lab::load_variant(&shown.text, &ends, shown.variant());
+    let Loaded { lab, notices } = loaded.map_err(|problems| {
+        Refused::Wrong(problems.first().map(ToString::to_string).unwrap_or_default())
+    })?;
+    let run = exchange.run(&lab)?;
     Ok(Shown::new(Ran {
         lesson: shown.lesson,
         text: Rc::clone(&shown.text),
-        lab: Rc::clone(&shown.lab),
+        lab: Rc::new(lab),
         run,
         sent: Some(exchange),
-        notices: shown.notices.clone(),
+        notices,
     }))
+}
+
+/// A lab in each of its variants, in their order.
+pub fn variants_of(shown: &Shown) -> Vec<Shown> {
+    let names = shown.lab.variants.iter().flat_map(|variants| &variants.choices);
+    names.filter_map(|it| run(shown.lesson, &shown.text, Some(&it.name)).ok()).collect()
 }

@@ -1,7 +1,8 @@
 //! What the learner does and what the page then is.
 
 use super::headers::Headers;
-use super::run::Sending;
+use everyhop_engine::lesson::Protocol;
+
 use super::*;
 
 fn page(hash: &str) -> Session {
@@ -96,27 +97,27 @@ fn a_text_with_problems_leaves_the_stage_and_the_text_as_they_are() {
     let session = after(before, [Action::Edit(text.clone()), Action::RunText]);
     assert!(!session.problems.is_empty());
     assert!(session.shown == shown && session.step_idx == 2);
-    assert_eq!(session.texts.draft(ARTICLE[0].id), text);
+    assert_eq!(session.texts.draft(FIRST), text);
 }
 
 #[test]
 fn the_lessons_own_text_comes_back_and_the_draft_is_only_put_aside() {
-    let text: Rc<str> = format!("{}\n# mine\n", ARTICLE[0].text).into();
+    let text: Rc<str> = format!("{}\n# mine\n", FIRST.lesson().text).into();
     let session = after(page(""), [Action::Edit(text.clone()), Action::RunText]);
     assert!(session.shown.as_ref().is_some_and(|shown| shown.is_edited()));
     let session = after(session, [Action::RestoreText]);
     assert!(session.shown.as_ref().is_some_and(|shown| !shown.is_edited()));
-    assert_eq!(&*session.texts.draft(ARTICLE[0].id), ARTICLE[0].text);
+    assert_eq!(&*session.texts.draft(FIRST), FIRST.lesson().text);
     let session = after(session, [Action::TakeBack]);
-    assert_eq!(session.texts.draft(ARTICLE[0].id), text);
+    assert_eq!(session.texts.draft(FIRST), text);
 }
 
 #[test]
 fn a_lesson_shows_its_own_text_to_everybody_and_keeps_the_draft_in_the_editor() {
-    let texts = drafted(ARTICLE[0].id);
+    let texts = drafted(FIRST);
     let session = Session::open(None, texts, None, false);
     assert!(session.problems.is_empty() && session.n_steps() > 0);
-    assert_eq!(&*session.texts.draft(ARTICLE[0].id), "draft");
+    assert_eq!(&*session.texts.draft(FIRST), "draft");
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn after_a_crash_the_draft_is_there_and_does_not_run_by_itself() {
 #[test]
 fn every_lesson_of_the_list_runs() {
     for lesson in lessons::all() {
-        let ran = run::run(lesson.id, &lesson.text.into());
+        let ran = run::run(lesson.id, &lesson.text.into(), None);
         assert!(ran.is_ok_and(|shown| shown.n_steps() > 0), "{:?}", lesson.id);
     }
 }
@@ -142,7 +143,7 @@ fn a_text_that_is_too_long_is_refused_with_a_message_and_replaces_nothing() {
         let pasted: Rc<str> = "x".repeat(bytes).into();
         let session = after(page(""), [Action::Edit(draft.clone()), Action::TooLong(pasted)]);
         assert_eq!(session.problems.len(), 1, "{bytes}");
-        assert_eq!(session.texts.draft(ARTICLE[0].id), draft);
+        assert_eq!(session.texts.draft(FIRST), draft);
     }
 }
 
@@ -186,10 +187,13 @@ fn a_router_changes_both_hardware_addresses_and_the_ttl_and_the_checksum_that_co
 fn a_lab_without_actions_sends_from_the_first_pod_to_the_second_until_told_otherwise() {
     let session = page("#/lesson/own");
     let sent = session.shown.as_ref().and_then(|shown| shown.sent.clone());
-    let first =
-        Exchange { from: "pod/client".into(), to: "pod/api".into(), sending: Sending::Icmp };
+    let first = Exchange {
+        from: "pod/client".into(),
+        to: "pod/api".into(),
+        protocol: Some(Protocol::Icmp),
+    };
     assert_eq!(sent, Some(first.clone()));
-    let datagram = Exchange { to: "pod/db".into(), sending: Sending::Udp(5353), ..first };
+    let datagram = Exchange { to: "pod/db:5353".into(), protocol: Some(Protocol::Udp), ..first };
     let session = after(session, [Action::Send(datagram.clone())]);
     assert_eq!(session.shown.as_ref().and_then(|shown| shown.sent.clone()), Some(datagram));
     assert_eq!(session.step_idx, 0);
@@ -198,7 +202,8 @@ fn a_lab_without_actions_sends_from_the_first_pod_to_the_second_until_told_other
 #[test]
 fn what_cannot_be_sent_is_told_and_the_stage_stays() {
     let session = page("#/lesson/own?step=3");
-    let wrong = Exchange { from: "pod/client".into(), to: "10.244".into(), sending: Sending::Icmp };
+    let (from, to) = ("pod/client".into(), "10.244".into());
+    let wrong = Exchange { from, to, protocol: Some(Protocol::Icmp) };
     let sent = after(session.clone(), [Action::Send(wrong)]);
     assert!(sent.notice.is_some() && sent.shown == session.shown && sent.step_idx == 2);
 }
@@ -211,4 +216,91 @@ fn choosing_a_device_opens_its_captures_and_choosing_it_again_lets_go() {
     let chosen = after(session, [Action::SelectDevice(device)]);
     assert_eq!((chosen.device, chosen.tab), (device, Tab::Captures));
     assert_eq!(after(chosen, [Action::SelectDevice(device)]).device, None);
+}
+
+#[test]
+fn a_folded_lesson_goes_from_stop_to_stop_forward_and_back() {
+    let mut session = page("#/lesson/egress");
+    let stops: Vec<usize> =
+        session.shown.iter().flat_map(|shown| shown.run.stops.iter().map(|stop| stop.at)).collect();
+    assert!(stops.len() > 4 && stops.len() * 4 < session.n_steps());
+    for (index, &at) in stops.iter().enumerate() {
+        assert_eq!((session.step_idx, session.playhead()), (at, (index + 1, stops.len())));
+        session = after(session, [Action::StepForward]);
+    }
+    assert!(session.is_at_end());
+    for &at in stops.iter().rev() {
+        assert_eq!(session.step_idx, at);
+        session = after(session, [Action::StepBack]);
+    }
+    assert!(session.is_at_start());
+}
+
+#[test]
+fn playing_passes_through_every_hop_and_rests_at_the_stops() {
+    let mut session = after(page("#/lesson/egress"), [Action::TogglePlay]);
+    let (mut rests, mut ticks) = (1, 0);
+    let at_rest = session.pace_ms();
+    while session.playing {
+        session = after(session, [Action::Tick]);
+        ticks += 1;
+        rests += usize::from(session.pace_ms() == at_rest);
+    }
+    assert_eq!(rests, session.playhead().1);
+    assert_eq!(ticks, session.step_idx);
+}
+
+#[test]
+fn a_hop_can_be_chosen_and_the_address_counts_hops_from_then_on() {
+    let session = after(page("#/lesson/egress?step=3"), [Action::SeekHop(4)]);
+    assert_eq!(address(&session), "#/lesson/egress?step=5&hops=all");
+    let session = after(session, [Action::StepForward]);
+    assert_eq!(session.step_idx, 5);
+    let again = page(&address(&session));
+    assert_eq!((again.step_idx, again.level()), (5, Level::Hops));
+    let session = after(session, [Action::SetLevel(Level::Stops), Action::StepForward]);
+    assert_eq!(address(&session), "#/lesson/egress?step=2");
+}
+
+#[test]
+fn a_variant_is_kept_in_the_address_and_shows_the_same_step_of_the_article() {
+    let session =
+        after(page("#/lesson/node-to-node?step=9"), [Action::SelectVariant("calico".into())]);
+    assert!(address(&session).ends_with("&variant=calico"), "{}", address(&session));
+    let article = |session: &Session| {
+        let shown = session.shown.as_ref().expect("a lesson");
+        shown.run.stops[session.stop_idx()].caption.article
+    };
+    assert_eq!(article(&session), Some(5));
+    let again = page(&address(&session));
+    assert_eq!((again.step_idx, article(&again)), (session.step_idx, Some(5)));
+    let back = after(session, [Action::SelectVariant("bridge".into())]);
+    assert_eq!(address(&back), "#/lesson/node-to-node?step=9");
+    assert!(page("#/lesson/node-to-node?variant=nonsense").shown.is_some());
+}
+
+#[test]
+fn a_bet_is_kept_until_its_step_and_may_be_left_out() {
+    let session = page("#/lesson/pod-to-pod");
+    let at = session.bet_ahead().expect("the first step has a bet on the next");
+    let session = after(session, [Action::Bet(2), Action::StepForward]);
+    assert_eq!(session.bets.get(at), Some(&2));
+    assert_eq!(session.bet_at(session.stop_idx()), at);
+    assert_eq!(session.bet_ahead(), None);
+    assert_eq!(after(session.clone(), [Action::Bet(1)]).bets, session.bets);
+}
+
+#[test]
+fn a_lab_gets_what_an_exchange_needs() {
+    let session = page("#/lesson/own");
+    for to in ["http://www.example.com/", "dns:api.default", "node/node-2", "198.51.100.77"] {
+        let protocol = None;
+        let exchange = Exchange { from: "pod/client".into(), to: to.into(), protocol };
+        let sent = after(session.clone(), [Action::Send(exchange.clone())]);
+        assert_eq!(sent.notice, None, "{to}");
+        assert_eq!(sent.shown.and_then(|shown| shown.sent.clone()), Some(exchange));
+    }
+    let from = "internet".into();
+    let exchange = Exchange { from, to: "node/node-1".into(), protocol: Some(Protocol::Icmp) };
+    assert_eq!(after(session, [Action::Send(exchange)]).notice, None);
 }

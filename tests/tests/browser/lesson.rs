@@ -1,8 +1,10 @@
-//! The first lesson: what it shows is what the engine says.
+//! The lessons: what they show is what the engine says.
 
 use serde_json::json;
 
-use crate::native::{self, NODE_TO_NODE, POD_TO_POD};
+use everyhop_engine::lesson::Lab;
+
+use crate::native::{self, EGRESS, LESSONS, NODE_TO_NODE, POD_TO_POD};
 use crate::page::{NETNS_NAMES, on_page};
 
 #[test]
@@ -80,8 +82,9 @@ fn every_device_that_a_packet_reaches_is_drawn() {
             "return [...document.querySelectorAll('[data-device]')].map(it => it.dataset.device)",
             &[],
         );
-        for seen in native::seen(&native::run(NODE_TO_NODE)) {
-            let Some(at) = seen.at else { continue };
+        let run = native::run(NODE_TO_NODE);
+        for step in 0..run.story.steps.len() {
+            let Some(at) = native::at(&run, step) else { continue };
             assert!(drawn.as_array().is_some_and(|all| all.contains(&json!(at))), "{at}: {drawn}");
         }
     });
@@ -122,5 +125,103 @@ fn the_list_of_steps_leads_to_each_of_them() {
             page.click(&format!("#step-{step}"));
             page.is_at(step);
         }
+    });
+}
+
+#[test]
+fn every_lesson_walks_to_its_end_and_back_in_every_variant() {
+    on_page(|page| {
+        for (lesson, text, variants) in LESSONS {
+            let names = if variants.is_empty() {
+                vec![None]
+            } else {
+                variants.iter().copied().map(Some).collect()
+            };
+            for name in names {
+                let variant = name.map_or_else(String::new, |name| format!("?variant={name}"));
+                page.open(&format!("#/lesson/{lesson}{variant}"));
+                let lab = Lab::load_variant(text, &[], name).expect("a lesson's lab").lab;
+                let said = native::seen(&lab.run());
+                assert_eq!(page.walk(), said, "{lesson}{variant}");
+                for (index, seen) in said.iter().enumerate().rev() {
+                    assert_eq!(&page.seen(), seen, "{lesson}{variant}, back at {}", index + 1);
+                    page.press("Previous step");
+                    page.is_at(index.max(1));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_lesson_goes_hop_by_hop_where_that_is_asked_for() {
+    on_page(|page| {
+        let run = native::run(EGRESS);
+        page.open("#/lesson/egress?step=3");
+        let at = run.stops[2].at;
+        assert_eq!(page.n_steps(), run.stops.len());
+        page.press("Every hop");
+        page.is_at(at + 1);
+        assert_eq!(page.n_steps(), run.story.steps.len());
+        page.press("Next step");
+        page.is_at(at + 2);
+        assert_eq!(page.seen().at, native::at(&run, at + 1));
+        page.reload();
+        page.is_at(at + 2);
+        page.press("Step by step");
+        page.is_at(4);
+    });
+}
+
+#[test]
+fn a_bet_is_placed_with_the_keyboard_and_the_next_step_answers_it() {
+    on_page(|page| {
+        page.open("#/lesson/pod-to-pod");
+        page.holds(
+            "there is a bet",
+            "return document.querySelectorAll('.bet .choice').length === 3",
+        );
+        page.browser.ask("document.querySelectorAll('.bet .choice')[1].focus()", &[]);
+        page.browser.keys(&char::from(thirtyfour::Key::Enter).to_string());
+        page.holds(
+            "it is placed",
+            "return document.querySelectorAll('.choice')[1].ariaPressed === 'true'",
+        );
+        page.press("Next step");
+        page.is_at(2);
+        page.says("Not this time");
+        page.press("Previous step");
+        page.is_at(1);
+        page.browser.ask("document.querySelectorAll('.bet .choice')[0].click()", &[]);
+        page.press("Next step");
+        page.is_at(2);
+        page.says("You won your bet");
+    });
+}
+
+#[test]
+fn a_command_of_a_real_machine_prints_what_this_lab_has() {
+    on_page(|page| {
+        page.open("#/lesson/egress?step=1");
+        page.browser.ask("document.querySelector('.look button').click()", &[]);
+        page.says("198.18.100.80 via 10.244.1.1 dev eth0 src 10.244.1.3 uid 0");
+    });
+}
+
+#[test]
+fn the_variants_are_a_switch_and_the_address_keeps_it() {
+    on_page(|page| {
+        page.open("#/lesson/ingress-load-balancer");
+        page.press("Local");
+        page.gives(
+            "the address has it",
+            "return location.hash",
+            &json!("#/lesson/ingress-load-balancer?step=1&variant=local"),
+        );
+        page.reload();
+        page.holds(
+            "it is still chosen",
+            "return document.querySelector('.variants [aria-pressed=true]').innerText === 'Local'",
+        );
     });
 }

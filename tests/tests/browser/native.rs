@@ -1,10 +1,34 @@
 //! What the page should show: the same texts run by the engine without a browser.
 
+use everyhop_engine::lesson::narration::Stop;
 use everyhop_engine::lesson::{Lab, Loaded, Protocol, Run};
 use everyhop_engine::yaml::Problem;
 
 pub(crate) const POD_TO_POD: &str = include_str!("../../../public/labs/pod-to-pod.yaml");
 pub(crate) const NODE_TO_NODE: &str = include_str!("../../../public/labs/node-to-node.yaml");
+pub(crate) const EGRESS: &str = include_str!("../../../public/labs/egress.yaml");
+/// Every lesson with its variants; the first is the lab as it stands.
+pub(crate) const LESSONS: [(&str, &str, &[&str]); 7] = [
+    (
+        "container-to-container",
+        include_str!("../../../public/labs/container-to-container.yaml"),
+        &[],
+    ),
+    ("pod-to-pod", POD_TO_POD, &[]),
+    ("node-to-node", NODE_TO_NODE, &["bridge", "flannel", "calico"]),
+    (
+        "pod-to-service",
+        include_str!("../../../public/labs/pod-to-service.yaml"),
+        &["other-node", "same-node"],
+    ),
+    ("egress", EGRESS, &[]),
+    (
+        "ingress-load-balancer",
+        include_str!("../../../public/labs/ingress-load-balancer.yaml"),
+        &["cluster", "local"],
+    ),
+    ("ingress-controller", include_str!("../../../public/labs/ingress-controller.yaml"), &[]),
+];
 
 /// One step as a reader sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,16 +55,20 @@ pub(crate) fn title(text: &str) -> String {
     Lab::load(text).expect("the test's text loads").lab.title
 }
 
-/// What the steps of a run show.
+/// What the steps of a run show, from stop to stop.
 pub(crate) fn seen(run: &Run) -> Vec<Seen> {
-    let steps = run.story.steps.iter().zip(&run.captions);
-    steps
-        .map(|(step, caption)| Seen {
-            title: caption.title.clone(),
-            text: caption.text.clone(),
-            at: step.moves.first().map(|moved| run.start.device_name(moved.to)),
-        })
-        .collect()
+    let shown = |stop: &Stop| Seen {
+        title: stop.caption.title.clone(),
+        text: stop.caption.text.replace('`', ""),
+        at: at(run, stop.at),
+    };
+    run.stops.iter().map(shown).collect()
+}
+
+/// Where the packet is as a hop ends.
+pub(crate) fn at(run: &Run, step: usize) -> Option<String> {
+    let moved = run.story.steps[step].moves.first()?;
+    Some(run.start.device_name(moved.to))
 }
 
 /// The namespaces of a run's world, sorted.

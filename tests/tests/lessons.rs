@@ -1,0 +1,157 @@
+//! The lessons that come with the page, each played to its end in every variant.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::path::Path;
+
+use everyhop_engine::lesson::{Lab, Run};
+
+fn text(lesson: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../public/labs");
+    fs::read_to_string(folder.join(format!("{lesson}.yaml"))).expect("a lesson's lab")
+}
+
+fn played(lesson: &str, variant: Option<&str>) -> (Lab, Run) {
+    let loaded = Lab::load_variant(&text(lesson), &[], variant);
+    let lab = loaded.unwrap_or_else(|problems| panic!("{lesson}: {problems:?}")).lab;
+    let run = lab.run();
+    (lab, run)
+}
+
+/// A lesson, its variant, and where the packet is at each of the article's steps.
+const WAYS: [(&str, Option<&str>, &[(u8, &str)]); 10] = [
+    ("container-to-container", None, &[]),
+    (
+        "pod-to-pod",
+        None,
+        &[(1, "node-1/veth0"), (2, "node-1/vbr0"), (3, "node-1/veth1"), (4, "pod-2/eth0")],
+    ),
+    (
+        "node-to-node",
+        Some("bridge"),
+        &[
+            (1, "node-1/veth0"),
+            (2, "node-1/vbr0"),
+            (3, "node-1/eth0"),
+            (4, "node-2/eth0"),
+            (5, "node-2/vbr0"),
+            (6, "pod-2/eth0"),
+        ],
+    ),
+    (
+        "node-to-node",
+        Some("flannel"),
+        &[
+            (1, "node-1/veth0"),
+            (2, "node-1/vbr0"),
+            (3, "node-1/flannel.1"),
+            (4, "node-2/eth0"),
+            (5, "node-2/vbr0"),
+            (6, "pod-2/eth0"),
+        ],
+    ),
+    (
+        "node-to-node",
+        Some("calico"),
+        &[
+            (1, "node-1/cali83dbd022cd5"),
+            (3, "node-1/eth0"),
+            (4, "node-2/eth0"),
+            (5, "node-2/califbd243bfedd"),
+            (6, "pod-2/eth0"),
+        ],
+    ),
+    (
+        "pod-to-service",
+        Some("other-node"),
+        &[
+            (1, "node-1/veth0"),
+            (2, "node-1/vbr0"),
+            (3, "node-1/eth0"),
+            (4, "node-2/vbr0"),
+            (5, "pod-3/eth0"),
+            (1, "pod-3/eth0"),
+            (2, "node-1/vbr0"),
+            (3, "node-1/veth0"),
+            (4, "pod-1/eth0"),
+        ],
+    ),
+    (
+        "pod-to-service",
+        Some("same-node"),
+        &[
+            (1, "node-1/veth0"),
+            (2, "node-1/vbr0"),
+            (3, "node-1/veth2"),
+            (5, "pod-3/eth0"),
+            (1, "pod-3/eth0"),
+            (2, "node-1/vbr0"),
+            (3, "node-1/veth0"),
+            (4, "pod-1/eth0"),
+        ],
+    ),
+    (
+        "egress",
+        None,
+        &[(1, "node-1/veth1"), (2, "node-1/vbr0"), (3, "node-1/eth0"), (4, "gateway/eth1")],
+    ),
+    (
+        "ingress-load-balancer",
+        Some("local"),
+        &[(1, "lb-web/eth0"), (2, "node-2/eth0"), (3, "pod-2/eth0"), (4, "node-2/eth0")],
+    ),
+    ("ingress-controller", None, &[]),
+];
+
+#[test]
+fn a_lesson_keeps_the_articles_order_of_hops() {
+    for (lesson, variant, way) in WAYS {
+        let (_, run) = played(lesson, variant);
+        let found: Vec<(u8, String)> = run
+            .stops
+            .iter()
+            .filter_map(|stop| {
+                let moved = run.story.steps[stop.at].moves.first()?;
+                Some((stop.caption.article?, run.end.device_name(moved.to)))
+            })
+            .collect();
+        let found: Vec<(u8, &str)> = found.iter().map(|(n, device)| (*n, &**device)).collect();
+        if !way.is_empty() {
+            assert_eq!(found, way, "{lesson}, {variant:?}");
+        }
+    }
+}
+
+#[test]
+fn every_lesson_and_variant_keeps_what_it_says() {
+    let mut bets = 0;
+    for (lesson, ..) in WAYS {
+        let variants = played(lesson, None).0.variants;
+        let names = variants.map_or_else(
+            || vec![None],
+            |it| it.choices.into_iter().map(|choice| Some(choice.name)).collect(),
+        );
+        for name in names {
+            let (lab, run) = played(lesson, name.as_deref());
+            let problems: Vec<_> = lab.unmet(&run).into_iter().chain(run.untrue(&lab)).collect();
+            assert!(problems.is_empty(), "{lesson} {name:?}: {problems:?}");
+            let of_it = run.stops.iter().filter(|stop| stop.bet.is_some()).count();
+            assert!((2..=4).contains(&of_it), "{lesson} {name:?} has {of_it} bets");
+            assert!(run.stops.iter().filter(|stop| stop.caption.look.is_some()).count() > 1);
+            bets += of_it;
+            let last = run.stops.last().expect("a lesson has stops").at;
+            assert!(last < run.story.steps.len());
+        }
+    }
+    assert!(bets > 20);
+}
+
+#[test]
+fn what_the_pod_sees_as_its_client_depends_on_the_policy() {
+    let seen = |variant| {
+        let (_, run) = played("ingress-load-balancer", variant);
+        run.results[0].seen_source.map(|ip| ip.to_string())
+    };
+    assert_eq!(seen(Some("cluster")).as_deref(), Some("10.0.0.11"));
+    assert_eq!(seen(Some("local")).as_deref(), Some("198.51.100.10"));
+}
