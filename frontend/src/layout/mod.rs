@@ -22,15 +22,18 @@ mod geometry;
 mod group;
 mod kube;
 mod manifold;
+mod outside;
 mod paths;
 mod place;
 mod plan;
+mod stack;
 
-use everyhop_engine::base::{DevId, NsId, SortedMap};
+use everyhop_engine::base::{DevId, Hook, NsId, SortedMap};
 use everyhop_engine::world::World;
 
-pub use cluster::{ClusterView, NodeView, PodView};
+pub use cluster::{ClusterView, NodeView, OutsideView, PodView};
 pub use geometry::{Point, Rect, simplify, text_width, until_entry};
+pub use paths::Origin;
 
 /// A drawing without colours: what stands where.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -82,6 +85,8 @@ pub enum NetnsKind {
     Hub,
     /// The pill between machines.
     Network,
+    /// None of the cluster's: a load balancer, the internet.
+    Outside,
 }
 
 /// A pod without a network namespace of its own.
@@ -150,13 +155,25 @@ pub struct WireLine {
     pub points: Vec<Point>,
 }
 
-/// The IP stack of a namespace that passes packets between its devices.
+/// The IP stack of a namespace: where it routes and the hooks at which its rules look at packets. Every way goes from
+/// the middle of one thing to the middle of the other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteBox {
     pub ns: NsId,
+    /// Where it routes.
     pub rect: Rect,
-    /// From its middle to the middle of each device that has the IP stack behind it.
-    pub ways: SortedMap<DevId, Vec<Point>>,
+    /// Hooks that have rules.
+    pub gates: Vec<(Hook, Rect)>,
+    /// From each device that has the stack behind it, past `PREROUTING`, to where it routes.
+    pub into: SortedMap<DevId, Vec<Point>>,
+    /// From `POSTROUTING` to each device; without gates, from where it routes.
+    pub out: SortedMap<DevId, Vec<Point>>,
+    /// From where it routes, past `FORWARD`, to `POSTROUTING`.
+    pub through: Vec<Point>,
+    /// From where it routes to `INPUT`.
+    pub to_local: Vec<Point>,
+    /// From `OUTPUT` to `POSTROUTING`.
+    pub from_local: Vec<Point>,
 }
 
 impl Layout {

@@ -7,6 +7,7 @@ use everyhop_engine::world::World;
 use super::geometry::{Point, Rect, text_width};
 use super::group::{self, Arranged, Bands, FRAME_PAD, int};
 use super::manifold::{descend, lanes, spread};
+use super::outside;
 use super::plan::{Network, Plan};
 use super::{ChipKind, Layout, NetnsBox, NetnsKind, Room, WireKind};
 
@@ -49,8 +50,10 @@ pub(super) fn place(
         })
         .collect();
     let mut layout = Layout::default();
-    let ends = draw_rows(&rows, &mut layout);
-    Cables { world, plan, layout: &mut layout, ends }.draw();
+    let phone = room.narrow.then(|| room.w - 2 * MARGIN - trunk_width(plan, per_row));
+    let outside = outside::arrange(world, &plan.outside, phone);
+    let ends = draw_rows(&rows, outside.w, &mut layout);
+    Cables { world, plan, layout: &mut layout, ends, outside }.draw();
     layout
 }
 
@@ -80,12 +83,12 @@ fn trunk_width(plan: &Plan, per_row: usize) -> i32 {
     if passing == 0 { 0 } else { int(passing) * LANE + 4 }
 }
 
-/// Draws row under row and returns where the cables begin.
-fn draw_rows(rows: &[Vec<Arranged<'_>>], layout: &mut Layout) -> SortedMap<DevId, End> {
+/// Draws row under row, all at least so wide, and returns where the cables begin.
+fn draw_rows(rows: &[Vec<Arranged<'_>>], least: i32, layout: &mut Layout) -> SortedMap<DevId, End> {
     let width_of = |row: &[Arranged<'_>]| {
         row.iter().map(|it| it.inner_w + 2 * FRAME_PAD + GROUP_GAP).sum::<i32>() - GROUP_GAP
     };
-    let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0);
+    let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0).max(least);
     let mut ends = SortedMap::default();
     let mut y = MARGIN;
     for (index, row) in rows.iter().enumerate() {
@@ -114,6 +117,7 @@ struct Cables<'a> {
     plan: &'a Plan,
     layout: &'a mut Layout,
     ends: SortedMap<DevId, End>,
+    outside: outside::Arranged<'a>,
 }
 
 impl Cables<'_> {
@@ -209,6 +213,11 @@ impl Cables<'_> {
         let fits = self.layout.width - MARGIN - title_w;
         let left = (first - 30).min(i32::midpoint(first, last) - title_w / 2).min(fits).max(MARGIN);
         let right = (last + if last_row == 0 { 30 } else { PILL_END }).max(left + title_w);
+        let outside_x = (self.layout.width - self.outside.w) / 2;
+        let hanging: Vec<_> = self.outside.hanging().map(|(far, x)| (far, outside_x + x)).collect();
+        let left = hanging.iter().map(|&(_, x)| x - 30).fold(left, i32::min).max(MARGIN);
+        let right = hanging.iter().map(|&(_, x)| x + 30).fold(right, i32::max);
+        let right = right.min((self.layout.width - MARGIN).max(left + title_w));
         self.layout.width = self.layout.width.max(right + MARGIN);
         let pill = Rect::new(left, y, right - left, PILL_H);
         self.push_pill(network, pill);
@@ -220,16 +229,44 @@ impl Cables<'_> {
             }
             let socket = Rect::around(x, pill.y, PORT_W, PORT_H);
             points.push(socket.centre());
-            group::push_device(self.world, self.layout, port, "", socket);
-            if let Some(drawn) = self.layout.devices.get_mut(port) {
-                drawn.kind = ChipKind::Port;
-                drawn.label = String::new();
-            }
+            self.push_socket(port, socket);
             group::push_wire(self.layout, (far, port, WireKind::Cable), points);
-            let inside = vec![socket.centre(), Point::new(x, pill.y + PILL_H * 2 / 3)];
+            let inside = vec![socket.centre(), Point::new(x, pill.y + PORT_H + 2)];
             group::push_wire(self.layout, (port, network.bridge, WireKind::Port), inside);
         }
         self.layout.height = pill.bottom() + MARGIN + 4;
+        if !self.outside.is_empty() {
+            self.draw_outside(network, pill, (outside_x, &hanging));
+        }
+    }
+
+    fn draw_outside(
+        &mut self,
+        network: &Network,
+        pill: Rect,
+        (x, hanging): (i32, &[(DevId, i32)]),
+    ) {
+        let at = Point::new(x, pill.bottom() + outside::GAP);
+        self.outside.draw(at, self.layout);
+        for &(far, x) in hanging {
+            let Some(port) = self.world.devices[far].kind.peer() else { continue };
+            let socket = Rect::around(x, pill.bottom() - PORT_H, PORT_W, PORT_H);
+            self.push_socket(port, socket);
+            let end = self.layout.devices.get(far).map(|it| it.rect.centre()).unwrap_or_default();
+            let wire = vec![end, socket.centre()];
+            group::push_wire(self.layout, (far, port, WireKind::Cable), wire);
+            let inside = vec![socket.centre(), Point::new(x, socket.y - 2)];
+            group::push_wire(self.layout, (port, network.bridge, WireKind::Port), inside);
+        }
+        self.layout.height = at.y + self.outside.h + MARGIN + 4;
+    }
+
+    fn push_socket(&mut self, port: DevId, socket: Rect) {
+        group::push_device(self.world, self.layout, port, "", socket);
+        if let Some(drawn) = self.layout.devices.get_mut(port) {
+            drawn.kind = ChipKind::Port;
+            drawn.label = String::new();
+        }
     }
 
     fn push_pill(&mut self, network: &Network, rect: Rect) {

@@ -4,7 +4,9 @@
 use everyhop_engine::base::{DevId, PacketId, SortedMap};
 use everyhop_engine::story::{LegKind, Move, MoveKind, Outcome, Story};
 
-use crate::layout::{ChipKind, DeviceBox, Layout, Point, Rect, simplify, text_width, until_entry};
+use crate::layout::{
+    ChipKind, DeviceBox, Layout, Origin, Point, Rect, simplify, text_width, until_entry,
+};
 
 /// One step of the story on the stage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -117,8 +119,7 @@ pub fn scene(story: &Story, layout: &Layout, step: usize) -> Scene {
         let leg = &story.legs[told.leg];
         for (order, movement) in told.moves.iter().enumerate() {
             let (now, main) = (index == step, order == 0);
-            let by_program = leg.kind == LegKind::Request;
-            let way = journey.go(movement, by_program);
+            let way = journey.go(movement, origin(leg.kind));
             if now {
                 let part = if main { Part::Main } else { Part::Copy };
                 let mark = told.outcome.filter(|_| main).and_then(mark);
@@ -148,14 +149,14 @@ struct Journey<'a> {
 }
 
 impl Journey<'_> {
-    fn go(&mut self, movement: &Move, by_program: bool) -> Vec<Point> {
+    fn go(&mut self, movement: &Move, by: Origin) -> Vec<Point> {
         let Move { from, to, kind, .. } = *movement;
         let way = match (kind, self.rests.get(from)) {
             (MoveKind::Originate, Some(&rest)) => vec![rest],
-            (MoveKind::Originate, None) => self.layout.origin_way(to, by_program),
-            (MoveKind::Forward | MoveKind::Encapsulate | MoveKind::Decapsulate, rest) => {
-                joined(rest, self.layout.forward_way(from, to))
-            }
+            (MoveKind::Originate, None) => self.layout.origin_way(to, by),
+            (MoveKind::Forward, rest) => joined(rest, self.layout.forward_way(from, to)),
+            (MoveKind::Encapsulate, rest) => joined(rest, self.layout.wrapped_way(from, to)),
+            (MoveKind::Decapsulate, rest) => joined(rest, self.layout.unwrapped_way(from, to)),
             (MoveKind::Wire | MoveKind::BridgeIn | MoveKind::BridgeOut, rest) => {
                 joined(rest, self.layout.wire_way(from, to))
             }
@@ -169,6 +170,14 @@ impl Journey<'_> {
             self.rests.insert(to, rest);
         }
         way
+    }
+}
+
+const fn origin(kind: LegKind) -> Origin {
+    match kind {
+        LegKind::Request => Origin::Program,
+        LegKind::ArpRequest | LegKind::ArpReply => Origin::Neighbour,
+        LegKind::Reply | LegKind::IcmpError => Origin::Stack,
     }
 }
 
