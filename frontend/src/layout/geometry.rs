@@ -50,6 +50,13 @@ impl Rect {
         Point { x: self.x + self.w / 2, y: self.y + self.h / 2 }
     }
 
+    /// Area that both cover.
+    pub fn shared(self, other: Self) -> i32 {
+        let w = self.right().min(other.right()) - self.x.max(other.x);
+        let h = self.bottom().min(other.bottom()) - self.y.max(other.y);
+        w.max(0) * h.max(0)
+    }
+
     pub const fn contains(self, point: Point) -> bool {
         point.x >= self.x
             && point.x <= self.right()
@@ -104,7 +111,7 @@ pub fn text_width(text: &str, font_size: i32) -> i32 {
 }
 
 /// The text, or its beginning with an ellipsis if it needs more than `width`.
-pub(super) fn fit(text: &str, font_size: i32, width: i32) -> String {
+pub fn fit(text: &str, font_size: i32, width: i32) -> String {
     if text_width(text, font_size) <= width {
         return text.to_owned();
     }

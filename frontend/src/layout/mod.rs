@@ -32,7 +32,7 @@ use everyhop_engine::base::{DevId, Hook, NsId, SortedMap};
 use everyhop_engine::world::World;
 
 pub use cluster::{ClusterView, NodeView, OutsideView, PodView};
-pub use geometry::{Point, Rect, simplify, text_width, until_entry};
+pub use geometry::{Point, Rect, fit, simplify, text_width, until_entry};
 pub use paths::Origin;
 
 /// A drawing without colours: what stands where.
@@ -51,6 +51,8 @@ pub struct Layout {
     /// Cables whose other end is not in the model.
     pub loose_ends: Vec<Vec<Point>>,
     pub routes: Vec<RouteBox>,
+    /// Where names stand, which nothing that moves should cover.
+    pub labels: Vec<Rect>,
 }
 
 /// The box around a machine.
@@ -182,6 +184,28 @@ impl Layout {
         self.netns.iter().find(|it| it.ns == ns)
     }
 
+    fn named(&self) -> Vec<Rect> {
+        let written = |at: Point, text: &str, font: i32| {
+            Rect::new(at.x, at.y - font, text_width(text, font), font + 4)
+        };
+        let pill = |it: &DeviceBox| Rect::around(it.rect.centre().x, it.rect.y + 10, 150, 22);
+        let mut named: Vec<Rect> = Vec::new();
+        for device in self.devices.values() {
+            named.push(if device.kind == ChipKind::Network { pill(device) } else { device.rect });
+        }
+        named.extend(self.routes.iter().flat_map(RouteBox::boxes));
+        named.extend(self.containers.iter().map(|it| it.rect));
+        named.extend(self.host_pods.iter().map(|it| it.rect));
+        let titled = self.netns.iter().filter(|it| it.kind != NetnsKind::Network);
+        named.extend(titled.map(|it| written(it.title_at, &it.title, 13)));
+        let machines = self.machines.iter();
+        named.extend(machines.map(|it| {
+            let at = Point::new(it.rect.x + 16, it.rect.y + 25);
+            written(at, &format!("{}  {}", it.title, it.address), 14)
+        }));
+        named
+    }
+
     /// The wire or port membership between two devices, as drawn from `a` to `b`.
     fn wire_between(&self, a: DevId, b: DevId) -> Option<Vec<Point>> {
         self.wires.iter().find_map(|wire| {
@@ -229,7 +253,9 @@ pub fn lay_out(world: &World, cluster: &ClusterView, narrow: bool) -> Layout {
             }
         }
     }
-    best.unwrap_or_default()
+    let mut best = best.unwrap_or_default();
+    best.labels = best.named();
+    best
 }
 
 /// Smaller is better: on a phone, how far it is too wide, then how long it is; else how far it must be scrolled

@@ -277,7 +277,7 @@ fn a_forwarded_packet_passes_the_ip_stack_on_its_way() {
 }
 
 /// Every lab that comes with the page, run.
-fn labs() -> Vec<(&'static str, Lab, Run)> {
+pub(crate) fn labs() -> Vec<(&'static str, Lab, Run)> {
     let texts = [
         (
             "container-to-container",

@@ -35,7 +35,7 @@ pub fn StageFrame(props: &Props) -> Html {
     let layout = Shared::from(layout);
     let scene = use_memo(
         (props.shown.clone(), layout.clone(), props.step_idx),
-        |(shown, layout, step_idx)| scene(&shown.run.story, layout, *step_idx),
+        |(shown, layout, step_idx)| scene((&shown.run).into(), layout, *step_idx),
     );
     let on_select = use_callback(props.dispatch.clone(), |selection, dispatch| {
         dispatch.emit(match selection {
