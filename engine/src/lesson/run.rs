@@ -16,7 +16,7 @@ use crate::link::bridge::FdbEntry;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
 use crate::tool::{self, Configured};
-use crate::trace::{Event, Learnt, Recorder};
+use crate::trace::{Entry, Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
 
@@ -402,18 +402,46 @@ impl Run {
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
     /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
     fn replay(&self, lab: &Lab, until: Nanos) -> World {
-        let ((mut world, _), mut trace) = (lab.start(&self.actions), Recorder::default());
+        self.replay_into(lab, until, &mut Recorder::default())
+    }
+
+    fn replay_into(&self, lab: &Lab, until: Nanos, trace: &mut Recorder) -> World {
+        let (mut world, _) = lab.start(&self.actions);
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
-                send.run(&lab.cluster, &mut world, &mut trace);
+                send.run(&lab.cluster, &mut world, trace);
             }
-            last.begin(&mut world, &mut trace);
+            last.begin(&mut world, trace);
         }
-        while let Stopped::Dormant(ns) = world.run_until(&mut trace, until) {
-            wake(&lab.cluster, &mut world, &mut trace, ns);
+        while let Stopped::Dormant(ns) = world.run_until(trace, until) {
+            wake(&lab.cluster, &mut world, trace, ns);
         }
         world
+    }
+
+    /// A step's events, with every rule that was asked and did not match between them. Found by running the lab again.
+    pub fn rules_walked(&self, lab: &Lab, step: usize) -> Vec<Entry> {
+        let Some(told) = self.story.steps.get(step) else { return Vec::new() };
+        let mut trace = Recorder::default();
+        trace.every_rule = true;
+        self.replay_into(lab, told.at, &mut trace);
+        let mut own = told.events.iter().copied().peekable();
+        let (mut walked, mut more, mut index) = (Vec::new(), Vec::new(), 0);
+        for &entry in &trace.entries {
+            if self.trace.entries.get(index) != Some(&entry) {
+                more.push(entry);
+                continue;
+            }
+            // What only this recording has belongs to the event that it led to.
+            if own.next_if_eq(&index).is_some() {
+                walked.append(&mut more);
+                walked.push(entry);
+            }
+            more.clear();
+            index += 1;
+        }
+        walked
     }
 }
 

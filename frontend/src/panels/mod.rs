@@ -7,6 +7,7 @@ pub mod drawer;
 pub mod editor;
 pub mod lessons;
 pub mod packet;
+pub mod rules;
 pub mod stage;
 pub mod tables;
 pub mod timeline;

@@ -8,6 +8,7 @@ pub mod route;
 pub mod run;
 mod shared;
 pub mod tables;
+pub mod walk;
 
 use std::rc::Rc;
 
@@ -114,17 +115,20 @@ pub enum Theme {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tab {
     Packet,
+    Rules,
     Tables,
     Captures,
     Yaml,
 }
 
 impl Tab {
-    pub const ALL: [Self; 4] = [Self::Packet, Self::Tables, Self::Captures, Self::Yaml];
+    pub const ALL: [Self; 5] =
+        [Self::Packet, Self::Rules, Self::Tables, Self::Captures, Self::Yaml];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Packet => "Packet",
+            Self::Rules => "Rules walked",
             Self::Tables => "Tables",
             Self::Captures => "Captures",
             Self::Yaml => "YAML",
