@@ -9,6 +9,7 @@ use crate::state::{Action, Session, Tab};
 
 use super::captures::{self, Captures};
 use super::editor::{self, Editor};
+use super::lanes::{self, Timeline};
 use super::packet::{self, Packet};
 use super::rules::{self, Rules};
 use super::tables::{self, Tables};
@@ -75,6 +76,9 @@ pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Disp
                                 dispatch,
                             }
                         />
+                    },
+                    Tab::Timeline => html! {
+                        <Timeline ..lanes::Props { shown, step_idx, dispatch } />
                     },
                     Tab::Rules => html! {
                         <Rules ..rules::Props { shown, step_idx, dispatch } />

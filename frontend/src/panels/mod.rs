@@ -5,6 +5,7 @@ pub mod captures;
 pub mod composer;
 pub mod drawer;
 pub mod editor;
+pub mod lanes;
 pub mod lessons;
 pub mod packet;
 pub mod rules;

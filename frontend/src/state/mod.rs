@@ -3,6 +3,7 @@
 
 pub mod captures;
 pub mod headers;
+pub mod lanes;
 pub mod lessons;
 pub mod route;
 pub mod run;
@@ -115,6 +116,7 @@ pub enum Theme {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tab {
     Packet,
+    Timeline,
     Rules,
     Tables,
     Captures,
@@ -122,12 +124,13 @@ pub enum Tab {
 }
 
 impl Tab {
-    pub const ALL: [Self; 5] =
-        [Self::Packet, Self::Rules, Self::Tables, Self::Captures, Self::Yaml];
+    pub const ALL: [Self; 6] =
+        [Self::Packet, Self::Timeline, Self::Rules, Self::Tables, Self::Captures, Self::Yaml];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Packet => "Packet",
+            Self::Timeline => "Timeline",
             Self::Rules => "Rules walked",
             Self::Tables => "Tables",
             Self::Captures => "Captures",
