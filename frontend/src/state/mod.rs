@@ -9,6 +9,7 @@ pub mod route;
 pub mod run;
 mod shared;
 pub mod tables;
+pub mod tcpdump;
 pub mod walk;
 
 use std::rc::Rc;
