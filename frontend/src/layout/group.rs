@@ -694,7 +694,7 @@ pub(super) fn push_device(world: &World, layout: &mut Layout, dev: DevId, label:
         DeviceKind::Loopback => ChipKind::Loopback,
         DeviceKind::Bridge(_) => ChipKind::Bridge,
         DeviceKind::Ethernet { .. } => ChipKind::Eth,
-        DeviceKind::Vxlan(_) => ChipKind::Veth,
+        DeviceKind::Vxlan(_) => ChipKind::Tunnel,
         DeviceKind::Veth { .. } if in_leaf => ChipKind::Eth,
         DeviceKind::Veth { .. } => ChipKind::Veth,
     };

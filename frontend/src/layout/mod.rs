@@ -130,6 +130,8 @@ pub enum ChipKind {
     /// A hub's end of a veth pair.
     Veth,
     Bridge,
+    /// An end of a VXLAN tunnel.
+    Tunnel,
     Loopback,
     /// A socket of the network between machines.
     Port,

@@ -1,6 +1,5 @@
-//! Machines below the network that are none of the cluster's: load balancers, and the way out to the internet.
-//!
-//! Side by side where there is room, each cabled to its left neighbour; on a phone one below the other.
+//! Machines on the network that are none of the cluster's: load balancers, and the way out to the internet. They stand
+//! in a column, each cabled to the one before: beside the nodes with the network at its foot, on a phone below it.
 
 use everyhop_engine::base::DevId;
 use everyhop_engine::link::DeviceKind;
@@ -12,19 +11,21 @@ use super::plan::Outside;
 use super::stack::Shape;
 use super::{Layout, NetnsBox, NetnsKind, WireKind};
 
-/// Between two machines, and between them and the network.
-pub(super) const GAP: i32 = 30;
+/// Between two machines.
+pub(super) const GAP: i32 = 22;
 const PAD: i32 = 12;
 const LANE: i32 = 11;
-const TITLE_H: i32 = 26;
+const FOOT_H: i32 = 30;
 const TITLE_FONT: i32 = 13;
-/// Room at a phone's right edge for the cable of a machine below another.
-const COLUMN: i32 = 38;
+/// Room at the right edge for the cable of a machine farther from the network.
+const COLUMN: i32 = 42;
 
 /// Where the machines stand, from the upper left corner of all.
 pub(super) struct Arranged<'a> {
     world: &'a World,
     machines: Vec<Machine<'a>>,
+    /// Whether the network is above them.
+    below: bool,
     pub w: i32,
     pub h: i32,
 }
@@ -39,48 +40,61 @@ struct Machine<'a> {
     hangs: bool,
 }
 
+/// `phone`: how wide it may be where the network is above.
 pub(super) fn arrange<'a>(
     world: &'a World,
     outside: &'a [Outside],
-    narrow: Option<i32>,
+    phone: Option<i32>,
 ) -> Arranged<'a> {
+    let below = phone.is_some();
+    let gated = if below { Shape::Row } else { Shape::Square };
+    let shape_of = |plan: &Outside| Shape::of(world, plan.ns, plan.onward.is_some(), gated);
+    let needs = |plan: &Outside| {
+        let chip_w = chip_width(&world.devices[plan.back].name) + 8;
+        let title = text_width(&plan.title, TITLE_FONT);
+        title.max(shape_of(plan).size().0) + chip_w + 2 * PAD
+    };
+    let widest = outside.iter().map(needs).max().unwrap_or(0) + COLUMN;
+    let w = phone.unwrap_or(widest);
+    // The nearest to the network last, or first where the network is above.
+    let order: Vec<usize> = match phone {
+        Some(_) => (0..outside.len()).collect(),
+        None => (0..outside.len()).rev().collect(),
+    };
     let mut machines: Vec<Machine<'a>> = Vec::new();
-    let (mut x, mut y) = (0, 0);
-    for (index, plan) in outside.iter().enumerate() {
-        let gated = if narrow.is_some() { Shape::Row } else { Shape::Square };
-        let shape = Shape::of(world, plan.ns, plan.onward.is_some(), gated);
-        let hangs = !outside[..index].iter().any(|it| leads_to(world, it, plan));
-        let ends = !hangs || outside.get(index + 1).is_some_and(|next| leads_to(world, plan, next));
-        let (stack_w, stack_h) = shape.size();
-        let chip_w = |dev: DevId| chip_width(&world.devices[dev].name);
-        let w = match narrow {
-            Some(room) if ends => room,
-            Some(room) => room - COLUMN,
-            None => (text_width(&plan.title, TITLE_FONT) + 2 * PAD + LO_W + 6)
-                .max(stack_w + 2 * PAD)
-                .max(2 * chip_w(plan.back) + 2 * PAD + 20),
+    let mut y = 0;
+    for index in order {
+        let plan = &outside[index];
+        let shape = shape_of(plan);
+        let before = index.checked_sub(1).and_then(|before| outside.get(before));
+        let hangs = !before.is_some_and(|before| leads_to(world, before, plan));
+        let in_chain = !hangs || outside.get(index + 1).is_some_and(|it| leads_to(world, plan, it));
+        let w = if in_chain { w } else { w - COLUMN };
+        let head = if below || plan.onward.is_some() { 2 + CHIP_H } else { 6 };
+        let stack_h = match shape {
+            Shape::None => 0,
+            Shape::Plain | Shape::Row | Shape::Square => 2 * LANE + shape.size().1,
         };
-        let stack_h = if shape == Shape::None { 0 } else { 2 * LANE + stack_h };
-        // On a phone the title stands beside the way on.
-        let below = plan.onward.filter(|_| narrow.is_some()).map_or(0, |_| LANE);
-        let rect = Rect::new(x, y, w, 2 + CHIP_H + stack_h + below + TITLE_H);
-        let chip = |dev: DevId, right: bool, bottom: bool| {
-            let w = chip_w(dev);
+        let rect = Rect::new(0, y, w, head + stack_h + FOOT_H);
+        let chip = |dev: DevId, top: bool| {
+            let w = chip_width(&world.devices[dev].name);
+            // Where the network is above, the cable of the way out passes at the right.
+            let right = in_chain || !below;
             let x = if right { rect.right() - PAD - w } else { rect.x + PAD };
-            let y = if bottom { rect.bottom() - CHIP_H - 2 } else { rect.y + 2 };
-            Rect::new(x, y, w, CHIP_H)
+            Rect::new(x, if top { rect.y + 2 } else { rect.bottom() - CHIP_H - 2 }, w, CHIP_H)
         };
-        let back = chip(plan.back, narrow.is_some() && ends, false);
-        let onward = plan.onward.map(|dev| chip(dev, true, narrow.is_some()));
-        match narrow {
-            Some(_) => y = rect.bottom() + GAP - 8,
-            None => x = rect.right() + GAP,
-        }
+        let back = chip(plan.back, below);
+        let onward = plan.onward.map(|dev| chip(dev, !below));
+        y = rect.bottom() + GAP;
         machines.push(Machine { plan, shape, rect, back, onward, hangs });
     }
-    let w = machines.iter().map(|it| it.rect.right()).max().unwrap_or(0);
-    let h = machines.iter().map(|it| it.rect.bottom()).max().unwrap_or(0);
-    Arranged { world, machines, w, h }
+    Arranged {
+        world,
+        w: machines.iter().map(|it| it.rect.w).max().unwrap_or(0),
+        machines,
+        below,
+        h: (y - GAP).max(0),
+    }
 }
 
 fn leads_to(world: &World, from: &Outside, to: &Outside) -> bool {
@@ -88,14 +102,20 @@ fn leads_to(world: &World, from: &Outside, to: &Outside) -> bool {
 }
 
 impl Arranged<'_> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.machines.is_empty()
+    /// Whether they stand beside the nodes.
+    pub(super) fn is_beside(&self) -> bool {
+        !self.below && !self.machines.is_empty()
     }
 
-    /// The devices that hang on the network, with the columns of their cables.
-    pub(super) fn hanging(&self) -> impl Iterator<Item = (DevId, i32)> {
+    pub(super) fn is_below(&self) -> bool {
+        self.below && !self.machines.is_empty()
+    }
+
+    /// The devices that hang on the network, with the edge of each that the network is nearest to.
+    pub(super) fn hanging(&self) -> impl Iterator<Item = (DevId, Point)> {
+        let edge = |chip: Rect| if self.below { chip.y } else { chip.bottom() };
         let hanging = self.machines.iter().filter(|it| it.hangs);
-        hanging.map(|it| (it.plan.back, it.back.centre().x))
+        hanging.map(move |it| (it.plan.back, Point::new(it.back.centre().x, edge(it.back))))
     }
 
     /// Draws everything with its upper left corner at `at`.
@@ -103,12 +123,12 @@ impl Arranged<'_> {
         for machine in &self.machines {
             self.draw_machine(machine, at, layout);
         }
-        for pair in self.machines.windows(2) {
-            let Some((dev, from)) = pair[0].plan.onward.zip(pair[0].onward) else { continue };
-            let to = pair[1].back;
-            if pair[1].hangs {
+        for from in &self.machines {
+            let Some((dev, chip)) = from.plan.onward.zip(from.onward) else { continue };
+            let peer = self.world.devices[dev].kind.peer();
+            let Some(to) = self.machines.iter().find(|it| Some(it.plan.back) == peer) else {
                 continue;
-            }
+            };
             let kind = match self.world.devices[dev].kind {
                 DeviceKind::Ethernet { .. } => WireKind::Cable,
                 DeviceKind::Veth { .. }
@@ -116,36 +136,50 @@ impl Arranged<'_> {
                 | DeviceKind::Bridge(_)
                 | DeviceKind::Vxlan(_) => WireKind::Veth,
             };
-            let points = [from, to].map(|chip| shifted(chip, at).centre());
-            push_wire(layout, (dev, pair[1].plan.back, kind), points.into());
+            let (a, b) = (shifted(chip, at).centre(), shifted(to.back, at).centre());
+            push_wire(layout, (dev, to.plan.back, kind), vec![a, Point::new(a.x, b.y), b]);
         }
     }
 
     fn draw_machine(&self, machine: &Machine<'_>, at: Point, layout: &mut Layout) {
         let (plan, rect) = (machine.plan, shifted(machine.rect, at));
-        let (netns, title_y) = (&self.world.netns[plan.ns], rect.bottom() - 9);
+        let (netns, title_y) = (&self.world.netns[plan.ns], rect.bottom() - 10);
+        let chips: Vec<(DevId, Rect)> = [(plan.back, machine.back)]
+            .into_iter()
+            .chain(plan.onward.zip(machine.onward))
+            .map(|(dev, chip)| (dev, shifted(chip, at)))
+            .collect();
+        let in_foot = chips.iter().find(|(_, chip)| chip.y > title_y - CHIP_H);
+        let right = in_foot.filter(|(_, chip)| chip.x > rect.centre().x);
+        let left = in_foot.filter(|(_, chip)| chip.x <= rect.centre().x);
         layout.netns.push(NetnsBox {
             ns: plan.ns,
             name: netns.name.to_string(),
             kind: NetnsKind::Outside,
             title: plan.title.clone(),
-            title_at: Point::new(rect.x + PAD, title_y),
+            title_at: Point::new(left.map_or(rect.x, |(_, it)| it.right()) + PAD, title_y),
             word_at: None,
             rect,
         });
-        let below = machine.onward.filter(|chip| chip.y > machine.back.y);
-        let lo_x = rect.right() - PAD - LO_W - below.map_or(0, |chip| chip.w + 10);
-        let lo = Rect::new(lo_x, title_y - LO_H + 4, LO_W, LO_H);
+        // Beside the title where that leaves room, else above it.
+        let lo_x = right.map_or(rect.right() - PAD, |(_, chip)| chip.x - 8) - LO_W;
+        let title_end =
+            left.map_or(rect.x, |(_, it)| it.right()) + PAD + text_width(&plan.title, TITLE_FONT);
+        let lo_y = if title_end + 4 <= lo_x { title_y - LO_H + 4 } else { rect.y + 6 };
+        let lo = Rect::new(lo_x, lo_y, LO_W, LO_H);
         push_device(self.world, layout, netns.lo, "lo", lo);
-        let stack_at = Point::new(rect.centre().x, rect.y + 2 + CHIP_H + 2 * LANE);
+        let (stack_w, _) = machine.shape.size();
+        let head = if self.below || plan.onward.is_some() { 2 + CHIP_H } else { 6 };
+        let middle = if self.below { rect.centre().x } else { rect.x + PAD + stack_w / 2 };
+        let stack_at = Point::new(middle, rect.y + head + 2 * LANE);
         let mut stack = machine.shape.draw(self.world, plan.ns, stack_at);
-        let chips = [(plan.back, machine.back)].into_iter().chain(plan.onward.zip(machine.onward));
         for (dev, chip) in chips {
-            let chip = shifted(chip, at);
             let name = self.world.devices[dev].name.to_string();
             push_device(self.world, layout, dev, &name, chip);
+            // Gates in two rows are met from above, also by who comes from below.
+            let from_below = chip.y > stack_at.y && machine.shape != Shape::Square;
+            let lane_y = if from_below { chip.y - LANE } else { stack_at.y - LANE };
             if let Some(stack) = &mut stack {
-                let lane_y = if chip.y > stack_at.y { chip.y - LANE } else { chip.bottom() + LANE };
                 stack.join(dev, lane_y, |_| chip.centre());
             }
         }

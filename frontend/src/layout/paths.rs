@@ -147,7 +147,7 @@ fn from_stack(device: &DeviceBox, netns: NetnsKind) -> Vec<Point> {
         ChipKind::Bridge | ChipKind::Veth => netns == NetnsKind::Hub,
         ChipKind::Eth if netns == NetnsKind::Outside => true,
         ChipKind::Loopback => netns == NetnsKind::Leaf,
-        ChipKind::Eth | ChipKind::Port | ChipKind::Network => false,
+        ChipKind::Eth | ChipKind::Tunnel | ChipKind::Port | ChipKind::Network => false,
     };
     let y = if from_below { device.rect.bottom() + STACK_STEP } else { device.rect.y - STACK_STEP };
     vec![Point::new(centre.x, y), centre]

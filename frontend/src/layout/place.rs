@@ -52,7 +52,27 @@ pub(super) fn place(
     let mut layout = Layout::default();
     let phone = room.narrow.then(|| room.w - 2 * MARGIN - trunk_width(plan, per_row));
     let outside = outside::arrange(world, &plan.outside, phone);
-    let ends = draw_rows(&rows, outside.w, &mut layout);
+    let least = if outside.is_below() { outside.w } else { 0 };
+    let mut ends = draw_rows(&rows, (least, 0), &mut layout);
+    if outside.is_beside() {
+        let floor = |layout: &Layout| {
+            layout.machines.iter().map(|it| it.rect.bottom()).max().unwrap_or(layout.height)
+        };
+        // The column and the nodes stand on the same ground; the lower of them begins lower.
+        let missing = (outside.h + MARGIN - floor(&layout)).max(0);
+        if missing > 0 {
+            layout = Layout::default();
+            ends = draw_rows(&rows, (least, missing), &mut layout);
+        }
+        let at = Point::new(layout.width - MARGIN + GROUP_GAP, floor(&layout) - outside.h);
+        outside.draw(at, &mut layout);
+        let row = rows.len().saturating_sub(1);
+        for (dev, end) in outside.hanging() {
+            let at = Point::new(at.x + end.x, at.y + end.y);
+            ends.insert(dev, End { row, at });
+        }
+        layout.width = at.x + outside.w + MARGIN;
+    }
     Cables { world, plan, layout: &mut layout, ends, outside }.draw();
     layout
 }
@@ -83,14 +103,18 @@ fn trunk_width(plan: &Plan, per_row: usize) -> i32 {
     if passing == 0 { 0 } else { int(passing) * LANE + 4 }
 }
 
-/// Draws row under row, all at least so wide, and returns where the cables begin.
-fn draw_rows(rows: &[Vec<Arranged<'_>>], least: i32, layout: &mut Layout) -> SortedMap<DevId, End> {
+/// Draws row under row from `top`, all at least so wide, and returns where the cables begin.
+fn draw_rows(
+    rows: &[Vec<Arranged<'_>>],
+    (least, top): (i32, i32),
+    layout: &mut Layout,
+) -> SortedMap<DevId, End> {
     let width_of = |row: &[Arranged<'_>]| {
         row.iter().map(|it| it.inner_w + 2 * FRAME_PAD + GROUP_GAP).sum::<i32>() - GROUP_GAP
     };
     let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0).max(least);
     let mut ends = SortedMap::default();
-    let mut y = MARGIN;
+    let mut y = MARGIN + top;
     for (index, row) in rows.iter().enumerate() {
         let bands = row.iter().fold(Bands::default(), |bands, it| bands.max(it.bands));
         let mut x = MARGIN + (widest - width_of(row)) / 2;
@@ -214,7 +238,8 @@ impl Cables<'_> {
         let left = (first - 30).min(i32::midpoint(first, last) - title_w / 2).min(fits).max(MARGIN);
         let right = (last + if last_row == 0 { 30 } else { PILL_END }).max(left + title_w);
         let outside_x = (self.layout.width - self.outside.w) / 2;
-        let hanging: Vec<_> = self.outside.hanging().map(|(far, x)| (far, outside_x + x)).collect();
+        let hanging = self.outside.hanging().filter(|_| self.outside.is_below());
+        let hanging: Vec<_> = hanging.map(|(far, end)| (far, outside_x + end.x)).collect();
         let left = hanging.iter().map(|&(_, x)| x - 30).fold(left, i32::min).max(MARGIN);
         let right = hanging.iter().map(|&(_, x)| x + 30).fold(right, i32::max);
         let right = right.min((self.layout.width - MARGIN).max(left + title_w));
@@ -235,7 +260,7 @@ impl Cables<'_> {
             group::push_wire(self.layout, (port, network.bridge, WireKind::Port), inside);
         }
         self.layout.height = pill.bottom() + MARGIN + 4;
-        if !self.outside.is_empty() {
+        if self.outside.is_below() {
             self.draw_outside(network, pill, (outside_x, &hanging));
         }
     }

@@ -16,7 +16,7 @@ pub struct Props {
     pub dispatch: Dispatch,
 }
 
-const LANE: usize = 26;
+const LANE: usize = 22;
 const TOP: usize = 16;
 /// Room for a step where there are many; fewer are drawn farther apart.
 const LEAST: usize = 9;
@@ -164,7 +164,7 @@ fn Board(props: &BoardProps) -> Html {
             </g>
         })
     });
-    html! { <>{ for ground }{ for ways }{ for marks }</> }
+    html! { <><g>{ for ground }</g><g>{ for ways }</g><g>{ for marks }</g></> }
 }
 
 /// `polyline`'s `points`.

@@ -72,7 +72,11 @@ fn row(row: &Row) -> Html {
 
 fn line(it: &Walked) -> Html {
     let number = it.number.map(|number| number.to_string()).unwrap_or_default();
-    let class = if it.unmet.is_some() { "rule no" } else { "rule yes" };
+    let class = match (&it.unmet, it.number) {
+        (Some(_), _) => "rule no",
+        (None, Some(_)) => "rule yes",
+        (None, None) => "rule end",
+    };
     let says = match (&it.unmet, it.number) {
         (Some(why), _) => format!("no match: {why}"),
         (None, Some(_)) => "matches".into(),
@@ -82,8 +86,12 @@ fn line(it: &Walked) -> Html {
         <div {class}>
             <span class="chain mono">{ format!("{} {} {number}", it.table.name(), it.chain) }</span>
             <code>{ &it.text }</code>
-            <span class="says">{ says }</span>
-            { for it.origin.iter().map(|origin| html! { <span class="origin">{ format!("because of {origin}") }</span> }) }
+            <span class="says">
+                { says }
+                { for it.origin.iter().map(|origin| html! {
+                    <span class="origin">{ format!("because of {origin}") }</span>
+                }) }
+            </span>
         </div>
     }
 }

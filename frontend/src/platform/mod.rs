@@ -118,7 +118,7 @@ pub fn reduced_motion() -> bool {
 
 /// Whether the window is as narrow as a phone; the style sheet changes the page there too.
 pub fn is_narrow() -> bool {
-    media("(max-width: 760px)")
+    media("(max-width: 900px)")
 }
 
 /// Calls back with [`is_narrow`] when the window's size changes.
