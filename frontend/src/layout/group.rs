@@ -18,7 +18,7 @@ pub(super) const CHIP_H: i32 = 26;
 const CHIP_FONT: i32 = 12;
 const CHIP_PAD: i32 = 14;
 const TITLE_FONT: i32 = 13;
-pub(super) const LO_W: i32 = 24;
+pub(super) const LO_W: i32 = 32;
 pub(super) const LO_H: i32 = 18;
 /// Room for a packet's tag between two rows of devices.
 const GAP: i32 = 32;

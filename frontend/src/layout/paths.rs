@@ -86,17 +86,22 @@ impl Layout {
     }
 }
 
-/// Out at the side and in again from below.
+/// Out at the corner where packets leave `lo`, around below it, and in again from the side.
 fn loop_around(rect: Rect) -> Vec<Point> {
-    let centre = rect.centre();
+    let out = corner(rect);
     let (side, below) = (rect.right() + 6, rect.bottom() + 8);
     vec![
-        centre,
-        Point::new(side, centre.y),
+        out,
+        Point::new(out.x, below),
         Point::new(side, below),
-        Point::new(centre.x, below),
-        Point::new(centre.x, rect.bottom()),
+        Point::new(side, rect.centre().y),
+        Point::new(rect.right(), rect.centre().y),
     ]
+}
+
+/// Where a packet on `lo` rests: a box so small has no room for it beside its name.
+const fn corner(rect: Rect) -> Point {
+    Point::new(rect.x + 1, rect.bottom())
 }
 
 fn from_program(program: Rect, device: &DeviceBox) -> Vec<Point> {
@@ -108,6 +113,8 @@ fn from_program(program: Rect, device: &DeviceBox) -> Vec<Point> {
     let (x, end_x) = if device.kind == ChipKind::Bridge {
         let near = start.x.clamp(device.rect.x, device.rect.right());
         (near, near)
+    } else if device.kind == ChipKind::Loopback {
+        (start.x, corner(device.rect).x)
     } else if (start.x - end.x).abs() <= 2 {
         (end.x, end.x)
     } else {
@@ -150,5 +157,6 @@ fn from_stack(device: &DeviceBox, netns: NetnsKind) -> Vec<Point> {
         ChipKind::Eth | ChipKind::Tunnel | ChipKind::Port | ChipKind::Network => false,
     };
     let y = if from_below { device.rect.bottom() + STACK_STEP } else { device.rect.y - STACK_STEP };
-    vec![Point::new(centre.x, y), centre]
+    let x = if device.kind == ChipKind::Loopback { corner(device.rect).x } else { centre.x };
+    vec![Point::new(x, y), Point::new(x, centre.y)]
 }

@@ -58,7 +58,7 @@ pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Disp
     let (shown, step_idx, dispatch) = (shown.clone(), session.step_idx, dispatch.clone());
     html! {
         <section
-            class={classes!("drawer", matches!(session.tab, Tab::Yaml | Tab::Timeline).then_some("tall"))}
+            class={classes!("drawer", (session.tab == Tab::Yaml).then_some("tall"))}
             aria-label="Details"
         >
             <div class="tabs" role="tablist" aria-label="Details" onkeydown={move_focus}>

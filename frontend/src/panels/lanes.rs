@@ -16,8 +16,8 @@ pub struct Props {
     pub dispatch: Dispatch,
 }
 
-const LANE: usize = 22;
-const TOP: usize = 16;
+const LANE: usize = 18;
+const TOP: usize = 6;
 /// Room for a step where there are many; fewer are drawn farther apart.
 const LEAST: usize = 9;
 const USUAL: usize = 860;
