@@ -28,6 +28,8 @@ pub struct NodeView {
     /// As a reader knows the machine, for example `192.0.2.11`; may be empty.
     pub address: String,
     pub pods: Vec<PodView>,
+    /// Drawn as a small box: nothing happens there.
+    pub folded: bool,
 }
 
 /// A pod.

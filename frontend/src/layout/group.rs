@@ -478,12 +478,17 @@ pub(super) fn arrange<'a>(
 
 /// What a machine's box adds around its content.
 pub(super) const FRAME_PAD: i32 = 12;
+/// How high a folded machine reaches above its uplinks.
+const FOLDED_H: i32 = 72;
 /// How far a hub's box reaches below its uplinks.
 pub(super) const FOOT: i32 = HUB_PAD;
 
 impl Arranged<'_> {
     /// Draws the group with its upper left inner corner at `at`, in a row with these heights.
     pub(super) fn draw(&self, at: Point, bands: Bands, layout: &mut Layout) {
+        if let Some(n_pods) = self.group.folded {
+            return self.draw_folded(n_pods, at, bands, layout);
+        }
         if let Some((title, address)) = &self.group.machine {
             // A machine without pods is lower than its neighbours.
             let y = if self.group.leaves.is_empty() { bands.hub_y() - bands.title } else { 0 };
@@ -504,6 +509,29 @@ impl Arranged<'_> {
         self.draw_uplinks(at, bands, layout);
         self.draw_host_pods(at, bands, layout);
         self.draw_route(at, bands, layout);
+    }
+
+    fn draw_folded(&self, n_pods: usize, at: Point, bands: Bands, layout: &mut Layout) {
+        let hub = &self.group.hub;
+        let bottom = at.y + bands.height();
+        let top = at.y + bands.hub_bottom() - CHIP_H - FOLDED_H;
+        let rect = Rect::new(at.x, top + 36, self.inner_w, bottom - top - 36);
+        if let Some((title, address)) = &self.group.machine {
+            let (x, w) = (at.x - FRAME_PAD, self.inner_w + 2 * FRAME_PAD);
+            let rect = Rect::new(x, top, w, bottom + FRAME_PAD - top);
+            layout.machines.push(Machine { title: title.clone(), address: address.clone(), rect });
+        }
+        let title = format!("{n_pods} pod{}", if n_pods == 1 { "" } else { "s" });
+        layout.netns.push(NetnsBox {
+            ns: hub.ns,
+            name: self.world.netns[hub.ns].name.to_string(),
+            kind: NetnsKind::Folded,
+            title,
+            title_at: Point::new(rect.x + HUB_PAD, rect.y + 20),
+            word_at: None,
+            rect,
+        });
+        self.draw_uplinks(at, bands, layout);
     }
 
     /// The middles of the uplinks' lower edges; their cables go on from here.

@@ -11,6 +11,7 @@ impl From<&Cluster> for ClusterView {
             title: node.name.clone(),
             address: node.address.to_string(),
             pods: cluster.pods.iter().filter(|pod| pod.node == index).map(pod_view).collect(),
+            folded: false,
         };
         let nodes = cluster.nodes.iter().enumerate().map(node).collect();
         let Some(outside) = &cluster.outside else { return Self { nodes, ..Self::default() } };

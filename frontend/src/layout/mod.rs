@@ -89,6 +89,8 @@ pub enum NetnsKind {
     Network,
     /// None of the cluster's: a load balancer, the internet.
     Outside,
+    /// A node's root namespace whose inside is not drawn.
+    Folded,
 }
 
 /// A pod without a network namespace of its own.

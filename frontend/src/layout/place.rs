@@ -44,6 +44,7 @@ pub(super) fn place(
             row.iter()
                 .map(|group| {
                     let needs = group::min_inner(world, group, columns);
+                    let inner = if group.folded.is_some() { 0 } else { inner };
                     group::arrange(world, group, columns, needs.max(inner))
                 })
                 .collect()
@@ -83,7 +84,8 @@ fn min_inner(plan: &Plan, room: &Room, per_row: usize) -> i32 {
     if room.narrow {
         return room.w - 2 * MARGIN - 2 * FRAME_PAD - trunk_width(plan, per_row);
     }
-    match (plan.groups.len().min(per_row), leaves) {
+    let unfolded = plan.groups.iter().filter(|group| group.folded.is_none()).count();
+    match (unfolded.min(per_row), leaves) {
         (0 | 1, 0..=1) => 300,
         (0 | 1, _) => 540,
         (2, 0..=1) => 320,

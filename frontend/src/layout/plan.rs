@@ -32,6 +32,8 @@ pub(super) struct Group {
     pub machine: Option<(String, String)>,
     pub hub: Hub,
     pub leaves: Vec<Leaf>,
+    /// Only the way in is drawn, and how many pods there are.
+    pub folded: Option<usize>,
 }
 
 /// A namespace on top of a hub.
@@ -196,6 +198,9 @@ impl<'a> Roles<'a> {
             sort_by_number(&mut leaves, |ns| ns.index() as u64);
         }
         let leaves: Vec<Leaf> = leaves.into_iter().map(|ns| self.leaf(world, ns)).collect();
+        if let Some(node) = machine.filter(|node| node.folded) {
+            return folded(plan_hub(world, hub, &leaves, Vec::new(), true), node, world);
+        }
         let pods = machine.map_or_else(
             // A pod that is wired unlike the others of its node.
             || part.pod.map(|pod| vec![host_pod(pod)]).unwrap_or_default(),
@@ -205,6 +210,7 @@ impl<'a> Roles<'a> {
             machine: machine.map(|node| (node.title.clone(), node.address.clone())),
             hub: plan_hub(world, hub, &leaves, pods, machine.is_some()),
             leaves,
+            folded: None,
         }
     }
 
@@ -219,6 +225,20 @@ impl<'a> Roles<'a> {
             containers: pod.map(|pod| pod.containers.clone()).unwrap_or_default(),
             wires,
         }
+    }
+}
+
+fn folded(mut hub: Hub, node: &NodeView, world: &World) -> Group {
+    hub.title = Some(String::new());
+    hub.shape = Shape::None;
+    hub.bridges.clear();
+    hub.uplinks
+        .retain(|&(dev, bridge)| bridge.is_none() && world.devices[dev].kind.peer().is_some());
+    Group {
+        machine: Some((node.title.clone(), node.address.clone())),
+        hub,
+        leaves: Vec::new(),
+        folded: Some(node.pods.len()),
     }
 }
 

@@ -50,7 +50,8 @@ pub(crate) fn cluster(pods_per_node: &[usize], host_pods: usize) -> (World, Clus
             world.set_master(far, bridge, PortFlags::default()).expect("free");
         }
         let address = format!("192.0.2.{}", 10 + number);
-        view.nodes.push(NodeView { netns: node.clone(), title: node, address, pods });
+        let folded = false;
+        view.nodes.push(NodeView { netns: node.clone(), title: node, address, pods, folded });
     }
     (world, view)
 }
@@ -309,5 +310,23 @@ fn every_lab_lays_out_without_overlap_and_on_a_phone_without_scrolling_sideways(
         assert!(phone.width <= NARROW.w, "{name} needs {}", phone.width);
         let wide = lay_out(&run.end, &view, false);
         assert!(wide.width * LEAST_PERCENT / 100 <= WIDE.w, "{name} needs {}", wide.width);
+    }
+}
+
+#[test]
+fn a_folded_node_is_small_and_still_on_the_network() {
+    let (world, mut view) = cluster(&[2, 2, 3], 0);
+    let whole = lay_out(&world, &view, false);
+    view.nodes[2].folded = true;
+    for narrow in [false, true] {
+        let layout = lay_out(&world, &view, narrow);
+        check_boxes(&layout, "folded");
+        let frame = layout.machines[2].rect;
+        assert!(frame.w * frame.h * 3 < whole.machines[2].rect.w * whole.machines[2].rect.h);
+        let ns = world.find_netns("node-3").expect("the third node");
+        let eth0 = world.find_device(ns, "eth0").expect("its card");
+        assert!(layout.wires.iter().any(|wire| wire.a == eth0), "its cable is drawn");
+        let folded = layout.netns_box(ns).expect("its box");
+        assert_eq!((folded.kind, folded.title.as_str()), (NetnsKind::Folded, "3 pods"));
     }
 }

@@ -4,7 +4,7 @@
 mod gates;
 mod tag;
 
-use everyhop_engine::base::{DevId, PacketId, Side, SortedMap};
+use everyhop_engine::base::{DevId, NsId, PacketId, Side, SortedMap};
 use everyhop_engine::lesson::Run;
 use everyhop_engine::story::words::{Message, message};
 use everyhop_engine::story::{Leg, LegKind, Move, MoveKind, Outcome, Step, Story};
@@ -174,6 +174,14 @@ pub fn scene(told: Told<'_>, layout: &Layout, step: usize) -> Scene {
     }
     scene.packets.extend(parked(story, layout, step));
     scene
+}
+
+/// Whether anything happens in a namespace: a flood's copy that ends at the door of a machine is not enough.
+pub fn is_busy(told: Told<'_>, ns: NsId) -> bool {
+    let inside = |dev: DevId| told.world.devices[dev].ns == ns;
+    let moves = told.story.steps.iter().flat_map(|step| step.moves.iter().enumerate());
+    let mut matters = moves.filter(|(order, it)| *order == 0 || it.kind != MoveKind::Wire);
+    matters.any(|(_, it)| inside(it.from) || inside(it.to))
 }
 
 /// What a leg's packet says of itself as its steps go by.
