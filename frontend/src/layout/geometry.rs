@@ -83,6 +83,24 @@ pub fn until_entry(points: &[Point], target: Rect) -> Vec<Point> {
     out
 }
 
+/// The axis-aligned way up to where it first meets `target`; all of it if it does not.
+pub fn until_crossing(points: &[Point], target: Rect) -> Vec<Point> {
+    let mut out: Vec<Point> = points.iter().take(1).copied().collect();
+    for pair in points.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let rows = target.y <= a.y.max(b.y) && a.y.min(b.y) <= target.bottom();
+        let columns = target.x <= a.x.max(b.x) && a.x.min(b.x) <= target.right();
+        if rows && columns {
+            let x = a.x.clamp(target.x, target.right());
+            let y = a.y.clamp(target.y, target.bottom());
+            out.push(Point::new(x, y));
+            return out;
+        }
+        out.push(b);
+    }
+    out
+}
+
 /// Drops repeated points and those in the middle of a straight line.
 pub fn simplify(points: Vec<Point>) -> Vec<Point> {
     let mut out: Vec<Point> = Vec::with_capacity(points.len());

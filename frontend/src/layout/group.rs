@@ -97,6 +97,10 @@ pub(super) fn min_inner(world: &World, group: &Group, columns: usize) -> i32 {
     let grid = Grid::needs(group, columns);
     let tops = TopRow::width_needed(world, group);
     let bottom = Bottom::choose(world, group, 0).width;
+    if let (Some(_), Some((title, address))) = (group.folded, &group.machine) {
+        let named = text_width(title, 14) + text_width(address, TITLE_FONT) + 20;
+        return bottom.max(named);
+    }
     grid.max(tops + 2 * HUB_PAD).max(bottom)
 }
 

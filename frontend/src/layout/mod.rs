@@ -32,7 +32,7 @@ use everyhop_engine::base::{DevId, Hook, NsId, SortedMap};
 use everyhop_engine::world::World;
 
 pub use cluster::{ClusterView, NodeView, OutsideView, PodView};
-pub use geometry::{Point, Rect, fit, simplify, text_width, until_entry};
+pub use geometry::{Point, Rect, fit, simplify, text_width, until_crossing, until_entry};
 pub use paths::Origin;
 
 /// A drawing without colours: what stands where.
@@ -188,6 +188,12 @@ impl Layout {
         self.netns.iter().find(|it| it.ns == ns)
     }
 
+    /// Where a hook is drawn.
+    pub fn gate(&self, ns: NsId, hook: Hook) -> Option<Rect> {
+        let stack = self.routes.iter().find(|it| it.ns == ns)?;
+        stack.gates.iter().find(|(it, _)| *it == hook).map(|&(_, rect)| rect)
+    }
+
     fn named(&self) -> Vec<Rect> {
         let written = |at: Point, text: &str, font: i32| {
             Rect::new(at.x, at.y - font, text_width(text, font), font + 4)
@@ -232,7 +238,7 @@ struct Room {
     narrow: bool,
 }
 
-const WIDE: Room = Room { w: 868, h: 560, narrow: false };
+const WIDE: Room = Room { w: 868, h: 490, narrow: false };
 const NARROW: Room = Room { w: 366, h: 640, narrow: true };
 
 /// The smallest scale of a wide drawing.

@@ -27,6 +27,8 @@ pub enum Act {
     /// Rewritten by a rule: the connection's first packet.
     Bound(Side),
     Dropped,
+    /// Dropped, and the sender is told.
+    Rejected,
 }
 
 impl Gate {
@@ -40,6 +42,7 @@ impl Gate {
             (Act::Bound(Side::Source), _) => "SNAT".into(),
             (Act::Bound(Side::Destination), _) => "DNAT".into(),
             (Act::Dropped, _) => "DROP".into(),
+            (Act::Rejected, _) => "REJECT".into(),
         }
     }
 }
@@ -79,7 +82,7 @@ impl Walk {
 pub(super) fn gates(told: Told<'_>, step: &Step) -> (Vec<Gate>, Vec<Rewrite>) {
     let Some(&main) = step.moves.first() else { return (Vec::new(), Vec::new()) };
     let mut walk = Walk { gates: Vec::new(), at: None };
-    let mut rewrites = Vec::new();
+    let (mut rewrites, mut rejects) = (Vec::new(), false);
     let ns_of = |dev: DevId| told.world.devices[dev].ns;
     for event in events_of(told, step, main.packet) {
         match event {
@@ -90,6 +93,7 @@ pub(super) fn gates(told: Told<'_>, step: &Step) -> (Vec<Gate>, Vec<Rewrite>) {
             Event::RuleMatched { ns, rule } => {
                 let tables = told.world.netns[ns].netfilter.as_ref().map(|it| &it.tables);
                 let own = tables.and_then(|it| it.hook_of(rule.table, rule.chain));
+                rejects = tables.is_some_and(|it| it.rule_text(rule).contains("-j REJECT"));
                 walk.at = own.map(|hook| (ns, hook)).or(walk.at);
                 if let Some((ns, hook)) = walk.at {
                     walk.pass(ns, hook).n_rules += 1;
@@ -127,7 +131,10 @@ pub(super) fn gates(told: Told<'_>, step: &Step) -> (Vec<Gate>, Vec<Rewrite>) {
             }
             Event::Dropped { reason: DropReason::NetfilterDrop, .. } => {
                 if let Some((ns, hook)) = walk.at {
-                    walk.act(ns, hook, Act::Dropped);
+                    let act = if rejects { Act::Rejected } else { Act::Dropped };
+                    walk.act(ns, hook, act);
+                    // Where it would have gone on to.
+                    walk.gates.retain(|it| it.act >= Act::Dropped || it.hook < hook);
                 }
             }
             _ => {}

@@ -11,7 +11,7 @@ use everyhop_engine::story::{Leg, LegKind, Move, MoveKind, Outcome, Step, Story}
 use everyhop_engine::trace::{DropReason, Event, FrameId, Recorder};
 use everyhop_engine::world::World;
 
-use crate::layout::{Layout, Origin, Point, Rect, fit, simplify, until_entry};
+use crate::layout::{Layout, Origin, Point, Rect, fit, simplify, until_crossing, until_entry};
 
 pub use gates::{Act, Gate, Rewrite};
 pub use tag::LINE;
@@ -151,14 +151,23 @@ pub fn scene(told: Told<'_>, layout: &Layout, step: usize) -> Scene {
         text.follow(told, leg, it);
         for (order, movement) in it.moves.iter().enumerate() {
             let (now, main) = (index == step, order == 0);
-            let way = journey.go(movement, origin(leg.kind));
+            let mut way = journey.go(movement, origin(leg.kind));
+            let (gates, rewrites) =
+                if now && main { gates::gates(told, it) } else { (Vec::new(), Vec::new()) };
+            // What a rule drops gets no farther than its hook.
+            let dropped = gates.iter().find(|gate| gate.act >= Act::Dropped);
+            let drops = dropped.and_then(|gate| layout.gate(gate.ns, gate.hook));
+            if let Some(rect) = drops {
+                way = until_crossing(&way, rect);
+            }
             if now {
                 let part = if main { Part::Main } else { Part::Copy };
                 let drawn = Drawn { layout, part, kind: leg.kind, way: way.clone() };
-                scene.lit.push((movement.to, leg.kind));
+                if drops.is_none() {
+                    scene.lit.push((movement.to, leg.kind));
+                }
                 let mark = it.outcome.filter(|_| main).and_then(mark);
                 let glyph = if main {
-                    let (gates, rewrites) = gates::gates(told, it);
                     scene.gates = gates;
                     let note = mark.as_ref().and_then(|mark| note(told, it, mark));
                     drawn.glyph(movement, text.clone(), rewrites, mark.zip(Some(note)))

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use everyhop_engine::base::{Hook, Nanos};
+use everyhop_engine::lesson::Lab;
 use everyhop_engine::stack::socket::{Bound, Program, Socket};
 use everyhop_engine::story::tell;
 use everyhop_engine::world::{Hop, NewRoute};
@@ -200,3 +201,31 @@ fn the_first_packet_to_a_service_is_rewritten_at_prerouting_and_later_ones_from_
     assert_eq!(bound, 1, "only the connection's first packet asks the nat rules: {acts:?}");
     assert!(acts.contains(&(Hook::PostRouting, Act::Remembered(Side::Source))), "{acts:?}");
 }
+
+#[test]
+fn what_a_rule_drops_stops_at_its_hook_and_names_who_wanted_that() {
+    let text = format!("{}{DENIED}", include_str!("../../../public/labs/node-to-node.yaml"));
+    let Ok(loaded) = Lab::load(&text) else { panic!("the lab does not load") };
+    let run = loaded.lab.run();
+    let layout = lay_out(&run.end, &ClusterView::from(&loaded.lab.cluster), false);
+    let mut scenes = (0..run.story.steps.len()).map(|step| scene((&run).into(), &layout, step));
+    let dropped = scenes.find(|it| it.gates.iter().any(|gate| gate.act >= Act::Dropped));
+    let dropped = dropped.expect("the policy's rule drops the packet");
+    let gate = dropped.gates.iter().max_by_key(|gate| gate.act).expect("a gate");
+    let rect = layout.gate(gate.ns, gate.hook).expect("the hook is drawn");
+    let main = main_of(&dropped);
+    assert!(rect.contains(main.rest()), "{main:?} is not at {rect:?}");
+    let note = main.note.as_ref().map(|(words, _)| words.as_str());
+    assert!(note.is_some_and(|it| it.contains("NetworkPolicy default/deny")), "{note:?}");
+}
+
+/// Nothing reaches any pod.
+const DENIED: &str = "
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+";

@@ -32,12 +32,11 @@ fn stroke(step_idx: usize, (index, it): (usize, &Stroke)) -> Html {
 /// The hooks that the packet passes, over those that stand there, with what their rules made of it.
 pub(super) fn gates(layout: &Layout, scene: &Scene, step_idx: usize) -> Html {
     let lit = scene.gates.iter().filter_map(|it| {
-        let stack = layout.routes.iter().find(|stack| stack.ns == it.ns)?;
-        let &(hook, r) = stack.gates.iter().find(|(hook, _)| *hook == it.hook)?;
+        let (hook, r) = (it.hook, layout.gate(it.ns, it.hook)?);
         let class = match it.act {
             Act::Passed => "gate lit",
             Act::Remembered(_) | Act::Bound(_) => "gate lit acts",
-            Act::Dropped => "gate lit drops",
+            Act::Dropped | Act::Rejected => "gate lit drops",
         };
         let says = it.says();
         // Above it is room for one whose neighbour stands below.
