@@ -15,7 +15,7 @@ use crate::link::DeviceKind;
 use crate::link::bridge::FdbEntry;
 use crate::story::{Story, Verdict, lost_to, tell, verdict_of};
 use crate::tool::ask::ask;
-use crate::trace::{Event, Learnt, Recorder};
+use crate::trace::{Entry, Event, Learnt, Recorder};
 use crate::world::{Stopped, World};
 use crate::yaml::Problem;
 
@@ -331,8 +331,13 @@ impl Run {
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
     /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
     fn replay(&self, lab: &Lab, until: Nanos) -> World {
+        self.replay_into(lab, until, Recorder::default()).0
+    }
+
+    fn replay_into(&self, lab: &Lab, until: Nanos, trace: Recorder) -> (World, Recorder) {
         let (world, _) = lab.start(&self.actions);
         let mut play = Play::new(lab, world);
+        play.trace = trace;
         let begun = self.sends.partition_point(|send| send.at <= until);
         if let Some((last, earlier)) = self.sends[..begun].split_last() {
             for send in earlier {
@@ -341,7 +346,31 @@ impl Run {
             play.begin(last);
         }
         play.run_until(until);
-        play.world
+        (play.world, play.trace)
+    }
+
+    /// A step's events, with every rule that was asked and did not match between them. Found by running the lab again.
+    pub fn rules_walked(&self, lab: &Lab, step: usize) -> Vec<Entry> {
+        let Some(told) = self.story.steps.get(step) else { return Vec::new() };
+        let mut trace = Recorder::default();
+        trace.every_rule = true;
+        let (_, trace) = self.replay_into(lab, told.at, trace);
+        let mut own = told.events.iter().copied().peekable();
+        let (mut walked, mut more, mut index) = (Vec::new(), Vec::new(), 0);
+        for &entry in &trace.entries {
+            if self.trace.entries.get(index) != Some(&entry) {
+                more.push(entry);
+                continue;
+            }
+            // What only this recording has belongs to the event that it led to.
+            if own.next_if_eq(&index).is_some() {
+                walked.append(&mut more);
+                walked.push(entry);
+            }
+            more.clear();
+            index += 1;
+        }
+        walked
     }
 }
 

@@ -144,6 +144,21 @@ impl Tables {
         self.get(table).map_or("", |it| &it.rules.names.chains[chain.index()])
     }
 
+    /// The hook that a chain hangs on; None for a user's chain.
+    pub fn hook_of(&self, table: Table, chain: ChainId) -> Option<Hook> {
+        self.get(table)?.rules.chains.get(chain.index())?.built_in.map(|(hook, _)| hook)
+    }
+
+    /// Whether a packet at this hook meets rules, or a policy that drops it.
+    pub fn acts_at(&self, hook: Hook) -> bool {
+        self.loaded.iter().flatten().any(|it| {
+            it.rules.built_in(hook).is_some_and(|chain| {
+                let drops = it.rules.policy(chain) == Some(Policy::Drop);
+                drops || !it.rules.rules(chain).is_empty()
+            })
+        })
+    }
+
     /// How often a rule matched, and with how many bytes.
     pub fn rule_counter(&self, rule: RuleRef) -> Counter {
         self.get(rule.table)

@@ -40,6 +40,11 @@ pub fn conntrack_events(start: &World, trace: &Recorder) -> Vec<(Nanos, NsId, St
     lines
 }
 
+/// What connection tracking did, in one sentence; None for any other event.
+pub fn tracked(world: &World, event: Event) -> Option<String> {
+    reason(&Names(world), event).map(|(text, _)| text)
+}
+
 /// The reason that an event of connection tracking gives, with the kernel's function; None for any other event.
 pub(super) fn reason(names: &Names<'_>, event: Event) -> Option<(String, &'static str)> {
     Some(match event {

@@ -12,8 +12,9 @@ mod steps;
 mod verdict;
 pub mod words;
 
-pub use connection::conntrack_events;
+pub use connection::{conntrack_events, tracked};
 pub use line::{event_line, trace_text};
+pub use rules::{Walked, walked};
 pub use steps::tell;
 pub use verdict::{Lost, Told, Verdict, lost_to, verdict_of};
 

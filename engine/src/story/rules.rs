@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::words::Names;
-use crate::base::{DevId, Id, Nanos, NsId, Table};
+use crate::base::{DevId, Hook, Id, Nanos, NsId, Table};
 use crate::netfilter::table::Tables;
 use crate::trace::{Entry, Event, RuleRef, Unmet};
 use crate::world::World;
@@ -54,6 +54,66 @@ pub(super) fn reason(world: &World, entry: &Entry) -> Option<(String, &'static s
         _ => return None,
     };
     Some((text, "nft_do_chain"))
+}
+
+/// A line of the walk through a hook's rules.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Walked {
+    pub ns: NsId,
+    /// Of a built-in chain.
+    pub hook: Option<Hook>,
+    pub table: Table,
+    pub chain: String,
+    /// As `iptables --line-numbers` counts; None for the end of a chain.
+    pub number: Option<u32>,
+    /// As `iptables-save` prints the rule, or what happens at the chain's end.
+    pub text: String,
+    /// Why it does not match; None: it does.
+    pub unmet: Option<String>,
+    /// Who caused the rule, for example `Service default/web`.
+    pub origin: Option<String>,
+}
+
+/// One event as a line of the walk; None for an event of anything else.
+pub fn walked(world: &World, entry: &Entry) -> Option<Walked> {
+    let (names, event) = (&At { names: Names(world), at: entry.at }, entry.event);
+    let of_rule = |ns, rule: RuleRef, unmet| {
+        let it = tables(names, ns)?;
+        Some(Walked {
+            ns,
+            hook: it.hook_of(rule.table, rule.chain),
+            table: rule.table,
+            chain: it.chain_name(rule.table, rule.chain).to_owned(),
+            number: Some(rule.index + 1),
+            text: it.rule_text(rule),
+            unmet,
+            origin: it.rule_origin(rule).map(|origin| world.origin(origin).to_owned()),
+        })
+    };
+    match event {
+        Event::RuleMatched { ns, rule } => of_rule(ns, rule, None),
+        Event::RuleSkipped { ns, rule, unmet, saw } => {
+            let it = tables(names, ns)?;
+            let wants = it.condition_text(rule, unmet);
+            let has = saw_text(names, it, (rule, unmet, saw));
+            let why = if has.is_empty() { wants } else { format!("{wants}: it has {has}") };
+            of_rule(ns, rule, Some(why))
+        }
+        Event::RuleHotDrop { ns, rule } => {
+            of_rule(ns, rule, Some("its header is too short to be judged".into()))
+        }
+        Event::ChainPolicy { ns, table, hook, accept } => Some(Walked {
+            ns,
+            hook: Some(hook),
+            table,
+            chain: hook.chain().to_owned(),
+            number: None,
+            text: format!("policy {}", policy(accept)),
+            unmet: None,
+            origin: None,
+        }),
+        _ => None,
+    }
 }
 
 /// The same in one line, for goldens; None for any other event.

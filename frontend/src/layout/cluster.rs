@@ -5,6 +5,18 @@
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClusterView {
     pub nodes: Vec<NodeView>,
+    /// Machines on the network between the nodes that pass on to them: load balancers.
+    pub beside: Vec<OutsideView>,
+    /// The way out: the internet gateway, the internet, a client; each is cabled to the one before.
+    pub outside: Vec<OutsideView>,
+}
+
+/// A machine that is none of the cluster's nodes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutsideView {
+    pub netns: String,
+    /// For example `load balancer 203.0.113.80`.
+    pub title: String,
 }
 
 /// A machine.
@@ -16,6 +28,8 @@ pub struct NodeView {
     /// As a reader knows the machine, for example `192.0.2.11`; may be empty.
     pub address: String,
     pub pods: Vec<PodView>,
+    /// Drawn as a small box: nothing happens there.
+    pub folded: bool,
 }
 
 /// A pod.

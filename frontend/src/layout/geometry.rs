@@ -50,6 +50,13 @@ impl Rect {
         Point { x: self.x + self.w / 2, y: self.y + self.h / 2 }
     }
 
+    /// Area that both cover.
+    pub fn shared(self, other: Self) -> i32 {
+        let w = self.right().min(other.right()) - self.x.max(other.x);
+        let h = self.bottom().min(other.bottom()) - self.y.max(other.y);
+        w.max(0) * h.max(0)
+    }
+
     pub const fn contains(self, point: Point) -> bool {
         point.x >= self.x
             && point.x <= self.right()
@@ -72,6 +79,24 @@ pub fn until_entry(points: &[Point], target: Rect) -> Vec<Point> {
             Point::new(from.x.clamp(target.x, target.right()), from.y)
         };
         out.push(edge);
+    }
+    out
+}
+
+/// The axis-aligned way up to where it first meets `target`; all of it if it does not.
+pub fn until_crossing(points: &[Point], target: Rect) -> Vec<Point> {
+    let mut out: Vec<Point> = points.iter().take(1).copied().collect();
+    for pair in points.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let rows = target.y <= a.y.max(b.y) && a.y.min(b.y) <= target.bottom();
+        let columns = target.x <= a.x.max(b.x) && a.x.min(b.x) <= target.right();
+        if rows && columns {
+            let x = a.x.clamp(target.x, target.right());
+            let y = a.y.clamp(target.y, target.bottom());
+            out.push(Point::new(x, y));
+            return out;
+        }
+        out.push(b);
     }
     out
 }
@@ -104,7 +129,7 @@ pub fn text_width(text: &str, font_size: i32) -> i32 {
 }
 
 /// The text, or its beginning with an ellipsis if it needs more than `width`.
-pub(super) fn fit(text: &str, font_size: i32, width: i32) -> String {
+pub fn fit(text: &str, font_size: i32, width: i32) -> String {
     if text_width(text, font_size) <= width {
         return text.to_owned();
     }

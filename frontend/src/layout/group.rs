@@ -1,24 +1,25 @@
 //! One hub with its leaves on top: first how much room they need, then where each stands across, then the drawing at
 //! heights that all groups of a row share.
 
-use everyhop_engine::base::{DevId, NsId, SortedMap, sort_by_number};
+use everyhop_engine::base::{DevId, NsId, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
 use super::geometry::{Point, Rect, fit, simplify, text_width};
 use super::manifold::{Descent, descend, lanes, spread};
 use super::plan::{Group, HostPod, Leaf, bridge_index};
+use super::stack::Shape;
 use super::{
-    ChipKind, ContainerBox, DeviceBox, HostPodBox, Layout, Machine, NetnsBox, NetnsKind, RouteBox,
-    WireKind, WireLine,
+    ChipKind, ContainerBox, DeviceBox, HostPodBox, Layout, Machine, NetnsBox, NetnsKind, WireKind,
+    WireLine,
 };
 
 pub(super) const CHIP_H: i32 = 26;
 const CHIP_FONT: i32 = 12;
 const CHIP_PAD: i32 = 14;
 const TITLE_FONT: i32 = 13;
-const LO_W: i32 = 24;
-const LO_H: i32 = 18;
+pub(super) const LO_W: i32 = 32;
+pub(super) const LO_H: i32 = 18;
 /// Room for a packet's tag between two rows of devices.
 const GAP: i32 = 32;
 const LANE: i32 = 7;
@@ -36,8 +37,8 @@ const CONTAINER_GAP: i32 = 6;
 const HUB_PAD: i32 = 14;
 const BAR_H: i32 = 34;
 const BAR_INSET: i32 = 22;
-const ROUTE_W: i32 = 64;
-const ROUTE_H: i32 = 28;
+/// Gates may come nearer to the edge of their box than devices do.
+const GATES_PAD: i32 = 8;
 const TOP_CHIP_MIN_W: i32 = 50;
 const TOP_CHIP_GAP: i32 = 10;
 /// Between a chip and the wire of its neighbour in the other row.
@@ -96,6 +97,10 @@ pub(super) fn min_inner(world: &World, group: &Group, columns: usize) -> i32 {
     let grid = Grid::needs(group, columns);
     let tops = TopRow::width_needed(world, group);
     let bottom = Bottom::choose(world, group, 0).width;
+    if let (Some(_), Some((title, address))) = (group.folded, &group.machine) {
+        let named = text_width(title, 14) + text_width(address, TITLE_FONT) + 20;
+        return bottom.max(named);
+    }
     grid.max(tops + 2 * HUB_PAD).max(bottom)
 }
 
@@ -381,13 +386,15 @@ impl Bottom {
             chips.iter().map(|&(_, w, _)| w + 12).sum::<i32>()
                 - if chips.is_empty() { 0 } else { 12 }
         };
-        let own_w = sum(&own).max(if hub.routes { ROUTE_W } else { 0 });
+        let (stack_w, _) = hub.shape.size();
+        let own_w = sum(&own).max(if hub.shape == Shape::Plain { stack_w } else { 0 });
         let ports_w = sum(&ports) + if ports.is_empty() || own_w == 0 { 0 } else { 12 };
         let chips_w = ports_w + own_w;
         let hosts_w = if hub.pods.is_empty() { 0 } else { HOST_POD_W + 12 };
         let left = HUB_PAD + hosts_w.max(title_w + 12);
         let right = HUB_PAD + LO_W + 10;
-        let width = left + chips_w + right;
+        let beside = GATES_PAD + hosts_w;
+        let width = (left + chips_w + right).max(beside + stack_w + GATES_PAD);
         let high = (inner_w - right - chips_w).max(left);
         let start = if hub.pods.is_empty() { (inner_w - chips_w) / 2 } else { high };
         let start = start.clamp(left, high);
@@ -397,13 +404,22 @@ impl Bottom {
             chips.push((label, w, x + w / 2));
             x += w + 12;
         }
-        let route_x = hub.routes.then(|| start + ports_w + own_w / 2);
+        let over = start + ports_w + own_w / 2;
+        let route_x = match hub.shape {
+            Shape::None => None,
+            Shape::Plain => Some(over),
+            Shape::Row | Shape::Square => {
+                let low = beside + stack_w / 2;
+                Some(over.clamp(low, (inner_w - GATES_PAD - stack_w / 2).max(low)))
+            }
+        };
         x = start + ports_w + (own_w - sum(&own)) / 2;
         for (label, w, _) in own {
             chips.push((label, w, x + w / 2));
             x += w + 12;
         }
         let reserved_x = if chips_w == 0 { inner_w - HUB_PAD } else { start - 6 };
+        let reserved_x = route_x.map_or(reserved_x, |x| reserved_x.min(x - stack_w / 2 - 6));
         Self { title, title_w, chips, route_x, width, reserved_x }
     }
 
@@ -450,7 +466,7 @@ pub(super) fn arrange<'a>(
     let bottom = Bottom::choose(world, group, inner_w);
     let hosts = HostPods::arrange(&group.hub.pods, bottom.reserved_x);
     let rows = Grid::rows(group.leaves.len(), grid.columns);
-    let stack_h = if group.hub.routes { ROUTE_H } else { 0 };
+    let (_, stack_h) = group.hub.shape.size();
     let content = stack_h.max(hosts.height);
     let bands = Bands {
         title: if group.machine.is_some() { 40 } else { 0 },
@@ -466,18 +482,25 @@ pub(super) fn arrange<'a>(
 
 /// What a machine's box adds around its content.
 pub(super) const FRAME_PAD: i32 = 12;
+/// How high a folded machine reaches above its uplinks.
+const FOLDED_H: i32 = 72;
 /// How far a hub's box reaches below its uplinks.
 pub(super) const FOOT: i32 = HUB_PAD;
 
 impl Arranged<'_> {
     /// Draws the group with its upper left inner corner at `at`, in a row with these heights.
     pub(super) fn draw(&self, at: Point, bands: Bands, layout: &mut Layout) {
+        if let Some(n_pods) = self.group.folded {
+            return self.draw_folded(n_pods, at, bands, layout);
+        }
         if let Some((title, address)) = &self.group.machine {
+            // A machine without pods is lower than its neighbours.
+            let y = if self.group.leaves.is_empty() { bands.hub_y() - bands.title } else { 0 };
             let rect = Rect::new(
                 at.x - FRAME_PAD,
-                at.y,
+                at.y + y,
                 self.inner_w + 2 * FRAME_PAD,
-                bands.height() + FRAME_PAD,
+                bands.height() + FRAME_PAD - y,
             );
             layout.machines.push(Machine { title: title.clone(), address: address.clone(), rect });
         }
@@ -490,6 +513,29 @@ impl Arranged<'_> {
         self.draw_uplinks(at, bands, layout);
         self.draw_host_pods(at, bands, layout);
         self.draw_route(at, bands, layout);
+    }
+
+    fn draw_folded(&self, n_pods: usize, at: Point, bands: Bands, layout: &mut Layout) {
+        let hub = &self.group.hub;
+        let bottom = at.y + bands.height();
+        let top = at.y + bands.hub_bottom() - CHIP_H - FOLDED_H;
+        let rect = Rect::new(at.x, top + 36, self.inner_w, bottom - top - 36);
+        if let Some((title, address)) = &self.group.machine {
+            let (x, w) = (at.x - FRAME_PAD, self.inner_w + 2 * FRAME_PAD);
+            let rect = Rect::new(x, top, w, bottom + FRAME_PAD - top);
+            layout.machines.push(Machine { title: title.clone(), address: address.clone(), rect });
+        }
+        let title = format!("{n_pods} pod{}", if n_pods == 1 { "" } else { "s" });
+        layout.netns.push(NetnsBox {
+            ns: hub.ns,
+            name: self.world.netns[hub.ns].name.to_string(),
+            kind: NetnsKind::Folded,
+            title,
+            title_at: Point::new(rect.x + HUB_PAD, rect.y + 20),
+            word_at: None,
+            rect,
+        });
+        self.draw_uplinks(at, bands, layout);
     }
 
     /// The middles of the uplinks' lower edges; their cables go on from here.
@@ -641,36 +687,34 @@ impl Arranged<'_> {
         }
     }
 
-    /// The IP stack's box and its ways to the devices that are no bridge's ports.
+    /// The IP stack and its ways to the devices that are no bridge's ports.
     fn draw_route(&self, at: Point, bands: Bands, layout: &mut Layout) {
         let Some(route_x) = self.bottom.route_x else { return };
-        let rect = Rect::around(at.x + route_x, at.y + bands.middle_y(), ROUTE_W, ROUTE_H);
-        let centre = rect.centre();
+        let hub = &self.group.hub;
+        let place = Point::new(at.x + route_x, at.y + bands.middle_y());
+        let Some(mut stack) = hub.shape.draw(self.world, hub.ns, place) else { return };
         let above_y = at.y + bands.middle_y() - GAP / 2;
         let below_y = at.y + bands.hub_bottom() - CHIP_H - GAP / 2;
-        let mut route = RouteBox { ns: self.group.hub.ns, rect, ways: SortedMap::default() };
-        let mut way = |dev: DevId, lane_y: i32, end: Point| {
-            let turn = Point::new(centre.x, lane_y);
-            let points = vec![centre, turn, Point::new(end.x, lane_y), end];
-            route.ways.insert(dev, simplify(points));
-        };
-        for (&bridge, &(left, right)) in self.group.hub.bridges.iter().zip(&self.bars) {
-            let x = at.x + route_x.clamp(left + 8, (right - 8).max(left + 8));
-            way(bridge, above_y, Point::new(x, at.y + bands.bar_y() + BAR_H / 2));
+        for (&bridge, &(left, right)) in hub.bridges.iter().zip(&self.bars) {
+            let (left, right) = (at.x + left + 8, at.x + (right - 8).max(left + 8));
+            let y = at.y + bands.bar_y() + BAR_H / 2;
+            stack.join(bridge, above_y, |x| Point::new(x.clamp(left, right), y));
         }
         for item in self.tops.items.iter().filter(|item| item.bridge.is_none()) {
             let Some(chip) = item.dev.and_then(|dev| Some((dev, layout.devices.get(dev)?))) else {
                 continue;
             };
-            way(chip.0, above_y, chip.1.rect.centre());
+            let end = chip.1.rect.centre();
+            stack.join(chip.0, above_y, |_| end);
         }
-        for &(dev, bridge) in &self.group.hub.uplinks {
+        for &(dev, bridge) in &hub.uplinks {
             let Some(chip) = layout.devices.get(dev).filter(|_| bridge.is_none()) else {
                 continue;
             };
-            way(dev, below_y, chip.rect.centre());
+            let end = chip.rect.centre();
+            stack.join(dev, below_y, |_| end);
         }
-        layout.routes.push(route);
+        layout.routes.push(stack.drawn);
     }
 }
 
@@ -682,7 +726,7 @@ pub(super) fn push_device(world: &World, layout: &mut Layout, dev: DevId, label:
         DeviceKind::Loopback => ChipKind::Loopback,
         DeviceKind::Bridge(_) => ChipKind::Bridge,
         DeviceKind::Ethernet { .. } => ChipKind::Eth,
-        DeviceKind::Vxlan(_) => ChipKind::Veth,
+        DeviceKind::Vxlan(_) => ChipKind::Tunnel,
         DeviceKind::Veth { .. } if in_leaf => ChipKind::Eth,
         DeviceKind::Veth { .. } => ChipKind::Veth,
     };
@@ -737,7 +781,7 @@ fn full_label(world: &World, dev: DevId) -> String {
     format!("{} {}", name(world, dev), address(world, dev)).trim_end().to_owned()
 }
 
-fn chip_width(label: &str) -> i32 {
+pub(super) fn chip_width(label: &str) -> i32 {
     text_width(label, CHIP_FONT) + CHIP_PAD
 }
 

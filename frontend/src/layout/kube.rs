@@ -2,7 +2,7 @@
 
 use everyhop_engine::kube::{Cluster, Container, Node, Pod};
 
-use super::{ClusterView, NodeView, PodView};
+use super::{ClusterView, NodeView, OutsideView, PodView};
 
 impl From<&Cluster> for ClusterView {
     fn from(cluster: &Cluster) -> Self {
@@ -11,8 +11,23 @@ impl From<&Cluster> for ClusterView {
             title: node.name.clone(),
             address: node.address.to_string(),
             pods: cluster.pods.iter().filter(|pod| pod.node == index).map(pod_view).collect(),
+            folded: false,
         };
-        Self { nodes: cluster.nodes.iter().enumerate().map(node).collect() }
+        let nodes = cluster.nodes.iter().enumerate().map(node).collect();
+        let Some(outside) = &cluster.outside else { return Self { nodes, ..Self::default() } };
+        let machine = |netns: &str, title: String| OutsideView { netns: netns.to_owned(), title };
+        let balancers = outside.load_balancers.iter();
+        Self {
+            nodes,
+            beside: balancers
+                .map(|it| machine(&it.netns, format!("load balancer {}", it.address)))
+                .collect(),
+            outside: vec![
+                machine(&outside.gateway, "internet gateway".into()),
+                machine(&outside.internet, "the internet".into()),
+                machine(&outside.client, format!("client {}", outside.client_address())),
+            ],
+        }
     }
 }
 

@@ -22,15 +22,18 @@ mod geometry;
 mod group;
 mod kube;
 mod manifold;
+mod outside;
 mod paths;
 mod place;
 mod plan;
+mod stack;
 
-use everyhop_engine::base::{DevId, NsId, SortedMap};
+use everyhop_engine::base::{DevId, Hook, NsId, SortedMap};
 use everyhop_engine::world::World;
 
-pub use cluster::{ClusterView, NodeView, PodView};
-pub use geometry::{Point, Rect, simplify, text_width, until_entry};
+pub use cluster::{ClusterView, NodeView, OutsideView, PodView};
+pub use geometry::{Point, Rect, fit, simplify, text_width, until_crossing, until_entry};
+pub use paths::Origin;
 
 /// A drawing without colours: what stands where.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -48,6 +51,8 @@ pub struct Layout {
     /// Cables whose other end is not in the model.
     pub loose_ends: Vec<Vec<Point>>,
     pub routes: Vec<RouteBox>,
+    /// Where names stand, which nothing that moves should cover.
+    pub labels: Vec<Rect>,
 }
 
 /// The box around a machine.
@@ -82,6 +87,10 @@ pub enum NetnsKind {
     Hub,
     /// The pill between machines.
     Network,
+    /// None of the cluster's: a load balancer, the internet.
+    Outside,
+    /// A node's root namespace whose inside is not drawn.
+    Folded,
 }
 
 /// A pod without a network namespace of its own.
@@ -123,6 +132,8 @@ pub enum ChipKind {
     /// A hub's end of a veth pair.
     Veth,
     Bridge,
+    /// An end of a VXLAN tunnel.
+    Tunnel,
     Loopback,
     /// A socket of the network between machines.
     Port,
@@ -150,19 +161,59 @@ pub struct WireLine {
     pub points: Vec<Point>,
 }
 
-/// The IP stack of a namespace that passes packets between its devices.
+/// The IP stack of a namespace: where it routes and the hooks at which its rules look at packets. Every way goes from
+/// the middle of one thing to the middle of the other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteBox {
     pub ns: NsId,
+    /// Where it routes.
     pub rect: Rect,
-    /// From its middle to the middle of each device that has the IP stack behind it.
-    pub ways: SortedMap<DevId, Vec<Point>>,
+    /// Hooks that have rules.
+    pub gates: Vec<(Hook, Rect)>,
+    /// From each device that has the stack behind it, past `PREROUTING`, to where it routes.
+    pub into: SortedMap<DevId, Vec<Point>>,
+    /// From `POSTROUTING` to each device; without gates, from where it routes.
+    pub out: SortedMap<DevId, Vec<Point>>,
+    /// From where it routes, past `FORWARD`, to `POSTROUTING`.
+    pub through: Vec<Point>,
+    /// From where it routes to `INPUT`.
+    pub to_local: Vec<Point>,
+    /// From `OUTPUT` to `POSTROUTING`.
+    pub from_local: Vec<Point>,
 }
 
 impl Layout {
     /// The box of a namespace.
     pub fn netns_box(&self, ns: NsId) -> Option<&NetnsBox> {
         self.netns.iter().find(|it| it.ns == ns)
+    }
+
+    /// Where a hook is drawn.
+    pub fn gate(&self, ns: NsId, hook: Hook) -> Option<Rect> {
+        let stack = self.routes.iter().find(|it| it.ns == ns)?;
+        stack.gates.iter().find(|(it, _)| *it == hook).map(|&(_, rect)| rect)
+    }
+
+    fn named(&self) -> Vec<Rect> {
+        let written = |at: Point, text: &str, font: i32| {
+            Rect::new(at.x, at.y - font, text_width(text, font), font + 4)
+        };
+        let pill = |it: &DeviceBox| Rect::around(it.rect.centre().x, it.rect.y + 10, 150, 22);
+        let mut named: Vec<Rect> = Vec::new();
+        for device in self.devices.values() {
+            named.push(if device.kind == ChipKind::Network { pill(device) } else { device.rect });
+        }
+        named.extend(self.routes.iter().flat_map(RouteBox::boxes));
+        named.extend(self.containers.iter().map(|it| it.rect));
+        named.extend(self.host_pods.iter().map(|it| it.rect));
+        let titled = self.netns.iter().filter(|it| it.kind != NetnsKind::Network);
+        named.extend(titled.map(|it| written(it.title_at, &it.title, 13)));
+        let machines = self.machines.iter();
+        named.extend(machines.map(|it| {
+            let at = Point::new(it.rect.x + 16, it.rect.y + 25);
+            written(at, &format!("{}  {}", it.title, it.address), 14)
+        }));
+        named
     }
 
     /// The wire or port membership between two devices, as drawn from `a` to `b`.
@@ -187,7 +238,7 @@ struct Room {
     narrow: bool,
 }
 
-const WIDE: Room = Room { w: 868, h: 560, narrow: false };
+const WIDE: Room = Room { w: 868, h: 490, narrow: false };
 const NARROW: Room = Room { w: 366, h: 640, narrow: true };
 
 /// The smallest scale of a wide drawing.
@@ -212,7 +263,9 @@ pub fn lay_out(world: &World, cluster: &ClusterView, narrow: bool) -> Layout {
             }
         }
     }
-    best.unwrap_or_default()
+    let mut best = best.unwrap_or_default();
+    best.labels = best.named();
+    best
 }
 
 /// Smaller is better: on a phone, how far it is too wide, then how long it is; else how far it must be scrolled

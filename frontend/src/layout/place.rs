@@ -7,6 +7,7 @@ use everyhop_engine::world::World;
 use super::geometry::{Point, Rect, text_width};
 use super::group::{self, Arranged, Bands, FRAME_PAD, int};
 use super::manifold::{descend, lanes, spread};
+use super::outside;
 use super::plan::{Network, Plan};
 use super::{ChipKind, Layout, NetnsBox, NetnsKind, Room, WireKind};
 
@@ -43,14 +44,37 @@ pub(super) fn place(
             row.iter()
                 .map(|group| {
                     let needs = group::min_inner(world, group, columns);
+                    let inner = if group.folded.is_some() { 0 } else { inner };
                     group::arrange(world, group, columns, needs.max(inner))
                 })
                 .collect()
         })
         .collect();
     let mut layout = Layout::default();
-    let ends = draw_rows(&rows, &mut layout);
-    Cables { world, plan, layout: &mut layout, ends }.draw();
+    let phone = room.narrow.then(|| room.w - 2 * MARGIN - trunk_width(plan, per_row));
+    let outside = outside::arrange(world, &plan.outside, phone);
+    let least = if outside.is_below() { outside.w } else { 0 };
+    let mut ends = draw_rows(&rows, (least, 0), &mut layout);
+    if outside.is_beside() {
+        let floor = |layout: &Layout| {
+            layout.machines.iter().map(|it| it.rect.bottom()).max().unwrap_or(layout.height)
+        };
+        // The column and the nodes stand on the same ground; the lower of them begins lower.
+        let missing = (outside.h + MARGIN - floor(&layout)).max(0);
+        if missing > 0 {
+            layout = Layout::default();
+            ends = draw_rows(&rows, (least, missing), &mut layout);
+        }
+        let at = Point::new(layout.width - MARGIN + GROUP_GAP, floor(&layout) - outside.h);
+        outside.draw(at, &mut layout);
+        let row = rows.len().saturating_sub(1);
+        for (dev, end) in outside.hanging() {
+            let at = Point::new(at.x + end.x, at.y + end.y);
+            ends.insert(dev, End { row, at });
+        }
+        layout.width = at.x + outside.w + MARGIN;
+    }
+    Cables { world, plan, layout: &mut layout, ends, outside }.draw();
     layout
 }
 
@@ -60,7 +84,8 @@ fn min_inner(plan: &Plan, room: &Room, per_row: usize) -> i32 {
     if room.narrow {
         return room.w - 2 * MARGIN - 2 * FRAME_PAD - trunk_width(plan, per_row);
     }
-    match (plan.groups.len().min(per_row), leaves) {
+    let unfolded = plan.groups.iter().filter(|group| group.folded.is_none()).count();
+    match (unfolded.min(per_row), leaves) {
         (0 | 1, 0..=1) => 300,
         (0 | 1, _) => 540,
         (2, 0..=1) => 320,
@@ -80,14 +105,18 @@ fn trunk_width(plan: &Plan, per_row: usize) -> i32 {
     if passing == 0 { 0 } else { int(passing) * LANE + 4 }
 }
 
-/// Draws row under row and returns where the cables begin.
-fn draw_rows(rows: &[Vec<Arranged<'_>>], layout: &mut Layout) -> SortedMap<DevId, End> {
+/// Draws row under row from `top`, all at least so wide, and returns where the cables begin.
+fn draw_rows(
+    rows: &[Vec<Arranged<'_>>],
+    (least, top): (i32, i32),
+    layout: &mut Layout,
+) -> SortedMap<DevId, End> {
     let width_of = |row: &[Arranged<'_>]| {
         row.iter().map(|it| it.inner_w + 2 * FRAME_PAD + GROUP_GAP).sum::<i32>() - GROUP_GAP
     };
-    let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0);
+    let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0).max(least);
     let mut ends = SortedMap::default();
-    let mut y = MARGIN;
+    let mut y = MARGIN + top;
     for (index, row) in rows.iter().enumerate() {
         let bands = row.iter().fold(Bands::default(), |bands, it| bands.max(it.bands));
         let mut x = MARGIN + (widest - width_of(row)) / 2;
@@ -114,6 +143,7 @@ struct Cables<'a> {
     plan: &'a Plan,
     layout: &'a mut Layout,
     ends: SortedMap<DevId, End>,
+    outside: outside::Arranged<'a>,
 }
 
 impl Cables<'_> {
@@ -209,6 +239,12 @@ impl Cables<'_> {
         let fits = self.layout.width - MARGIN - title_w;
         let left = (first - 30).min(i32::midpoint(first, last) - title_w / 2).min(fits).max(MARGIN);
         let right = (last + if last_row == 0 { 30 } else { PILL_END }).max(left + title_w);
+        let outside_x = (self.layout.width - self.outside.w) / 2;
+        let hanging = self.outside.hanging().filter(|_| self.outside.is_below());
+        let hanging: Vec<_> = hanging.map(|(far, end)| (far, outside_x + end.x)).collect();
+        let left = hanging.iter().map(|&(_, x)| x - 30).fold(left, i32::min).max(MARGIN);
+        let right = hanging.iter().map(|&(_, x)| x + 30).fold(right, i32::max);
+        let right = right.min((self.layout.width - MARGIN).max(left + title_w));
         self.layout.width = self.layout.width.max(right + MARGIN);
         let pill = Rect::new(left, y, right - left, PILL_H);
         self.push_pill(network, pill);
@@ -220,16 +256,44 @@ impl Cables<'_> {
             }
             let socket = Rect::around(x, pill.y, PORT_W, PORT_H);
             points.push(socket.centre());
-            group::push_device(self.world, self.layout, port, "", socket);
-            if let Some(drawn) = self.layout.devices.get_mut(port) {
-                drawn.kind = ChipKind::Port;
-                drawn.label = String::new();
-            }
+            self.push_socket(port, socket);
             group::push_wire(self.layout, (far, port, WireKind::Cable), points);
-            let inside = vec![socket.centre(), Point::new(x, pill.y + PILL_H * 2 / 3)];
+            let inside = vec![socket.centre(), Point::new(x, pill.y + PORT_H + 2)];
             group::push_wire(self.layout, (port, network.bridge, WireKind::Port), inside);
         }
         self.layout.height = pill.bottom() + MARGIN + 4;
+        if self.outside.is_below() {
+            self.draw_outside(network, pill, (outside_x, &hanging));
+        }
+    }
+
+    fn draw_outside(
+        &mut self,
+        network: &Network,
+        pill: Rect,
+        (x, hanging): (i32, &[(DevId, i32)]),
+    ) {
+        let at = Point::new(x, pill.bottom() + outside::GAP);
+        self.outside.draw(at, self.layout);
+        for &(far, x) in hanging {
+            let Some(port) = self.world.devices[far].kind.peer() else { continue };
+            let socket = Rect::around(x, pill.bottom() - PORT_H, PORT_W, PORT_H);
+            self.push_socket(port, socket);
+            let end = self.layout.devices.get(far).map(|it| it.rect.centre()).unwrap_or_default();
+            let wire = vec![end, socket.centre()];
+            group::push_wire(self.layout, (far, port, WireKind::Cable), wire);
+            let inside = vec![socket.centre(), Point::new(x, socket.y - 2)];
+            group::push_wire(self.layout, (port, network.bridge, WireKind::Port), inside);
+        }
+        self.layout.height = at.y + self.outside.h + MARGIN + 4;
+    }
+
+    fn push_socket(&mut self, port: DevId, socket: Rect) {
+        group::push_device(self.world, self.layout, port, "", socket);
+        if let Some(drawn) = self.layout.devices.get_mut(port) {
+            drawn.kind = ChipKind::Port;
+            drawn.label = String::new();
+        }
     }
 
     fn push_pill(&mut self, network: &Network, rect: Rect) {

@@ -5,12 +5,25 @@ use everyhop_engine::base::{DevId, Id as _, NsId, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
-use super::cluster::{ClusterView, NodeView, PodView};
+use super::cluster::{ClusterView, NodeView, OutsideView, PodView};
+use super::stack::Shape;
 
 /// The whole stage.
 pub(super) struct Plan {
     pub groups: Vec<Group>,
     pub network: Option<Network>,
+    /// Below the network, from left to right: machines that hang on it, then the way out from it.
+    pub outside: Vec<Outside>,
+}
+
+/// A machine below the network.
+pub(super) struct Outside {
+    pub ns: NsId,
+    pub title: String,
+    /// Leads to the network, or to the machine before.
+    pub back: DevId,
+    /// Leads to the next machine.
+    pub onward: Option<DevId>,
 }
 
 /// A hub and the namespaces whose every wire leads to it; on a Kubernetes node the root namespace and its pods.
@@ -19,6 +32,8 @@ pub(super) struct Group {
     pub machine: Option<(String, String)>,
     pub hub: Hub,
     pub leaves: Vec<Leaf>,
+    /// Only the way in is drawn, and how many pods there are.
+    pub folded: Option<usize>,
 }
 
 /// A namespace on top of a hub.
@@ -39,8 +54,7 @@ pub(super) struct Hub {
     /// Devices that lead to no leaf, with the bridge they are a port of.
     pub uplinks: Vec<(DevId, Option<usize>)>,
     pub pods: Vec<HostPod>,
-    /// Whether packets can pass from one of its devices to another through the IP stack.
-    pub routes: bool,
+    pub shape: Shape,
 }
 
 /// A pod without a network namespace of its own.
@@ -62,11 +76,13 @@ impl Plan {
             hubs: Vec::new(),
             parts: world.netns.iter().map(|_| Part::default()).collect(),
             network: None,
+            outside: Vec::new(),
         };
         for node in &cluster.nodes {
             roles.claim_node(world, node);
         }
         roles.claim_network_between_machines(world);
+        roles.claim_outside(world, cluster);
         roles.claim_rest(world);
         roles.into_plan(world, cluster)
     }
@@ -79,6 +95,7 @@ struct Roles<'a> {
     /// By the namespaces' indices.
     parts: Vec<Part<'a>>,
     network: Option<NsId>,
+    outside: Vec<Outside>,
 }
 
 /// One namespace's part.
@@ -128,6 +145,21 @@ impl<'a> Roles<'a> {
         self.network = found;
     }
 
+    /// What is wired as the cluster says: each machine to the network, or to the one before it.
+    fn claim_outside(&mut self, world: &World, cluster: &ClusterView) {
+        let Some(network) = self.network else { return };
+        let mut found = Vec::new();
+        let hanging = cluster.beside.iter().map(std::slice::from_ref);
+        for chain in hanging.chain([&*cluster.outside]) {
+            let Some(machines) = outside_chain(world, network, chain) else { return };
+            found.extend(machines);
+        }
+        for machine in &found {
+            self.part(machine.ns).taken = true;
+        }
+        self.outside = found;
+    }
+
     /// The best connected first, so that those around it become its leaves.
     fn claim_rest(&mut self, world: &World) {
         let mut rest: Vec<_> = world.netns.iter().map(|(ns, _)| ns).collect();
@@ -155,7 +187,7 @@ impl<'a> Roles<'a> {
         }
         let groups = self.hubs.iter().map(|&hub| self.group(world, hub)).collect();
         let network = self.network.and_then(|ns| network(world, ns));
-        Plan { groups, network }
+        Plan { groups, network, outside: self.outside }
     }
 
     fn group(&self, world: &World, hub: NsId) -> Group {
@@ -166,6 +198,9 @@ impl<'a> Roles<'a> {
             sort_by_number(&mut leaves, |ns| ns.index() as u64);
         }
         let leaves: Vec<Leaf> = leaves.into_iter().map(|ns| self.leaf(world, ns)).collect();
+        if let Some(node) = machine.filter(|node| node.folded) {
+            return folded(plan_hub(world, hub, &leaves, Vec::new(), true), node, world);
+        }
         let pods = machine.map_or_else(
             // A pod that is wired unlike the others of its node.
             || part.pod.map(|pod| vec![host_pod(pod)]).unwrap_or_default(),
@@ -175,6 +210,7 @@ impl<'a> Roles<'a> {
             machine: machine.map(|node| (node.title.clone(), node.address.clone())),
             hub: plan_hub(world, hub, &leaves, pods, machine.is_some()),
             leaves,
+            folded: None,
         }
     }
 
@@ -189,6 +225,20 @@ impl<'a> Roles<'a> {
             containers: pod.map(|pod| pod.containers.clone()).unwrap_or_default(),
             wires,
         }
+    }
+}
+
+fn folded(mut hub: Hub, node: &NodeView, world: &World) -> Group {
+    hub.title = Some(String::new());
+    hub.shape = Shape::None;
+    hub.bridges.clear();
+    hub.uplinks
+        .retain(|&(dev, bridge)| bridge.is_none() && world.devices[dev].kind.peer().is_some());
+    Group {
+        machine: Some((node.title.clone(), node.address.clone())),
+        hub,
+        leaves: Vec::new(),
+        folded: Some(node.pods.len()),
     }
 }
 
@@ -211,7 +261,7 @@ fn plan_hub(world: &World, ns: NsId, leaves: &[Leaf], pods: Vec<HostPod>, is_mac
     Hub {
         ns,
         title: (!is_machine).then(|| world.netns[ns].name.to_string()),
-        routes: own + bridges.len() >= 2,
+        shape: Shape::of(world, ns, own + bridges.len() >= 2, Shape::Row),
         bridges,
         uplinks,
         pods,
@@ -222,6 +272,31 @@ fn plan_hub(world: &World, ns: NsId, leaves: &[Leaf], pods: Vec<HostPod>, is_mac
 pub(super) fn bridge_index(world: &World, bridges: &[DevId], dev: DevId) -> Option<usize> {
     let port = world.devices[dev].port?;
     bridges.iter().position(|&bridge| bridge == port.bridge)
+}
+
+/// Machines of which each is cabled to the one before, the first to the network. None: they are wired otherwise.
+fn outside_chain(world: &World, network: NsId, chain: &[OutsideView]) -> Option<Vec<Outside>> {
+    let mut out: Vec<Outside> = Vec::new();
+    let mut before = network;
+    for (index, view) in chain.iter().enumerate() {
+        let ns = world.find_netns(&view.netns)?;
+        let to = |other: NsId| {
+            let leads = |dev: &DevId| {
+                let peer = world.devices[*dev].kind.peer();
+                peer.is_some_and(|peer| world.devices[peer].ns == other)
+            };
+            real_devices(world, ns).find(leads)
+        };
+        let next = chain.get(index + 1).and_then(|next| world.find_netns(&next.netns));
+        let (back, onward) = (to(before)?, next.and_then(to));
+        let drawn = 1 + usize::from(onward.is_some());
+        if real_devices(world, ns).count() != drawn || bridges(world, ns).next().is_some() {
+            return None;
+        }
+        out.push(Outside { ns, title: view.title.clone(), back, onward });
+        before = ns;
+    }
+    Some(out)
 }
 
 fn network(world: &World, ns: NsId) -> Option<Network> {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use everyhop_engine::base::Mac;
+use everyhop_engine::lesson::{Lab, Run};
 use everyhop_engine::link::PortFlags;
 use everyhop_engine::world::LinkEnd;
 
@@ -49,7 +50,8 @@ pub(crate) fn cluster(pods_per_node: &[usize], host_pods: usize) -> (World, Clus
             world.set_master(far, bridge, PortFlags::default()).expect("free");
         }
         let address = format!("192.0.2.{}", 10 + number);
-        view.nodes.push(NodeView { netns: node.clone(), title: node, address, pods });
+        let folded = false;
+        view.nodes.push(NodeView { netns: node.clone(), title: node, address, pods, folded });
     }
     (world, view)
 }
@@ -125,7 +127,7 @@ fn check_boxes(layout: &Layout, what: &str) {
         .values()
         .filter(|it| it.kind != ChipKind::Network)
         .map(|it| it.rect)
-        .chain(layout.routes.iter().map(|it| it.rect))
+        .chain(layout.routes.iter().flat_map(RouteBox::boxes))
         .chain(layout.host_pods.iter().map(|it| it.rect))
         .collect();
     apart(&inner, "part");
@@ -186,8 +188,8 @@ fn check_wires(world: &World, layout: &Layout, what: &str) {
                     other.name
                 );
             }
-            for route in &layout.routes {
-                assert!(!overlap(route.rect, line), "{what}: a wire crosses the IP stack");
+            for stack in layout.routes.iter().flat_map(RouteBox::boxes) {
+                assert!(!overlap(stack, line), "{what}: a wire crosses the IP stack");
             }
         }
     }
@@ -273,4 +275,58 @@ fn a_forwarded_packet_passes_the_ip_stack_on_its_way() {
         a.x == b.x && a.x == centre.x && a.y.min(b.y) <= centre.y && centre.y <= a.y.max(b.y)
     });
     assert!(passes, "{way:?} misses {route:?}");
+}
+
+/// Every lab that comes with the page, run.
+pub(crate) fn labs() -> Vec<(&'static str, Lab, Run)> {
+    let texts = [
+        (
+            "container-to-container",
+            include_str!("../../../public/labs/container-to-container.yaml"),
+        ),
+        ("pod-to-pod", include_str!("../../../public/labs/pod-to-pod.yaml")),
+        ("node-to-node", include_str!("../../../public/labs/node-to-node.yaml")),
+        ("pod-to-service", include_str!("../../../public/labs/pod-to-service.yaml")),
+        ("egress", include_str!("../../../public/labs/egress.yaml")),
+        ("ingress-load-balancer", include_str!("../../../public/labs/ingress-load-balancer.yaml")),
+        ("ingress-controller", include_str!("../../../public/labs/ingress-controller.yaml")),
+    ];
+    let ran = texts.into_iter().map(|(name, text)| {
+        let Ok(loaded) = Lab::load(text) else { panic!("{name} does not load") };
+        let run = loaded.lab.run();
+        (name, loaded.lab, run)
+    });
+    ran.collect()
+}
+
+#[test]
+fn every_lab_lays_out_without_overlap_and_on_a_phone_without_scrolling_sideways() {
+    for (name, lab, run) in labs() {
+        let view = ClusterView::from(&lab.cluster);
+        for narrow in [false, true] {
+            check(&run.end, &view, narrow, &format!("{name} narrow={narrow}"));
+        }
+        let phone = lay_out(&run.end, &view, true);
+        assert!(phone.width <= NARROW.w, "{name} needs {}", phone.width);
+        let wide = lay_out(&run.end, &view, false);
+        assert!(wide.width * LEAST_PERCENT / 100 <= WIDE.w, "{name} needs {}", wide.width);
+    }
+}
+
+#[test]
+fn a_folded_node_is_small_and_still_on_the_network() {
+    let (world, mut view) = cluster(&[2, 2, 3], 0);
+    let whole = lay_out(&world, &view, false);
+    view.nodes[2].folded = true;
+    for narrow in [false, true] {
+        let layout = lay_out(&world, &view, narrow);
+        check_boxes(&layout, "folded");
+        let frame = layout.machines[2].rect;
+        assert!(frame.w * frame.h * 3 < whole.machines[2].rect.w * whole.machines[2].rect.h);
+        let ns = world.find_netns("node-3").expect("the third node");
+        let eth0 = world.find_device(ns, "eth0").expect("its card");
+        assert!(layout.wires.iter().any(|wire| wire.a == eth0), "its cable is drawn");
+        let folded = layout.netns_box(ns).expect("its box");
+        assert_eq!((folded.kind, folded.title.as_str()), (NetnsKind::Folded, "3 pods"));
+    }
 }

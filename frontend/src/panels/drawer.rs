@@ -9,11 +9,14 @@ use crate::state::{Action, Session, Tab};
 
 use super::captures::{self, Captures};
 use super::editor::{self, Editor};
+use super::lanes::{self, Timeline};
 use super::packet::{self, Packet};
+use super::rules::{self, Rules};
 use super::tables::{self, Tables};
 
 fn tab_id(tab: Tab) -> String {
-    format!("tab-{}", tab.name().to_ascii_lowercase())
+    let name = tab.name().split(' ').next().unwrap_or_default();
+    format!("tab-{}", name.to_ascii_lowercase())
 }
 
 /// The tabs, and the one that is open. `text_fits`: whether the browser had room to keep the editor's text.
@@ -73,6 +76,12 @@ pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Disp
                                 dispatch,
                             }
                         />
+                    },
+                    Tab::Timeline => html! {
+                        <Timeline ..lanes::Props { shown, step_idx, dispatch } />
+                    },
+                    Tab::Rules => html! {
+                        <Rules ..rules::Props { shown, step_idx, dispatch } />
                     },
                     Tab::Tables => html! {
                         <Tables ..tables::Props { shown, step_idx, netns: session.netns, dispatch } />

@@ -6,7 +6,7 @@ use yew::prelude::*;
 use crate::hooks::{Dispatch, click};
 use crate::platform;
 use crate::state::Action;
-use crate::state::headers::{FieldAt, Headers};
+use crate::state::headers::{Earlier, FieldAt, Headers};
 use crate::state::run::Shown;
 
 #[derive(PartialEq, Properties)]
@@ -21,6 +21,8 @@ pub struct Props {
 #[component]
 pub fn Packet(props: &Props) -> Html {
     let focused = use_state_eq(|| 0_usize);
+    // The field under the mouse, or with the focus.
+    let pointed = use_state_eq(|| None::<FieldAt>);
     let headers = use_memo(
         (props.shown.clone(), props.step_idx, props.move_idx),
         |(shown, step_idx, move_idx)| Headers::at(shown, *step_idx, *move_idx),
@@ -31,12 +33,14 @@ pub fn Packet(props: &Props) -> Html {
     html! {
         <div class="packet">
             { moves(props) }
+            { for headers.earlier.as_ref().map(|earlier| compared(props, earlier)) }
             <div class="layers">
                 { for headers.layers.iter().enumerate().map(|(n, layer)| {
-                    fields(headers, n, layer, props)
+                    fields(headers, n, layer, props, &pointed)
                 }) }
+                { for headers.earlier.iter().flat_map(|earlier| earlier.gone.iter()).map(gone) }
             </div>
-            { bytes(headers, props, &focused) }
+            { bytes(headers, props, &focused, *pointed) }
         </div>
     }
 }
@@ -66,7 +70,40 @@ fn moves(props: &Props) -> Html {
     }
 }
 
-fn fields(headers: &Headers, layer_idx: usize, layer: &Layer, props: &Props) -> Html {
+/// What the packet is compared with.
+fn compared(props: &Props, earlier: &Earlier) -> Html {
+    let before = props.shown.run.end.device_name(earlier.dev);
+    html! {
+        <p class="compared">
+            { "Before, at " }
+            <button class="link" onclick={click(&props.dispatch, Action::Seek(earlier.step_idx))}>
+                { format!("{before} (step {})", earlier.step_idx + 1) }
+            </button>
+            { ", in " }<s>{ "red" }</s>{ "; now in " }<b>{ "green" }</b>{ "." }
+        </p>
+    }
+}
+
+/// A header that is not there any more.
+fn gone(layer: &Layer) -> Html {
+    html! {
+        <div key={format!("gone-{}", layer.name)} class="layer gone">
+            <h3>{ layer.name }<em>{ "taken off" }</em><span>{ &layer.summary }</span></h3>
+        </div>
+    }
+}
+
+fn fields(
+    headers: &Headers,
+    layer_idx: usize,
+    layer: &Layer,
+    props: &Props,
+    pointed: &UseStateHandle<Option<FieldAt>>,
+) -> Html {
+    let point = |to: Option<FieldAt>| {
+        let pointed = pointed.setter();
+        move || pointed.set(to)
+    };
     let rows = layer.fields.iter().enumerate().map(|(field_idx, field)| {
         let at = FieldAt { layer: layer_idx, field: field_idx };
         let before = headers.before(at);
@@ -78,6 +115,10 @@ fn fields(headers: &Headers, layer_idx: usize, layer: &Layer, props: &Props) -> 
                     class={classes!("field", before.map(|_| "changed"))}
                     aria-pressed={on.to_string()}
                     onclick={select}
+                    onmouseenter={ignoring(point(Some(at)))}
+                    onmouseleave={ignoring(point(None))}
+                    onfocus={ignoring(point(Some(at)))}
+                    onblur={ignoring(point(None))}
                 >
                     <span class="name">{ field.name }</span>
                     <span class="value mono">
@@ -95,12 +136,18 @@ fn fields(headers: &Headers, layer_idx: usize, layer: &Layer, props: &Props) -> 
             </li>
         }
     });
+    let earlier = headers.earlier.as_ref();
+    let is_new = earlier.and_then(|it| it.is_new.get(layer_idx)).copied().unwrap_or(false);
     html! {
         <section key={layer_idx} class={classes!("layer", tint(layer_idx))}>
-            <h3>{ layer.name }<span>{ &layer.summary }</span></h3>
+            <h3>{ layer.name }if is_new { <em>{ "put on" }</em> }<span>{ &layer.summary }</span></h3>
             <ul>{ for rows }</ul>
         </section>
     }
+}
+
+fn ignoring<E>(call: impl Fn() + 'static) -> Callback<E> {
+    Callback::from(move |_| call())
 }
 
 /// Neighbouring layers have different tints.
@@ -115,10 +162,15 @@ fn byte_id(at: usize) -> String {
 }
 
 /// The frame in hexadecimal. One stop for the Tab key; arrows go from byte to byte.
-fn bytes(headers: &Headers, props: &Props, focused: &UseStateHandle<usize>) -> Html {
+fn bytes(
+    headers: &Headers,
+    props: &Props,
+    focused: &UseStateHandle<usize>,
+    pointed: Option<FieldAt>,
+) -> Html {
     let dispatch = &props.dispatch;
-    let lit = props
-        .field
+    let lit = pointed
+        .or(props.field)
         .and_then(|at| Some(headers.layers.get(at.layer)?.fields.get(at.field)?.bytes.clone()));
     let n_bytes = headers.bytes.len();
     let stop = lit

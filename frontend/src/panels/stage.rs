@@ -4,9 +4,9 @@ use everyhop_engine::base::{DevId, NsId};
 use yew::prelude::*;
 
 use crate::hooks::Dispatch;
-use crate::layout::{ClusterView, lay_out};
+use crate::layout::{ClusterView, NetnsKind, lay_out};
 use crate::platform;
-use crate::scene::scene;
+use crate::scene::{is_busy, scene};
 use crate::state::run::Shown;
 use crate::state::{Action, Shared};
 use crate::svg::{Selection, Stage, use_glide};
@@ -26,27 +26,109 @@ pub struct Props {
     pub dispatch: Dispatch,
 }
 
+/// What the stage shows of an instant; the rest is faded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lens {
+    Everything,
+    Objects,
+    Addresses,
+    Links,
+    Translation,
+    Tunnels,
+}
+
+impl Lens {
+    const ALL: [Self; 6] = [
+        Self::Everything,
+        Self::Objects,
+        Self::Addresses,
+        Self::Links,
+        Self::Translation,
+        Self::Tunnels,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Objects => "objects",
+            Self::Addresses => "L3: addresses and routes",
+            Self::Links => "L2: links and bridges",
+            Self::Translation => "NAT and rules",
+            Self::Tunnels => "encapsulation",
+        }
+    }
+
+    /// What the style sheet calls it.
+    const fn class(self) -> Option<&'static str> {
+        match self {
+            Self::Everything => None,
+            Self::Objects => Some("lens-objects"),
+            Self::Addresses => Some("lens-l3"),
+            Self::Links => Some("lens-l2"),
+            Self::Translation => Some("lens-nat"),
+            Self::Tunnels => Some("lens-tunnel"),
+        }
+    }
+}
+
+/// Per cent of the size at which the whole drawing is seen.
+const ZOOMS: [u32; 7] = [100, 125, 150, 200, 250, 300, 400];
+
+/// The next larger or smaller size.
+fn zoomed(zoom: u32, nearer: bool) -> u32 {
+    let here = ZOOMS.iter().position(|&it| it == zoom).unwrap_or(0);
+    let next = if nearer { (here + 1).min(ZOOMS.len() - 1) } else { here.saturating_sub(1) };
+    ZOOMS[next]
+}
+
+/// A cluster of this many nodes is drawn whole, whatever happens in it.
+const DRAWN_WHOLE: usize = 2;
+
+/// What belongs together, with the nodes folded in which nothing happens.
+fn view(shown: &Shown, unfolded: &[NsId]) -> ClusterView {
+    let (mut view, world) = (ClusterView::from(&shown.lab.cluster), &shown.run.end);
+    if view.nodes.len() > DRAWN_WHOLE {
+        for node in &mut view.nodes {
+            let own = std::iter::once(&node.netns).chain(node.pods.iter().map(|pod| &pod.netns));
+            let mut own = own.filter_map(|name| world.find_netns(name));
+            let opened = world.find_netns(&node.netns).is_some_and(|ns| unfolded.contains(&ns));
+            node.folded = !opened && !own.any(|ns| is_busy((&shown.run).into(), ns));
+        }
+    }
+    view
+}
+
 /// How long a packet glides into a step that the learner asked for.
 const GLIDE_MS: u32 = 500;
 
 #[component]
 pub fn StageFrame(props: &Props) -> Html {
-    let layout = use_memo((props.shown.clone(), props.narrow), |(shown, narrow)| {
-        let view = ClusterView::from(&shown.lab.cluster);
-        lay_out(&shown.run.end, &view, *narrow)
-    });
+    let unfolded = use_state_eq(Vec::<NsId>::new);
+    let layout = use_memo(
+        (props.shown.clone(), props.narrow, (*unfolded).clone()),
+        |(shown, narrow, unfolded)| lay_out(&shown.run.end, &view(shown, unfolded), *narrow),
+    );
     let layout = Shared::from(layout);
     let scene = use_memo(
         (props.shown.clone(), layout.clone(), props.step_idx),
-        |(shown, layout, step_idx)| scene(&shown.run.story, layout, *step_idx),
+        |(shown, layout, step_idx)| scene((&shown.run).into(), layout, *step_idx),
     );
-    let on_select = use_callback(props.dispatch.clone(), |selection, dispatch| {
-        dispatch.emit(match selection {
-            Selection::Device(device) => Action::SelectDevice(Some(device)),
-            Selection::Netns(netns) => Action::SelectNetns(Some(netns)),
-            Selection::Packet => Action::SelectMove(0),
+    let (folded, unfold) = (layout.clone(), unfolded.clone());
+    let on_select =
+        use_callback((props.dispatch.clone(), folded), move |selection, (dispatch, layout)| {
+            if let Selection::Netns(ns) = selection
+                && layout.netns_box(ns).is_some_and(|it| it.kind == NetnsKind::Folded)
+            {
+                let mut all = (*unfold).clone();
+                all.push(ns);
+                unfold.set(all);
+            }
+            dispatch.emit(match selection {
+                Selection::Device(device) => Action::SelectDevice(Some(device)),
+                Selection::Netns(netns) => Action::SelectNetns(Some(netns)),
+                Selection::Packet => Action::SelectMove(0),
+            });
         });
-    });
     let selected = props.device.map(Selection::Device).or(props.netns.map(Selection::Netns));
     let glide_ms = if platform::reduced_motion() {
         0
@@ -57,9 +139,11 @@ pub fn StageFrame(props: &Props) -> Html {
         GLIDE_MS
     };
     let glide_ms = use_glide(props.step_idx, glide_ms);
+    let lens = use_state_eq(|| Lens::Everything);
+    let zoom = use_state_eq(|| ZOOMS[0]);
     // On a phone a stage of several nodes is longer than the screen: playing follows the packet, stepping by hand does
-    // not take the reader away from the text.
-    let follows = props.narrow && props.playing;
+    // not take the reader away from the text. A stage that is looked at closely follows it always.
+    let follows = if props.narrow { props.playing } else { *zoom > ZOOMS[0] };
     use_effect_with((props.step_idx, follows), |&(_, follows)| {
         if follows {
             platform::reveal_packet();
@@ -74,14 +158,72 @@ pub fn StageFrame(props: &Props) -> Html {
         selected,
         on_select: &on_select,
     };
+    let set_zoom = |to: u32| {
+        let zoom = zoom.setter();
+        Callback::from(move |_: MouseEvent| zoom.set(to))
+    };
+    let button = |name: &'static str, sign: &'static str, to: u32| {
+        let same = (*zoom == to).to_string();
+        html! {
+            <button class="chip" aria-label={name} title={name} aria-disabled={same} onclick={set_zoom(to)}>
+                { sign }
+            </button>
+        }
+    };
+    let (nearer, farther) = (zoomed(*zoom, true), zoomed(*zoom, false));
+    let set_lens = {
+        let lens = lens.setter();
+        Callback::from(move |event: Event| {
+            let chosen = platform::choice_of(&event);
+            lens.set(
+                Lens::ALL.into_iter().find(|it| it.name() == chosen).unwrap_or(Lens::Everything),
+            );
+        })
+    };
+    let onkeydown = {
+        let zoom = zoom.setter();
+        Callback::from(move |event: KeyboardEvent| match event.key().as_str() {
+            "+" | "=" => zoom.set(nearer),
+            "-" => zoom.set(farther),
+            "0" => zoom.set(ZOOMS[0]),
+            _ => {}
+        })
+    };
+    // Pinching a touchpad is a wheel with Ctrl held; without it the wheel scrolls, as everywhere.
+    let onwheel = {
+        let zoom = zoom.setter();
+        Callback::from(move |event: WheelEvent| {
+            if event.ctrl_key() {
+                event.prevent_default();
+                zoom.set(if event.delta_y() < 0.0 { nearer } else { farther });
+            }
+        })
+    };
     html! {
         <section
             class="stage"
             aria-label="Stage"
             data-step={step.to_string()}
             data-steps={n_steps.to_string()}
+            {onkeydown}
+            {onwheel}
         >
-            { stage.view() }
+            <div class="looks">
+                <label>
+                    { "Show " }
+                    <select class="btn" onchange={set_lens}>
+                        { for Lens::ALL.into_iter().map(|it| html! {
+                            <option key={it.name()} value={it.name()} selected={it == *lens}>{ it.name() }</option>
+                        }) }
+                    </select>
+                </label>
+                { button("Smaller (−)", "−", farther) }
+                { button("Whole stage (0)", "⤢", ZOOMS[0]) }
+                { button("Larger (+)", "+", nearer) }
+            </div>
+            <div class={classes!("view", lens.class())} style={format!("--zoom:{}", f64::from(*zoom) / 100.0)}>
+                { stage.view() }
+            </div>
         </section>
     }
 }

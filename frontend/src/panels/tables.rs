@@ -29,7 +29,11 @@ pub fn Tables(props: &Props) -> Html {
     let listed = use_memo((props.shown.clone(), props.step_idx, ns), |(shown, step_idx, ns)| {
         let now = shown.world_at(*step_idx);
         let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
-        tables(&now, before.as_ref(), *ns)
+        let events = shown.run.story.steps.get(*step_idx).map(|step| {
+            step.events.iter().map(|&index| shown.run.trace.entries[index].event).collect()
+        });
+        let events: Vec<_> = events.unwrap_or_default();
+        tables(&now, before.as_ref(), *ns, &events)
     });
     let choose = {
         let names: Vec<_> =
@@ -77,12 +81,17 @@ fn table(table: &Table) -> Html {
                         }) }</tr>
                     </thead>
                     <tbody>{ for table.rows.iter().enumerate().map(|(n, row)| html! {
-                        <tr key={n} class={row.changed.then_some("changed")}>
+                        <tr key={n} class={classes!(
+                            row.changed.then_some("changed"), row.decides.then_some("decides")
+                        )}>
                             { for row.cells.iter().enumerate().map(|(column, cell)| html! {
                                 <td key={column}>
                                     { cell }
                                     if row.changed && column == 0 {
                                         <span class="visually-hidden">{ " (new in this step)" }</span>
+                                    }
+                                    if row.decides && column == 0 {
+                                        <span class="why-row">{ "decides" }</span>
                                     }
                                 </td>
                             }) }

@@ -118,7 +118,7 @@ pub fn reduced_motion() -> bool {
 
 /// Whether the window is as narrow as a phone; the style sheet changes the page there too.
 pub fn is_narrow() -> bool {
-    media("(max-width: 760px)")
+    media("(max-width: 900px)")
 }
 
 /// Calls back with [`is_narrow`] when the window's size changes.
@@ -284,6 +284,26 @@ pub fn scroll_up(id: &str) {
     if let Some(element) = element {
         element.set_scroll_top(0);
     }
+}
+
+/// Scrolls an element sideways, if this place in it is out of sight.
+pub fn reveal_column(id: &str, x: i32) {
+    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    let Some(element) = element else { return };
+    let (left, width) = (element.scroll_left(), element.client_width());
+    if x < left + width / 8 || x > left + width * 7 / 8 {
+        element.set_scroll_left(x - width / 2);
+    }
+}
+
+/// How far from the left edge of its drawing a click was, in CSS pixels.
+pub fn column_of(event: &yew::MouseEvent) -> i32 {
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let drawing = target.and_then(|target| target.closest("svg").ok().flatten());
+    let left = drawing.map(|drawing| drawing.get_bounding_client_rect().left());
+    // Text is the way from a float to an integer that neither truncates nor panics.
+    let left = left.and_then(|left| format!("{left:.0}").parse().ok());
+    event.client_x() - left.unwrap_or(0)
 }
 
 /// Scrolls as little as needed to show the device where the packet goes; the packet itself may still be gliding.

@@ -1,10 +1,35 @@
-//! What is to be seen at one step: where the packet rests, the way it came, what it says. Pure; knows the story and
-//! the layout, no browser and no time.
+//! What is to be seen at one step: where the packet rests, the way it came, what it says, which hooks it passed. Pure;
+//! knows the run and the layout, no browser and no time.
 
-use everyhop_engine::base::{DevId, PacketId, SortedMap};
-use everyhop_engine::story::{LegKind, Move, MoveKind, Outcome, Story};
+mod gates;
+mod tag;
 
-use crate::layout::{ChipKind, DeviceBox, Layout, Point, Rect, simplify, text_width, until_entry};
+use everyhop_engine::base::{DevId, NsId, PacketId, Side, SortedMap};
+use everyhop_engine::lesson::Run;
+use everyhop_engine::story::words::{Message, message};
+use everyhop_engine::story::{Leg, LegKind, Move, MoveKind, Outcome, Step, Story};
+use everyhop_engine::trace::{DropReason, Event, FrameId, Recorder};
+use everyhop_engine::world::World;
+
+use crate::layout::{Layout, Origin, Point, Rect, fit, simplify, until_crossing, until_entry};
+
+pub use gates::{Act, Gate, Rewrite};
+pub use tag::LINE;
+
+/// A run, as far as a scene needs it.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// With everything that was there in the run.
+    pub world: &'a World,
+    pub trace: &'a Recorder,
+    pub story: &'a Story,
+}
+
+impl<'a> From<&'a Run> for Told<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self { world: &run.end, trace: &run.trace, story: &run.story }
+    }
+}
 
 /// One step of the story on the stage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -15,24 +40,30 @@ pub struct Scene {
     pub trail: Vec<Stroke>,
     /// Devices that a frame reaches in this step.
     pub lit: Vec<(DevId, LegKind)>,
+    /// Hooks that the leading packet passes in this step.
+    pub gates: Vec<Gate>,
 }
 
-/// A packet.
+/// A packet. All boxes are relative to its resting place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Glyph {
     pub id: PacketId,
     pub part: Part,
     pub kind: LegKind,
-    /// What it carries, in a few words.
+    /// What it carries and to whom, in a few words.
     pub label: String,
+    /// What that was as the step began, if it was something else.
+    pub was: Option<String>,
     /// `node-1/veth0`.
     pub at: String,
     /// From where it was to where it rests; never empty.
     pub way: Vec<Point>,
-    /// The tag's box, relative to the resting place.
     pub tag: Rect,
+    /// What the datagram around it says, and the box around that and the tag.
+    pub envelope: Option<(String, Rect)>,
+    pub rewrites: Vec<(Rewrite, Rect)>,
     pub mark: Option<Mark>,
-    /// Words for the mark and their box, relative to the resting place.
+    /// Words for the mark.
     pub note: Option<(String, Rect)>,
 }
 
@@ -106,30 +137,44 @@ impl Glyph {
 }
 
 /// The scene at a step, counted from 0. A step beyond the story's end shows nothing.
-pub fn scene(story: &Story, layout: &Layout, step: usize) -> Scene {
+pub fn scene(told: Told<'_>, layout: &Layout, step: usize) -> Scene {
+    let story = told.story;
     let Some(current) = story.steps.get(step) else { return Scene::default() };
+    let leg = &story.legs[current.leg];
     let mut scene = Scene::default();
     let mut journey = Journey { layout, rests: SortedMap::default() };
-    for (index, told) in story.steps.iter().enumerate().take(step + 1) {
-        if told.leg != current.leg {
+    let mut text = Text::default();
+    for (index, it) in story.steps.iter().enumerate().take(step + 1) {
+        if it.leg != current.leg {
             continue;
         }
-        let leg = &story.legs[told.leg];
-        for (order, movement) in told.moves.iter().enumerate() {
+        text.follow(told, leg, it);
+        for (order, movement) in it.moves.iter().enumerate() {
             let (now, main) = (index == step, order == 0);
-            let by_program = leg.kind == LegKind::Request;
-            let way = journey.go(movement, by_program);
+            let mut way = journey.go(movement, origin(leg.kind));
+            let (gates, rewrites) =
+                if now && main { gates::gates(told, it) } else { (Vec::new(), Vec::new()) };
+            // What a rule drops gets no farther than its hook.
+            let dropped = gates.iter().find(|gate| gate.act >= Act::Dropped);
+            let drops = dropped.and_then(|gate| layout.gate(gate.ns, gate.hook));
+            if let Some(rect) = drops {
+                way = until_crossing(&way, rect);
+            }
             if now {
                 let part = if main { Part::Main } else { Part::Copy };
-                let mark = told.outcome.filter(|_| main).and_then(mark);
-                scene.lit.push((movement.to, leg.kind));
-                scene.packets.extend(glyph(
-                    layout,
-                    (movement, part),
-                    (leg.kind, &leg.tag),
-                    way.clone(),
-                    mark,
-                ));
+                let drawn = Drawn { layout, part, kind: leg.kind, way: way.clone() };
+                if drops.is_none() {
+                    scene.lit.push((movement.to, leg.kind));
+                }
+                let mark = it.outcome.filter(|_| main).and_then(mark);
+                let glyph = if main {
+                    scene.gates = gates;
+                    let note = mark.as_ref().and_then(|mark| note(told, it, mark));
+                    drawn.glyph(movement, text.clone(), rewrites, mark.zip(Some(note)))
+                } else {
+                    drawn.glyph(movement, text.clone(), Vec::new(), None)
+                };
+                scene.packets.extend(glyph);
             }
             if way.len() > 1 {
                 scene.trail.push(Stroke { points: way, kind: leg.kind, now, main });
@@ -140,6 +185,63 @@ pub fn scene(story: &Story, layout: &Layout, step: usize) -> Scene {
     scene
 }
 
+/// Whether anything happens in a namespace: a flood's copy that ends at the door of a machine is not enough.
+pub fn is_busy(told: Told<'_>, ns: NsId) -> bool {
+    let inside = |dev: DevId| told.world.devices[dev].ns == ns;
+    let moves = told.story.steps.iter().flat_map(|step| step.moves.iter().enumerate());
+    let mut matters = moves.filter(|(order, it)| *order == 0 || it.kind != MoveKind::Wire);
+    matters.any(|(_, it)| inside(it.from) || inside(it.to))
+}
+
+/// What a leg's packet says of itself as its steps go by.
+#[derive(Clone, Default)]
+struct Text {
+    label: String,
+    was: Option<String>,
+    envelope: Option<String>,
+}
+
+impl Text {
+    fn follow(&mut self, told: Told<'_>, leg: &Leg, step: &Step) {
+        let Some(main) = step.moves.first() else { return };
+        let frame = told.trace.bytes(frame_after(told, step, *main));
+        match main.kind {
+            MoveKind::Encapsulate => self.envelope = Some(String::new()),
+            MoveKind::Decapsulate => self.envelope = None,
+            _ => {}
+        }
+        self.was = None;
+        if let Some(envelope) = &mut self.envelope {
+            *envelope = message(frame).tag();
+            return;
+        }
+        let label = label(leg, frame);
+        let before = std::mem::replace(&mut self.label, label);
+        self.was = Some(before).filter(|before| !before.is_empty() && *before != self.label);
+    }
+}
+
+/// What a packet carries and to whom.
+fn label(leg: &Leg, frame: &[u8]) -> String {
+    let asks = leg.kind == LegKind::Request;
+    match message(frame) {
+        Message::Tcp { dst, .. } if asks => format!("{} → {}:{}", leg.tag, dst.0, dst.1),
+        Message::Tcp { dst, .. } => format!("{} → {}", leg.tag, dst.0),
+        it @ Message::Udp { .. } if asks => it.tag(),
+        Message::Udp { dst, .. } => format!("{} → {}", leg.label, dst.0),
+        _ => leg.tag.clone(),
+    }
+}
+
+/// The bytes that a packet has as a step ends: a bridge may have asked the rules after it took the frame.
+pub fn frame_after(told: Told<'_>, step: &Step, movement: Move) -> FrameId {
+    let seen = gates::events_of(told, step, movement.packet).filter_map(|event| match event {
+        Event::Tap { frame, .. } | Event::NeighWait { frame, .. } => Some(frame),
+        _ => None,
+    });
+    seen.last().unwrap_or(movement.frame)
+}
+
 /// Follows one leg's frames from rest to rest.
 struct Journey<'a> {
     layout: &'a Layout,
@@ -148,27 +250,36 @@ struct Journey<'a> {
 }
 
 impl Journey<'_> {
-    fn go(&mut self, movement: &Move, by_program: bool) -> Vec<Point> {
+    fn go(&mut self, movement: &Move, by: Origin) -> Vec<Point> {
         let Move { from, to, kind, .. } = *movement;
         let way = match (kind, self.rests.get(from)) {
             (MoveKind::Originate, Some(&rest)) => vec![rest],
-            (MoveKind::Originate, None) => self.layout.origin_way(to, by_program),
-            (MoveKind::Forward | MoveKind::Encapsulate | MoveKind::Decapsulate, rest) => {
-                joined(rest, self.layout.forward_way(from, to))
-            }
+            (MoveKind::Originate, None) => self.layout.origin_way(to, by),
+            (MoveKind::Forward, rest) => joined(rest, self.layout.forward_way(from, to)),
+            (MoveKind::Encapsulate, rest) => joined(rest, self.layout.wrapped_way(from, to)),
+            (MoveKind::Decapsulate, rest) => joined(rest, self.layout.unwrapped_way(from, to)),
             (MoveKind::Wire | MoveKind::BridgeIn | MoveKind::BridgeOut, rest) => {
                 joined(rest, self.layout.wire_way(from, to))
             }
         };
         let target = self.layout.devices.get(to).map(|it| it.rect);
         let way = match target {
-            Some(rect) if from != to || kind == MoveKind::Originate => until_entry(&way, rect),
+            Some(rect) if from != to || kind != MoveKind::Wire => until_entry(&way, rect),
             Some(_) | None => way,
         };
         if let Some(&rest) = way.last() {
             self.rests.insert(to, rest);
         }
         way
+    }
+}
+
+const fn origin(kind: LegKind) -> Origin {
+    match kind {
+        LegKind::Request => Origin::Program,
+        LegKind::ArpRequest | LegKind::ArpReply => Origin::Neighbour,
+        // Of what the control plane does nothing moves.
+        LegKind::Reply | LegKind::IcmpError | LegKind::Control => Origin::Stack,
     }
 }
 
@@ -192,71 +303,97 @@ fn mark(outcome: Outcome) -> Option<Mark> {
     }
 }
 
-fn glyph(
-    layout: &Layout,
-    (movement, part): (&Move, Part),
-    (kind, label): (LegKind, &str),
-    way: Vec<Point>,
-    mark: Option<Mark>,
-) -> Option<Glyph> {
-    let device = layout.devices.get(movement.to)?;
-    let rest = *way.last()?;
-    let tag = tag_box(layout, device, rest, label);
-    let note = mark.as_ref().and_then(Mark::words);
-    let note = note.map(|words| (words.to_owned(), note_box(layout, rest, tag, words)));
-    let at = device.name.clone();
-    Some(Glyph {
-        id: movement.packet,
-        part,
-        kind,
-        label: label.to_owned(),
-        at,
-        way,
-        tag,
-        mark,
-        note,
+/// Words for a mark; a rule that drops is named by who caused it.
+fn note(told: Told<'_>, step: &Step, mark: &Mark) -> Option<String> {
+    let words = mark.words()?.to_owned();
+    let dropped = step.outcome == Some(Outcome::Dropped(DropReason::NetfilterDrop));
+    let rule = step.events.iter().rev().find_map(|&index| match told.trace.entries[index].event {
+        Event::RuleMatched { ns, rule } => Some((ns, rule)),
+        _ => None,
+    });
+    let origin = rule.filter(|_| dropped).and_then(|(ns, rule)| {
+        let tables = &told.world.netns[ns].netfilter.as_ref()?.tables;
+        Some(told.world.origin(tables.rule_origin(rule)?))
+    });
+    Some(match origin {
+        Some(origin) => format!("{words}: {origin}"),
+        None => words,
     })
 }
 
-const TAG_H: i32 = 20;
-/// From the packet's middle to the tag's.
-const TAG_RISE: i32 = 15;
-/// From the packet's middle to the tag's near end.
-const TAG_ASIDE: i32 = 9;
-const TAG_FONT: i32 = 11;
-
-fn tag_width(text: &str) -> i32 {
-    text_width(text, TAG_FONT) + 18
+/// A packet on its device.
+struct Drawn<'a> {
+    layout: &'a Layout,
+    part: Part,
+    kind: LegKind,
+    way: Vec<Point>,
 }
 
-/// Beside the packet, off its device's name, and on the stage.
-fn tag_box(layout: &Layout, device: &DeviceBox, rest: Point, label: &str) -> Rect {
-    let w = tag_width(label);
-    let middle = if device.kind == ChipKind::Network {
-        device.rect.y - rest.y - TAG_RISE
-    } else if rest.y <= device.rect.centre().y {
-        -TAG_RISE
-    } else {
-        TAG_RISE
-    };
-    let right = rest.x + TAG_ASIDE;
-    let x = if right + w <= layout.width - 2 { right } else { (rest.x - TAG_ASIDE - w).max(2) };
-    Rect::new(x - rest.x, middle - TAG_H / 2, w, TAG_H)
-}
-
-/// On the packet's other side, or where that is too narrow, on the tag's side away from the device.
-fn note_box(layout: &Layout, rest: Point, tag: Rect, words: &str) -> Rect {
-    let w = tag_width(words);
-    let aside = if tag.x >= 0 { -TAG_ASIDE - w } else { TAG_ASIDE };
-    let left = rest.x + aside;
-    let opposite = Rect::new(aside, tag.y, w, TAG_H);
-    let free = aside > tag.right() || opposite.right() < tag.x;
-    if free && left >= 2 && left + w <= layout.width - 2 {
-        return opposite;
+impl Drawn<'_> {
+    fn glyph(
+        self,
+        movement: &Move,
+        text: Text,
+        rewrites: Vec<Rewrite>,
+        mark: Option<(Mark, Option<String>)>,
+    ) -> Option<Glyph> {
+        let device = self.layout.devices.get(movement.to)?;
+        let rest = *self.way.last()?;
+        let envelope_w = text.envelope.as_ref().map_or(0, |it| tag::width(it) + 8);
+        let was_w = text.was.as_ref().map_or(0, |it| tag::width(it));
+        let w = tag::width(&text.label).max(was_w);
+        let rewrites_w = rewrites.iter().map(|it| tag::width(&it.text())).max().unwrap_or(0);
+        let all_w = w.max(envelope_w).max(rewrites_w);
+        let lines = |n: usize| i32::try_from(n).unwrap_or(0) * (LINE + 2);
+        let above = if text.envelope.is_some() { LINE } else { 0 };
+        let all_h = above + LINE + lines(rewrites.len()) + if above > 0 { 4 } else { 0 };
+        let block = tag::place(self.layout, rest, (all_w, all_h), &[]);
+        let tag = Rect::new(block.x + if above > 0 { 4 } else { 0 }, block.y + above, w, LINE);
+        let around = Rect::new(block.x, block.y, all_w.max(w + 8), above + LINE + 4);
+        let below = tag.bottom() + if above > 0 { 6 } else { 2 };
+        let rewrites = rewrites.into_iter().enumerate().map(|(n, it)| {
+            let w = tag::width(&it.text());
+            (it, Rect::new(block.x, below + lines(n), w, LINE))
+        });
+        let (mark, words) = mark.map_or((None, None), |(mark, words)| (Some(mark), words));
+        let taken = Rect::new(rest.x + block.x, rest.y + block.y, all_w, all_h);
+        let note = words.map(|words| {
+            let words = fit(&words, 11, self.layout.width - 24);
+            let place = tag::place(self.layout, rest, (tag::width(&words), LINE), &[taken]);
+            (words, place)
+        });
+        Some(Glyph {
+            id: movement.packet,
+            part: self.part,
+            kind: self.kind,
+            at: device.name.clone(),
+            way: self.way,
+            tag,
+            envelope: text.envelope.map(|it| (it, around)),
+            rewrites: rewrites.collect(),
+            mark,
+            note,
+            label: text.label,
+            was: text.was,
+        })
     }
-    let y = if tag.y < 0 { tag.y - TAG_H - 3 } else { tag.bottom() + 3 };
-    let x = (rest.x + tag.x).min(layout.width - 2 - w).max(2) - rest.x;
-    Rect::new(x, y, w, TAG_H)
+}
+
+impl Rewrite {
+    /// `to 10.96.0.20:80`, and what it becomes.
+    pub fn words(&self) -> (String, String) {
+        let side = match self.side {
+            Side::Source => "from",
+            Side::Destination => "to",
+        };
+        let (from, to) = (self.from, self.to);
+        (format!("{side} {}:{}", from.0, from.1), format!("{}:{}", to.0, to.1))
+    }
+
+    fn text(&self) -> String {
+        let (old, new) = self.words();
+        format!("{old} {new}")
+    }
 }
 
 /// Packets of other legs that wait while this step happens.
@@ -273,7 +410,9 @@ fn parked<'a>(
         // At the device's corner, out of the way of the question that it waits for.
         let rect = layout.devices.get(movement.to)?.rect;
         let way = vec![Point::new(rect.x + 2, rect.y + 2)];
-        glyph(layout, (movement, Part::Parked), (leg.kind, &leg.tag), way, Some(Mark::Waiting))
+        let drawn = Drawn { layout, part: Part::Parked, kind: leg.kind, way };
+        let text = Text { label: leg.tag.clone(), ..Text::default() };
+        drawn.glyph(movement, text, Vec::new(), Some((Mark::Waiting, None)))
     })
 }
 

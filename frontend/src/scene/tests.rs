@@ -2,17 +2,18 @@
 
 use std::net::Ipv4Addr;
 
-use everyhop_engine::base::Nanos;
+use everyhop_engine::base::{Hook, Nanos};
+use everyhop_engine::lesson::Lab;
 use everyhop_engine::stack::socket::{Bound, Program, Socket};
 use everyhop_engine::story::tell;
-use everyhop_engine::trace::Recorder;
-use everyhop_engine::world::{Hop, NewRoute, World};
+use everyhop_engine::world::{Hop, NewRoute};
 
 use super::*;
-use crate::layout::{ClusterView, lay_out, tests::cluster};
+use crate::layout::tests::{cluster, labs};
+use crate::layout::{ClusterView, lay_out};
 
 /// A ping from the first pod of the first node.
-fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Story) {
+fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Recorder, Story) {
     let (mut world, view) = cluster(pods, 0);
     for (index, node) in view.nodes.iter().enumerate() {
         let root = world.find_netns(&node.netns).expect("a node");
@@ -45,7 +46,7 @@ fn ping(pods: &[usize], to: [u8; 4]) -> (World, ClusterView, Story) {
         .expect("a route");
     world.run_until_quiet(&mut trace, Nanos::from_secs(4));
     let story = tell(&start, &trace);
-    (start, view, story)
+    (start, view, trace, story)
 }
 
 fn route(world: &mut World, ns: everyhop_engine::base::NsId, dst: &str, via: [u8; 4]) {
@@ -55,9 +56,10 @@ fn route(world: &mut World, ns: everyhop_engine::base::NsId, dst: &str, via: [u8
 }
 
 fn scenes(narrow: bool, pods: &[usize], to: [u8; 4]) -> (Layout, Vec<Scene>) {
-    let (world, view, story) = ping(pods, to);
+    let (world, view, trace, story) = ping(pods, to);
     let layout = lay_out(&world, &view, narrow);
-    let scenes = (0..story.steps.len()).map(|step| scene(&story, &layout, step)).collect();
+    let told = Told { world: &world, trace: &trace, story: &story };
+    let scenes = (0..story.steps.len()).map(|step| scene(told, &layout, step)).collect();
     (layout, scenes)
 }
 
@@ -156,3 +158,74 @@ fn tags_and_reasons_stay_on_the_stage() {
         }
     }
 }
+
+#[test]
+fn beside_a_packet_nothing_covers_a_name_in_any_lab() {
+    for (name, lab, run) in labs() {
+        let view = ClusterView::from(&lab.cluster);
+        for narrow in [false, true] {
+            let layout = lay_out(&run.end, &view, narrow);
+            for step in 0..run.story.steps.len() {
+                let scene = scene((&run).into(), &layout, step);
+                let Some(main) = scene.packets.first() else { continue };
+                let rest = main.rest();
+                let boxes = [Some(main.tag), main.note.as_ref().map(|(_, place)| *place)];
+                for place in boxes.into_iter().flatten() {
+                    let at = Rect::new(place.x + rest.x, place.y + rest.y, place.w, place.h);
+                    let covered = layout.labels.iter().find(|it| it.shared(at) > 0);
+                    assert!(
+                        covered.is_none(),
+                        "{name} step {} narrow={narrow}: {} at {at:?} covers {covered:?}",
+                        step + 1,
+                        main.label
+                    );
+                    assert!(at.x >= 0 && at.right() <= layout.width, "{name} {step}: off stage");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_packet_to_a_service_is_rewritten_at_prerouting_and_later_ones_from_memory() {
+    let (_, lab, run) = labs().into_iter().find(|it| it.0 == "pod-to-service").expect("a lab");
+    let layout = lay_out(&run.end, &ClusterView::from(&lab.cluster), false);
+    let scenes = (0..run.story.steps.len()).map(|step| scene((&run).into(), &layout, step));
+    let acts: Vec<_> = scenes
+        .flat_map(|scene| scene.gates)
+        .filter(|gate| gate.act != Act::Passed)
+        .map(|gate| (gate.hook, gate.act))
+        .collect();
+    assert_eq!(acts[0], (Hook::PreRouting, Act::Bound(Side::Destination)));
+    let bound = acts.iter().filter(|(_, act)| matches!(act, Act::Bound(_))).count();
+    assert_eq!(bound, 1, "only the connection's first packet asks the nat rules: {acts:?}");
+    assert!(acts.contains(&(Hook::PostRouting, Act::Remembered(Side::Source))), "{acts:?}");
+}
+
+#[test]
+fn what_a_rule_drops_stops_at_its_hook_and_names_who_wanted_that() {
+    let text = format!("{}{DENIED}", include_str!("../../../public/labs/node-to-node.yaml"));
+    let Ok(loaded) = Lab::load(&text) else { panic!("the lab does not load") };
+    let run = loaded.lab.run();
+    let layout = lay_out(&run.end, &ClusterView::from(&loaded.lab.cluster), false);
+    let mut scenes = (0..run.story.steps.len()).map(|step| scene((&run).into(), &layout, step));
+    let dropped = scenes.find(|it| it.gates.iter().any(|gate| gate.act >= Act::Dropped));
+    let dropped = dropped.expect("the policy's rule drops the packet");
+    let gate = dropped.gates.iter().max_by_key(|gate| gate.act).expect("a gate");
+    let rect = layout.gate(gate.ns, gate.hook).expect("the hook is drawn");
+    let main = main_of(&dropped);
+    assert!(rect.contains(main.rest()), "{main:?} is not at {rect:?}");
+    let note = main.note.as_ref().map(|(words, _)| words.as_str());
+    assert!(note.is_some_and(|it| it.contains("NetworkPolicy default/deny")), "{note:?}");
+}
+
+/// Nothing reaches any pod.
+const DENIED: &str = "
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+";

@@ -1,13 +1,10 @@
 //! What packet sockets saw, as lines in tcpdump's words.
 
-use everyhop_engine::base::{DevId, Nanos};
+use everyhop_engine::base::{DevId, Nanos, SortedMap};
 use everyhop_engine::trace::{Direction, Event};
-use everyhop_engine::wire::arp::{Arp, Operation};
-use everyhop_engine::wire::eth::{self, EtherType};
-use everyhop_engine::wire::ipv4::{Header, Protocol};
-use everyhop_engine::wire::{icmp, udp};
 
 use super::run::Shown;
+use super::tcpdump::Tcpdump;
 
 /// One captured frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,110 +21,70 @@ pub struct Row {
 pub fn rows(shown: &Shown, dev: Option<DevId>) -> Vec<Row> {
     let run = &shown.run;
     let steps = &run.story.steps;
-    let entries = run.trace.entries.iter().enumerate();
-    entries
-        .filter_map(|(idx, entry)| match entry.event {
-            Event::Tap { dev: on, dir, frame } if dev.is_none_or(|wanted| wanted == on) => {
-                Some(Row {
-                    at: entry.at,
-                    dev: on,
-                    dir,
-                    text: line(run.trace.bytes(frame)),
-                    step_idx: steps.iter().position(|step| step.events.contains(&idx)),
-                })
+    let mut step_of: Vec<Option<usize>> = vec![None; run.trace.entries.len()];
+    for (step_idx, step) in steps.iter().enumerate() {
+        for &event in &step.events {
+            step_of[event] = Some(step_idx);
+        }
+    }
+    let mut running: SortedMap<DevId, Tcpdump> = SortedMap::default();
+    let entries = run.trace.entries.iter().zip(step_of);
+    let taps = entries.filter_map(|(entry, step_idx)| match entry.event {
+        Event::Tap { dev: on, dir, frame } if dev.is_none_or(|wanted| wanted == on) => {
+            if running.get(on).is_none() {
+                running.insert(on, Tcpdump::default());
             }
-            _ => None,
-        })
-        .collect()
-}
-
-/// A frame in one line, as `tcpdump -n` prints it; what that leaves out is left out.
-fn line(frame: &[u8]) -> String {
-    if frame.len() < eth::LEN {
-        return format!("[a frame of {} bytes]", frame.len());
-    }
-    let body = &frame[eth::LEN..];
-    match eth::ether_type(frame) {
-        EtherType::Arp => Arp::parse(body).map_or_else(
-            |_| "ARP, not for IPv4 over Ethernet".into(),
-            |arp| match arp.operation {
-                Operation::Request => {
-                    format!("ARP, Request who-has {} tell {}", arp.target_ip, arp.sender_ip)
-                }
-                Operation::Reply => {
-                    format!("ARP, Reply {} is-at {}", arp.sender_ip, arp.sender_mac)
-                }
-            },
-        ),
-        EtherType::Ipv4 => match Header::parse(body) {
-            Ok(header) => packet(&header, &body[header.header_len..header.total_len]),
-            Err(_) => "IP, bad header".into(),
-        },
-        EtherType::Ipv6 => "IP6".into(),
-        EtherType::Unknown(other) => format!("ethertype 0x{other:04x}, length {}", frame.len()),
-    }
-}
-
-fn packet(header: &Header, payload: &[u8]) -> String {
-    let (src, dst) = (header.src, header.dst);
-    match header.protocol {
-        Protocol::Udp if !header.is_fragment() => match udp::ports(payload) {
-            Ok((from, to)) => {
-                let len = payload.len() - udp::LEN;
-                format!("IP {src}.{from} > {dst}.{to}: UDP, length {len}")
-            }
-            Err(_) => format!("IP {src} > {dst}: UDP, cut short"),
-        },
-        Protocol::Icmp if !header.is_fragment() => {
-            format!("IP {src} > {dst}: ICMP {}, length {}", message(payload), payload.len())
+            let tcpdump = running.get_mut(on)?;
+            let text = tcpdump.line(run.trace.bytes(frame));
+            Some(Row { at: entry.at, dev: on, dir, text, step_idx })
         }
-        Protocol::Tcp => format!("IP {src} > {dst}: TCP"),
-        Protocol::Icmp | Protocol::Udp | Protocol::Unknown(_) => {
-            format!("IP {src} > {dst}: ip-proto-{}", header.protocol.to_u8())
-        }
-    }
-}
-
-fn message(payload: &[u8]) -> String {
-    match icmp::Message::parse(payload) {
-        Ok(icmp::Message::EchoRequest { id, seq, .. }) => {
-            format!("echo request, id {id}, seq {seq}")
-        }
-        Ok(icmp::Message::EchoReply { id, seq, .. }) => format!("echo reply, id {id}, seq {seq}"),
-        Ok(icmp::Message::Timestamp { id, seq, .. }) => {
-            format!("timestamp request, id {id}, seq {seq}")
-        }
-        Ok(icmp::Message::Error { error, quote }) => format!("{} {}", quote.dst, error.words()),
-        Ok(icmp::Message::Other { kind, code }) => format!("type {kind}, code {code}"),
-        Err(_) => "bad message".into(),
-    }
+        _ => None,
+    });
+    taps.collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
-    use everyhop_engine::base::Mac;
-    use std::net::Ipv4Addr;
+    use crate::state::lessons::OWN;
+    use crate::state::run;
+
+    /// Lines that tcpdump 4.99.5 printed of this run, exported as pcapng.
+    const PRINTED: &[&str] = &[
+        "ARP, Request who-has 10.244.1.1 tell 10.244.1.2, length 28",
+        "ARP, Reply 10.0.0.12 is-at 02:00:0a:00:00:0c, length 28",
+        "IP 10.244.1.2.55140 > 10.96.0.10.53: 18969+ A? web.default.svc.cluster.local. (47)",
+        "IP 10.244.1.3.53 > 10.244.1.2.55140: 18969*- 1/0/0 A 10.96.0.20 (92)",
+        "IP 10.96.0.10.53 > 10.244.1.2.55140: 36744*- 0/1/0 (140)",
+        "IP 10.244.1.2.57214 > 10.96.0.20.80: Flags [S], seq 4142351736, win 64860, options [mss 1410,sackOK,TS val 2892009707 ecr 0,nop,wscale 10], length 0",
+        "IP 10.244.2.2.8080 > 10.244.1.2.57214: Flags [S.], seq 2369970365, ack 4142351737, win 64308, options [mss 1410,sackOK,TS val 3702172908 ecr 2892009707,nop,wscale 10], length 0",
+        "IP 10.244.1.2.57214 > 10.96.0.20.80: Flags [P.], seq 1:67, ack 1, win 64, options [nop,nop,TS val 2892009707 ecr 3702172908], length 66: HTTP: GET / HTTP/1.1",
+        "IP 10.96.0.20.80 > 10.244.1.2.57214: Flags [P.], seq 1:116, ack 67, win 63, options [nop,nop,TS val 3702172908 ecr 2892009707], length 115: HTTP: HTTP/1.1 200 OK",
+        "IP 10.244.1.2.57214 > 10.244.2.2.8080: Flags [F.], seq 67, ack 116, win 64, options [nop,nop,TS val 2892009707 ecr 3702172908], length 0",
+        "IP 10.0.0.11.59001 > 10.0.0.12.8472: OTV, flags [I] (0x08), overlay 0, instance 1",
+    ];
 
     #[test]
-    fn a_question_reads_as_tcpdump_prints_it() {
-        let mut frame = Vec::new();
-        eth::emit(&mut frame, Mac::BROADCAST, Mac([2, 0, 0, 0, 0, 1]), EtherType::Arp);
-        Arp {
-            operation: Operation::Request,
-            sender_mac: Mac([2, 0, 0, 0, 0, 1]),
-            sender_ip: Ipv4Addr::new(10, 244, 1, 2),
-            target_mac: Mac::ZERO,
-            target_ip: Ipv4Addr::new(10, 244, 1, 3),
+    fn a_page_fetched_over_vxlan_reads_as_tcpdump_prints_it() {
+        let text = include_str!("../../../public/labs/pod-to-service.yaml");
+        let text: Rc<str> = text
+            .replace("to: \"svc/web:80\"", "to: \"http://web/\"")
+            .replace("  seed: 1", "  seed: 1\n  cni: flannel")
+            .into();
+        let shown = run::run(OWN.id, &text, None).expect("the lab loads");
+        let rows = rows(&shown, None);
+        let lines: Vec<&str> = rows.iter().flat_map(|row| row.text.lines()).collect();
+        for printed in PRINTED {
+            assert!(lines.contains(printed), "{printed} is not in {lines:#?}");
         }
-        .emit(&mut frame);
-        assert_eq!(line(&frame), "ARP, Request who-has 10.244.1.3 tell 10.244.1.2");
     }
 
     #[test]
     fn bytes_that_are_no_packet_are_named_so() {
         for len in 0..60 {
-            assert!(!line(&vec![8; len]).is_empty(), "{len} bytes");
+            assert!(!Tcpdump::default().line(&vec![8; len]).is_empty(), "{len} bytes");
         }
     }
 }

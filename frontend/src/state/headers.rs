@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use everyhop_engine::base::DevId;
 use everyhop_engine::wire::dissect::{Layer, dissect};
 
 use super::run::Shown;
+use crate::scene::{Told, frame_after};
 
 /// A field's place: layer and field number within [`Headers::layers`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -13,12 +15,25 @@ pub struct FieldAt {
     pub field: usize,
 }
 
-/// The frame of one move, taken apart.
+/// The frame of one move, taken apart, beside what it was one step earlier.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Headers {
     pub bytes: Rc<[u8]>,
     pub layers: Rc<[Layer]>,
     pub changes: Rc<[Change]>,
+    /// None: the message begins with this step.
+    pub earlier: Option<Earlier>,
+}
+
+/// The frame one step earlier.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Earlier {
+    pub step_idx: usize,
+    pub dev: DevId,
+    /// Layers that it does not have any more.
+    pub gone: Rc<[Layer]>,
+    /// Whether each of the layers now is one that it did not have.
+    pub is_new: Rc<[bool]>,
 }
 
 /// A field whose value is not what it was one step earlier.
@@ -32,19 +47,32 @@ pub struct Change {
 }
 
 impl Headers {
-    /// The headers at a step, of its `move_idx`th frame. None: the step or the move does not exist.
+    /// The headers as a step ends, of its `move_idx`th frame. None: the step or the move does not exist.
     pub fn at(shown: &Shown, step_idx: usize, move_idx: usize) -> Option<Self> {
-        let steps = &shown.run.story.steps;
+        let told = Told::from(&shown.run);
+        let steps = &told.story.steps;
         let step = steps.get(step_idx)?;
         let moved = step.moves.get(move_idx)?;
-        let bytes = shown.run.trace.bytes(moved.frame);
+        let bytes = told.trace.bytes(frame_after(told, step, *moved));
         let layers = dissect(bytes);
-        let earlier = steps[..step_idx].iter().rev().find(|s| s.leg == step.leg);
-        let before = earlier.and_then(|s| s.moves.first());
-        let changes = before
-            .map(|before| changes(&dissect(shown.run.trace.bytes(before.frame)), &layers))
-            .unwrap_or_default();
-        Some(Self { bytes: bytes.into(), layers: layers.into(), changes: changes.into() })
+        let before = (0..step_idx).rev().find(|&index| steps[index].leg == step.leg);
+        let before = before.and_then(|index| Some((index, *steps[index].moves.first()?)));
+        let mut headers =
+            Self { bytes: bytes.into(), layers: Rc::new([]), changes: Rc::new([]), earlier: None };
+        if let Some((index, was)) = before {
+            let old = dissect(told.trace.bytes(frame_after(told, &steps[index], was)));
+            let pairs = pairs(&old, &layers);
+            headers.changes = changes(&old, &layers, &pairs).into();
+            let is_gone = |index: &usize| !pairs.contains(&Some(*index));
+            headers.earlier = Some(Earlier {
+                step_idx: index,
+                dev: was.to,
+                gone: (0..old.len()).filter(is_gone).map(|index| old[index].clone()).collect(),
+                is_new: pairs.iter().map(Option::is_none).collect(),
+            });
+        }
+        headers.layers = layers.into();
+        Some(headers)
     }
 
     /// The value a field had one step earlier, if it was another.
@@ -61,12 +89,25 @@ impl Headers {
     }
 }
 
-fn changes(before: &[Layer], after: &[Layer]) -> Vec<Change> {
+/// For each layer now, the same one earlier. What a tunnel wraps stays what it was.
+fn pairs(before: &[Layer], after: &[Layer]) -> Vec<Option<usize>> {
+    let is_wrapped = |layers: &[Layer]| layers.iter().any(|layer| layer.name == "VXLAN");
+    let (was_wrapped, wrapped) = (is_wrapped(before), is_wrapped(after));
+    let same = |old: &str, new: &str| match (was_wrapped, wrapped) {
+        (false, true) => new.strip_suffix(INSIDE) == Some(old),
+        (true, false) => old.strip_suffix(INSIDE) == Some(new),
+        (true, true) | (false, false) => old == new,
+    };
+    after.iter().map(|new| before.iter().position(|old| same(old.name, new.name))).collect()
+}
+
+/// How [`dissect`] names what a tunnel carries.
+const INSIDE: &str = " (inside)";
+
+fn changes(before: &[Layer], after: &[Layer], pairs: &[Option<usize>]) -> Vec<Change> {
     let mut found = Vec::new();
-    for (layer_idx, layer) in after.iter().enumerate() {
-        let Some(old) = before.get(layer_idx).filter(|old| old.name == layer.name) else {
-            continue;
-        };
+    for (layer_idx, (layer, pair)) in after.iter().zip(pairs).enumerate() {
+        let Some(old) = pair.and_then(|index| before.get(index)) else { continue };
         for (field_idx, field) in layer.fields.iter().enumerate() {
             let same = old.fields.iter().find(|f| f.name == field.name);
             if let Some(was) = same.filter(|was| was.value != field.value) {
@@ -93,7 +134,8 @@ mod tests {
         frame[12] = 0x88;
         let before = dissect(&frame);
         frame[5] = 7;
-        let found = changes(&before, &dissect(&frame));
+        let after = dissect(&frame);
+        let found = changes(&before, &after, &pairs(&before, &after));
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[0].name, found[0].before.as_str(), found[0].after.as_str()),

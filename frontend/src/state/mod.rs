@@ -3,11 +3,14 @@
 
 pub mod captures;
 pub mod headers;
+pub mod lanes;
 pub mod lessons;
 pub mod route;
 pub mod run;
 mod shared;
 pub mod tables;
+pub mod tcpdump;
+pub mod walk;
 
 use std::rc::Rc;
 
@@ -130,17 +133,22 @@ pub enum Theme {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tab {
     Packet,
+    Timeline,
+    Rules,
     Tables,
     Captures,
     Yaml,
 }
 
 impl Tab {
-    pub const ALL: [Self; 4] = [Self::Packet, Self::Tables, Self::Captures, Self::Yaml];
+    pub const ALL: [Self; 6] =
+        [Self::Packet, Self::Timeline, Self::Rules, Self::Tables, Self::Captures, Self::Yaml];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Packet => "Packet",
+            Self::Timeline => "Timeline",
+            Self::Rules => "Rules walked",
             Self::Tables => "Tables",
             Self::Captures => "Captures",
             Self::Yaml => "YAML",

@@ -2,9 +2,13 @@
 
 use everyhop_engine::base::{NsId, OriginId};
 use everyhop_engine::link::bridge::FdbEntry;
-use everyhop_engine::link::{DeviceKind, PortFlags};
+use everyhop_engine::link::vxlan::EntryState;
+use everyhop_engine::link::{Conf, DeviceKind, PortFlags};
+use everyhop_engine::netfilter::table::Tables;
 use everyhop_engine::stack::fib::{Route, RouteKind, TableId};
 use everyhop_engine::stack::socket::Bound;
+use everyhop_engine::tool::conntrack;
+use everyhop_engine::trace::{Event, RouteAnswer};
 use everyhop_engine::world::World;
 
 /// A table as a listing.
@@ -25,13 +29,16 @@ pub struct Row {
     pub cells: Vec<String>,
     /// This step made it, or changed it.
     pub changed: bool,
+    /// A packet's way was decided by it in this step.
+    pub decides: bool,
 }
 
-/// The tables of a namespace now; rows that were not so `before` are marked.
-pub fn tables(now: &World, before: Option<&World>, ns: NsId) -> Vec<Table> {
-    let mut tables = list(now, ns);
+/// The tables of a namespace now; rows that were not so `before` are marked, and those that `events` name as what decided.
+pub fn tables(now: &World, before: Option<&World>, ns: NsId, events: &[Event]) -> Vec<Table> {
+    let mut tables = list(now, ns, events);
     if let Some(before) = before {
-        for (table, old) in tables.iter_mut().zip(list(before, ns)) {
+        for old in list(before, ns, &[]) {
+            let Some(table) = tables.iter_mut().find(|it| it.title == old.title) else { continue };
             for row in &mut table.rows {
                 row.changed = old.rows.iter().all(|was| was.cells != row.cells);
             }
@@ -40,11 +47,32 @@ pub fn tables(now: &World, before: Option<&World>, ns: NsId) -> Vec<Table> {
     tables
 }
 
-fn list(world: &World, ns: NsId) -> Vec<Table> {
+fn list(world: &World, ns: NsId, events: &[Event]) -> Vec<Table> {
     let netns = &world.netns[ns];
     let (mut tables, mut last) = (Vec::new(), Vec::new());
     for &dev in &netns.devs {
         let device = &world.devices[dev];
+        if let DeviceKind::Vxlan(tunnel) = &device.kind {
+            let rows = tunnel.fdb.iter().map(|(mac, entry)| {
+                let how = match entry.state {
+                    EntryState::Static => "static",
+                    EntryState::Learnt { .. } => "learnt",
+                };
+                let decides = events.iter().any(|event| match *event {
+                    Event::TunnelLookup { dev: of, mac: asked, .. } => (of, asked) == (dev, *mac),
+                    _ => false,
+                });
+                let cells = vec![mac.to_string(), entry.first.ip.to_string(), how.into()];
+                Row { decides, ..plain(cells) }
+            });
+            tables.push(Table {
+                title: format!("Forwarding table of {}", device.name),
+                command: format!("bridge fdb show dev {}", device.name),
+                columns: &["MAC address", "at the tunnel's end", "kind"],
+                rows: rows.collect(),
+                empty: "The tunnel knows nobody yet.",
+            });
+        }
         if let DeviceKind::Bridge(bridge) = &device.kind {
             // What was learnt first: the rest never changes by itself.
             let learnt = |entry: &FdbEntry| matches!(entry, FdbEntry::Learnt { .. });
@@ -56,13 +84,17 @@ fn list(world: &World, ns: NsId) -> Vec<Table> {
                     FdbEntry::Static { port } => (name(world, *port), "static"),
                     FdbEntry::Learnt { port, .. } => (name(world, *port), "learnt"),
                 };
-                vec![mac.to_string(), port, how.into()]
+                let decides = events.iter().any(|event| match *event {
+                    Event::FdbLookup { bridge, mac: asked, .. } => (bridge, asked) == (dev, *mac),
+                    _ => false,
+                });
+                Row { decides, ..plain(vec![mac.to_string(), port, how.into()]) }
             });
             tables.push(Table {
                 title: format!("Forwarding table of {}", device.name),
                 command: format!("bridge fdb show br {}", device.name),
                 columns: &["MAC address", "behind", "kind"],
-                rows: unchanged(rows),
+                rows: rows.collect(),
                 empty: "The bridge has learnt nothing yet.",
             });
             let ports = bridge.ports.iter().rev().map(|&port| {
@@ -84,17 +116,33 @@ fn list(world: &World, ns: NsId) -> Vec<Table> {
             0 => String::new(),
             n => format!("{n} waiting"),
         };
-        vec![ip.to_string(), name(world, dev), mac, entry.state.name().into(), waiting]
+        let decides = events.iter().any(|event| match *event {
+            Event::NeighHit { dev: by, next_hop, .. } => (by, next_hop) == (dev, ip),
+            _ => false,
+        });
+        let cells = vec![ip.to_string(), name(world, dev), mac, entry.state.name().into(), waiting];
+        Row { decides, ..plain(cells) }
     });
     tables.push(Table {
         title: "Neighbours".into(),
         command: "ip neigh".into(),
         columns: &["address", "device", "MAC address", "state", "packets"],
-        rows: unchanged(neighbours),
+        rows: neighbours.collect(),
         empty: "Nobody's hardware address is known yet.",
     });
-    tables.push(routes(world, ns, TableId::MAIN));
-    tables.push(routes(world, ns, TableId::LOCAL));
+    tables.push(routes(world, ns, TableId::MAIN, events));
+    tables.push(routes(world, ns, TableId::LOCAL, events));
+    if let Some(netfilter) = &netns.netfilter {
+        let connections = conntrack::list(&netfilter.conntrack, world.now());
+        tables.push(Table {
+            title: "Connections".into(),
+            command: "conntrack -L -o extended".into(),
+            columns: &["connection, as it began and as its answers come"],
+            rows: connections.into_iter().map(|line| plain(vec![line])).collect(),
+            empty: "No connection is tracked yet.",
+        });
+    }
+    tables.push(addresses(world, ns));
     let sockets = netns.sockets.iter().map(|(_, socket)| {
         let bound = match socket.bound {
             Bound::Udp { port } => format!("udp {port}"),
@@ -112,18 +160,99 @@ fn list(world: &World, ns: NsId) -> Vec<Table> {
         empty: "No program has a socket open.",
     });
     tables.extend(last);
+    tables.push(settings(world, ns));
+    tables.extend(netns.netfilter.as_ref().map(|it| rules(&it.tables)));
     tables
 }
 
-fn routes(world: &World, ns: NsId, table: TableId) -> Table {
+fn addresses(world: &World, ns: NsId) -> Table {
+    let netns = &world.netns[ns];
+    let rows = netns.devs.iter().map(|&dev| {
+        let device = &world.devices[dev];
+        let own = netns.addrs.iter().filter(|addr| addr.dev == dev);
+        let own: Vec<_> = own.map(|addr| format!("{}/{}", addr.local, addr.prefix_len)).collect();
+        let state = if device.up { "up" } else { "down" };
+        plain(vec![
+            device.name.to_string(),
+            own.join(", "),
+            device.mac.to_string(),
+            device.mtu_bytes.to_string(),
+            state.into(),
+        ])
+    });
+    Table {
+        title: "Addresses".into(),
+        command: "ip addr".into(),
+        columns: &["device", "address", "MAC address", "MTU", ""],
+        rows: rows.collect(),
+        empty: "There is no device.",
+    }
+}
+
+/// The settings that decide a packet's way most often.
+fn settings(world: &World, ns: NsId) -> Table {
+    let sysctl = &world.netns[ns].sysctl;
+    let all = |conf: Conf| {
+        (format!("net.ipv4.conf.all.{}", conf.name()), sysctl.all.get(conf).to_string())
+    };
+    let rows = [
+        ("net.ipv4.ip_forward".to_owned(), sysctl.all.get(Conf::Forwarding).to_string()),
+        (
+            "net.bridge.bridge-nf-call-iptables".to_owned(),
+            u8::from(sysctl.bridge_nf_call_iptables).to_string(),
+        ),
+        all(Conf::RpFilter),
+        all(Conf::RouteLocalnet),
+        all(Conf::ProxyArp),
+        all(Conf::SendRedirects),
+        ("net.ipv4.ip_default_ttl".to_owned(), sysctl.default_ttl_hops.to_string()),
+    ];
+    Table {
+        title: "Settings".into(),
+        command: "sysctl".into(),
+        columns: &["name", "value"],
+        rows: rows.into_iter().map(|(name, value)| plain(vec![name, value])).collect(),
+        empty: "",
+    }
+}
+
+/// More lines than this are a matter for the command line.
+const RULE_LINES: usize = 400;
+
+/// With what each rule counted, so that those that matched in a step are marked as changed.
+fn rules(tables: &Tables) -> Table {
+    let saved = tables.save(true);
+    let n_lines = saved.lines().count();
+    let mut rows: Vec<Row> =
+        saved.lines().take(RULE_LINES).map(|line| plain(vec![line.to_owned()])).collect();
+    if n_lines > RULE_LINES {
+        rows.push(plain(vec![format!("and {} lines more", n_lines - RULE_LINES)]));
+    }
+    Table {
+        title: "Rules".into(),
+        command: "iptables-save -c".into(),
+        columns: &["packets and bytes, rule"],
+        rows,
+        empty: "There are no rules.",
+    }
+}
+
+fn routes(world: &World, ns: NsId, table: TableId, events: &[Event]) -> Table {
     let of_table = world.netns[ns].fib.iter().filter(|(_, route)| route.table == table);
-    let rows = of_table.map(|(_, route)| {
-        vec![
+    let rows = of_table.map(|(id, route)| {
+        let decides = events.iter().any(|event| match *event {
+            Event::RouteLookup { ns: at, answer: RouteAnswer::Route(found), .. } => {
+                (at, found) == (ns, id)
+            }
+            _ => false,
+        });
+        let cells = vec![
             destination(route),
             route.dev().map(|dev| name(world, dev)).unwrap_or_default(),
             route.prefsrc.map(|src| src.to_string()).unwrap_or_default(),
             origin(world, route.origin),
-        ]
+        ];
+        Row { decides, ..plain(cells) }
     });
     let listing = match table {
         TableId::MAIN => "ip route".into(),
@@ -133,7 +262,7 @@ fn routes(world: &World, ns: NsId, table: TableId) -> Table {
         title: format!("Routes, table {}", table.name()),
         command: listing,
         columns: &["destination", "device", "source", "because of"],
-        rows: unchanged(rows),
+        rows: rows.collect(),
         empty: "This table has no routes.",
     }
 }
@@ -173,6 +302,10 @@ fn origin(world: &World, origin: Option<OriginId>) -> String {
     origin.map(|id| world.origin(id).to_owned()).unwrap_or_default()
 }
 
+fn plain(cells: Vec<String>) -> Row {
+    Row { cells, changed: false, decides: false }
+}
+
 fn unchanged(rows: impl Iterator<Item = Vec<String>>) -> Vec<Row> {
-    rows.map(|cells| Row { cells, changed: false }).collect()
+    rows.map(plain).collect()
 }

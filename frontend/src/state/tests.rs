@@ -157,7 +157,7 @@ fn the_row_a_bridge_learns_is_marked_at_the_step_that_teaches_it_and_not_later()
     let node = shown.run.end.find_netns("node-1").expect("the lesson's node");
     let marked = |step_idx: usize| -> Vec<String> {
         let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
-        let tables = tables::tables(&shown.world_at(step_idx), before.as_ref(), node);
+        let tables = tables::tables(&shown.world_at(step_idx), before.as_ref(), node, &[]);
         let rows = tables.into_iter().flat_map(|table| table.rows);
         rows.filter(|row| row.changed).map(|row| row.cells.join(" ")).collect()
     };
@@ -303,4 +303,23 @@ fn a_lab_gets_what_an_exchange_needs() {
     let from = "internet".into();
     let exchange = Exchange { from, to: "node/node-1".into(), protocol: Some(Protocol::Icmp) };
     assert_eq!(after(session, [Action::Send(exchange)]).notice, None);
+}
+
+#[test]
+fn the_route_and_the_neighbour_that_decide_are_marked() {
+    let shown = shown("#/lesson/node-to-node");
+    let node = shown.run.end.find_netns("node-1").expect("the lesson's node");
+    let mut decided = Vec::new();
+    for (step_idx, step) in shown.run.story.steps.iter().enumerate() {
+        let events = step.events.iter().map(|&index| shown.run.trace.entries[index].event);
+        let events: Vec<_> = events.collect();
+        let tables = tables::tables(&shown.world_at(step_idx), None, node, &events);
+        for table in tables {
+            let rows = table.rows.into_iter().filter(|row| row.decides);
+            decided.extend(rows.map(|row| (table.title.clone(), row.cells[0].clone())));
+        }
+    }
+    let has = |title: &str| decided.iter().any(|(of, _)| of == title);
+    assert!(has("Routes, table main") && has("Neighbours"), "{decided:?}");
+    assert!(has("Forwarding table of vbr0"), "{decided:?}");
 }

@@ -43,6 +43,7 @@ fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
         ChipKind::Eth => ("device device-eth", 6),
         ChipKind::Veth => ("device device-veth", 6),
         ChipKind::Bridge => ("device device-bridge", 8),
+        ChipKind::Tunnel => ("device device-tunnel", 13),
         ChipKind::Loopback => ("device device-lo", 5),
         ChipKind::Port => ("device device-port", 3),
         ChipKind::Network => ("device device-network", r.h / 2),

@@ -51,6 +51,8 @@ fn netns(it: &NetnsBox, selected: bool, on_select: &Callback<Selection>) -> Html
         NetnsKind::Leaf => ("netns netns-leaf", "pod network namespace", 12),
         NetnsKind::Hub => ("netns netns-hub", "root network namespace", 12),
         NetnsKind::Network => ("netns netns-network", "network between nodes", r.h / 2),
+        NetnsKind::Outside => ("netns netns-outside", "network namespace", 12),
+        NetnsKind::Folded => ("netns netns-hub", "not drawn, show it: root network namespace", 12),
     };
     // A namespace outside of a cluster is no pod's and no node's.
     let what =

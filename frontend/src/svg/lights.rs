@@ -1,11 +1,13 @@
 //! The way of a leg so far, and rings around the devices that a frame reaches.
 
+use everyhop_engine::base::{Hook, Id as _};
 use yew::prelude::*;
 
+use super::cables::gate;
 use super::leg_class;
-use super::shapes::{points_attr, s};
+use super::shapes::{label, points_attr, s, text};
 use crate::layout::Layout;
-use crate::scene::{Scene, Stroke};
+use crate::scene::{Act, Scene, Stroke};
 
 pub(super) fn trail(scene: &Scene, step_idx: usize) -> Html {
     html! {
@@ -25,6 +27,29 @@ fn stroke(step_idx: usize, (index, it): (usize, &Stroke)) -> Html {
         (!it.main).then_some("copy")
     );
     html! { <polyline {key} {class} pathLength="100" points={points_attr(&it.points)} /> }
+}
+
+/// The hooks that the packet passes, over those that stand there, with what their rules made of it.
+pub(super) fn gates(layout: &Layout, scene: &Scene, step_idx: usize) -> Html {
+    let lit = scene.gates.iter().filter_map(|it| {
+        let (hook, r) = (it.hook, layout.gate(it.ns, it.hook)?);
+        let class = match it.act {
+            Act::Passed => "gate lit",
+            Act::Remembered(_) | Act::Bound(_) => "gate lit acts",
+            Act::Dropped | Act::Rejected => "gate lit drops",
+        };
+        let says = it.says();
+        // Above it is room for one whose neighbour stands below.
+        let y = if hook == Hook::Forward { r.y - 4 } else { r.bottom() + 13 };
+        Some(html! {
+            <g key={format!("{step_idx}-{}-{}", it.ns.index(), hook.chain())} {class} data-gate={hook.chain()}>
+                { gate(r) }
+                { label(r, hook.chain()) }
+                { text(Some("says"), r.centre().x, y, &says) }
+            </g>
+        })
+    });
+    html! { <g class="gates" aria-hidden="true">{ for lit }</g> }
 }
 
 pub(super) fn rings(layout: &Layout, scene: &Scene) -> Html {

@@ -18,7 +18,7 @@ use crate::state::Shared;
 
 use devices::Devices;
 use ground::Ground;
-use lights::{rings, trail};
+use lights::{gates, rings, trail};
 use packets::packets;
 
 /// What a reader chose on the stage.
@@ -62,6 +62,7 @@ impl Stage<'_> {
                 <Ground ..ground::Props { layout: below, selected: netns, on_select: on_select.clone() } />
                 { trail(scene, step_idx) }
                 <Devices ..devices::Props { layout: above, selected: device, on_select: on_select.clone() } />
+                { gates(layout, scene, step_idx) }
                 { rings(layout, scene) }
                 { packets(scene, step_idx, on_select) }
             </svg>

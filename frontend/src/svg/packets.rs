@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 
 use everyhop_engine::base::Id as _;
+use everyhop_engine::story::LegKind;
 use yew::prelude::*;
 
 use super::shapes::{label, rect, s};
 use super::{Selection, leg_class, selects};
 use crate::layout::Rect;
-use crate::scene::{Glyph, Mark, Part, Scene};
+use crate::scene::{Glyph, LINE, Mark, Part, Rewrite, Scene};
 
 pub(super) fn packets(scene: &Scene, step_idx: usize, on_select: &Callback<Selection>) -> Html {
     let drawn =
@@ -55,13 +56,16 @@ fn leading(glyph: &Glyph, step_idx: usize, on_select: &Callback<Selection>) -> H
     let (onclick, onkeydown) = selects(on_select, Selection::Packet);
     let aria_label =
         format!("Packet at {}: {}{}", glyph.at, glyph.label, spoken(glyph.mark.as_ref()));
-    let class = classes!("glyph", "glides", leg_class(glyph.kind));
+    let answers = matches!(glyph.kind, LegKind::Reply | LegKind::ArpReply);
+    let class = classes!("glyph", "glides", leg_class(glyph.kind), answers.then_some("answers"));
     html! {
         <g key={format!("{step_idx}-{}", glyph.id.index())} {class} style={motion(glyph, step_idx)}
             data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
             role="button" tabindex="0" aria-label={aria_label} {onclick} {onkeydown}>
             { dot(8) }
-            { capsule("tag", glyph.tag, &glyph.label) }
+            { for glyph.envelope.as_ref().map(|(words, place)| envelope(words, *place)) }
+            { tag(glyph) }
+            { for glyph.rewrites.iter().map(|(it, place)| rewrite(it, *place)) }
             { for glyph.mark.as_ref().map(|mark| mark_view(mark, glyph)) }
         </g>
     }
@@ -91,6 +95,39 @@ fn other(glyph: &Glyph, step_idx: usize) -> Html {
     }
 }
 
+/// What the packet carries; what that was before gives way to it in the middle of the way.
+fn tag(glyph: &Glyph) -> Html {
+    let now = if glyph.was.is_some() { "tag becomes" } else { "tag" };
+    html! {
+        <g class={now}>
+            { rect(glyph.tag, glyph.tag.h / 2) }
+            { for glyph.was.as_ref().map(|was| html! { <g class="was">{ label(glyph.tag, was) }</g> }) }
+            <g class="is">{ label(glyph.tag, &glyph.label) }</g>
+        </g>
+    }
+}
+
+/// The datagram around the tag, with its own words in its upper edge.
+fn envelope(words: &str, r: Rect) -> Html {
+    let head = Rect::new(r.x, r.y, r.w, LINE);
+    html! { <g class="envelope">{ rect(r, 12) }{ label(head, words) }</g> }
+}
+
+/// An address that a rule struck out, and what stands there now.
+fn rewrite(it: &Rewrite, r: Rect) -> Html {
+    let (old, new) = it.words();
+    let centre = r.centre();
+    html! {
+        <g class="rewrite">
+            { rect(r, 5) }
+            <text x={s(centre.x)} y={s(centre.y + 4)}>
+                <tspan class="old">{ old }</tspan>
+                <tspan class="new" dx="6">{ new }</tspan>
+            </text>
+        </g>
+    }
+}
+
 fn dot(radius: i32) -> Html {
     html! { <circle class="dot" r={s(radius)} /> }
 }
@@ -110,12 +147,16 @@ fn mark_view(mark: &Mark, glyph: &Glyph) -> Html {
         Mark::Delivered => ("mark mark-good", "M-4 0l3 3 5-6"),
         Mark::Ignored => ("mark mark-quiet", "M-4 0h8"),
         Mark::Waiting => ("mark mark-quiet", "M0-5v5h3.5"),
-        Mark::Dropped(_) => ("mark mark-bad", "M-4-4l8 8M4-4l-8 8"),
+        Mark::Dropped(_) => ("mark mark-bad", "M-5-5l10 10M5-5l-10 10"),
         Mark::Left => ("mark mark-quiet", "M-4 0h7M0-3l3 3-3 3"),
     };
+    let radius = if matches!(mark, Mark::Dropped(_)) { "12" } else { "9" };
     html! {
         <g {class}>
-            <circle r="9" />
+            if matches!(mark, Mark::Dropped(_)) {
+                <circle class="shock" r="12" />
+            }
+            <circle r={radius} />
             <path d={sign} />
             { for glyph.note.as_ref().map(|(words, place)| capsule("note", *place, words)) }
         </g>

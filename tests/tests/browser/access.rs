@@ -29,10 +29,12 @@ fn violations(page: &Page) -> Vec<String> {
     found.map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-const VIEWS: [(&str, &str); 5] = [
+const VIEWS: [(&str, &str); 7] = [
     ("#/lesson/pod-to-pod?step=1", "Packet"),
     ("#/lesson/pod-to-pod?step=9", "Tables"),
     ("#/lesson/node-to-node?step=5", "Captures"),
+    ("#/lesson/node-to-node?step=9", "Timeline"),
+    ("#/lesson/node-to-node?step=2", "Rules walked"),
     ("#/lesson/own?step=4", "YAML"),
     ("#/lesson/no-such-lesson", ""),
 ];

@@ -15,4 +15,5 @@ mod look;
 mod native;
 mod page;
 mod server;
+mod stage;
 mod transport;

@@ -91,7 +91,8 @@ impl Page {
 
     pub(crate) fn open_tab(&self, name: &str) {
         self.browser.click(name, By::XPath(format!("//button[@role='tab'][.='{name}']")));
-        let css = format!("#tab-{}[aria-selected=true]", name.to_ascii_lowercase());
+        let first = name.split(' ').next().unwrap_or_default();
+        let css = format!("#tab-{}[aria-selected=true]", first.to_ascii_lowercase());
         self.holds(
             &format!("tab {name} is open"),
             &format!("return !!document.querySelector('{css}')"),
