@@ -9,6 +9,7 @@ mod fuzz;
 mod page;
 mod process;
 mod serve;
+mod split;
 mod system;
 mod test;
 mod tools;

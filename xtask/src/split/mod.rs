@@ -1,0 +1,64 @@
+//! Splitting the page's wasm in two by function: what a first visit runs, and what can come when it is asked for.
+//!
+//! The first module keeps every function's index. A function that moves leaves a trampoline behind, which has the second
+//! module loaded and calls it through the table; or nothing, if only the second calls it. The second module imports
+//! memory, table, globals and what it calls of the first. Nothing of what the program does changes: a list that
+//! moves too much costs a download earlier than wanted, and that is all.
+
+mod module;
+pub(crate) mod page;
+mod plan;
+mod rooms;
+mod write;
+
+use std::fmt::Display;
+
+use wasmparser::Validator;
+
+use crate::process::{Error, Result};
+use module::Module;
+use plan::Plan;
+
+pub(crate) use rooms::Rooms;
+
+/// The page's JavaScript that loads the second module, as the first imports it.
+const LOAD: &str = "everyhopSecondNow";
+/// The second module's name for what it imports.
+const FIRST: &str = "e";
+
+/// The module in two.
+pub(crate) struct Parts {
+    pub(crate) first: Vec<u8>,
+    pub(crate) second: Vec<u8>,
+    /// Functions in the second.
+    pub(crate) n_moved: usize,
+    /// Functions of the second that the first still refers to.
+    pub(crate) n_trampolines: usize,
+    /// Functions of the first that the second calls.
+    pub(crate) n_exported: usize,
+}
+
+/// Moves every function that `rooms` names, and what only they call, into a second module.
+pub(crate) fn split(wasm: &[u8], rooms: &Rooms) -> Result<Parts> {
+    let module = Module::parse(wasm)?;
+    let plan = Plan::new(&module, rooms)?;
+    Ok(Parts {
+        first: valid(write::first(wasm, &module, &plan)?)?,
+        second: valid(write::second(&module, &plan)?)?,
+        n_moved: plan.moved.len(),
+        n_trampolines: plan.trampolines.len(),
+        n_exported: plan.called_by_second.len(),
+    })
+}
+
+fn valid(wasm: Vec<u8>) -> Result<Vec<u8>> {
+    Validator::new().validate_all(&wasm).map_err(bad)?;
+    Ok(wasm)
+}
+
+fn bad(what: impl Display) -> Error {
+    Error::Failed(format!("cannot split the page's wasm: {what}"))
+}
+
+#[cfg(test)]
+mod tests;
