@@ -4,6 +4,7 @@
 pub mod captures;
 pub mod headers;
 pub mod lessons;
+pub mod need;
 pub mod route;
 pub mod run;
 mod shared;
@@ -166,6 +167,8 @@ pub enum Action {
     TakeBack,
     Send(Exchange),
     SetTheme(Theme),
+    /// Something happened to the page itself.
+    Tell(&'static str),
     CloseNotice,
 }
 
@@ -400,6 +403,7 @@ impl Session {
                 }
             }
             Action::SetTheme(theme) => self.theme = Some(theme),
+            Action::Tell(what) => self.notice = Some(what.into()),
             Action::CloseNotice => self.notice = None,
         }
     }

@@ -36,6 +36,10 @@ pub(crate) struct Parts {
     pub(crate) n_trampolines: usize,
     /// Functions of the first that the second calls.
     pub(crate) n_exported: usize,
+    /// Entries of the list that no function's name has.
+    pub(crate) idle: Vec<String>,
+    /// A line for each function: which file it is in, `both` where a trampoline is left; bytes; name.
+    pub(crate) listing: String,
 }
 
 /// Moves every function that `rooms` names, and what only they call, into a second module.
@@ -48,7 +52,23 @@ pub(crate) fn split(wasm: &[u8], rooms: &Rooms) -> Result<Parts> {
         n_moved: plan.moved.len(),
         n_trampolines: plan.trampolines.len(),
         n_exported: plan.called_by_second.len(),
+        idle: rooms.idle(&module.names),
+        listing: listing(&module, &plan),
     })
+}
+
+fn listing(module: &Module<'_>, plan: &Plan) -> String {
+    let mut lines = String::new();
+    for (id, body) in module.defined() {
+        let place = match (plan.moved.contains(&id), plan.trampolines.contains(&id)) {
+            (true, true) => "both",
+            (true, false) => "second",
+            (false, _) => "first",
+        };
+        let name = module.names.get(&id).map_or("?", String::as_str);
+        lines += &format!("{place}\t{}\t{name}\n", body.as_bytes().len());
+    }
+    lines
 }
 
 fn valid(wasm: Vec<u8>) -> Result<Vec<u8>> {

@@ -184,9 +184,26 @@ impl<'a> Module<'a> {
     }
 }
 
-/// A name as in the sources, generic arguments included.
+/// A name as in the sources, generic arguments included. wasm-bindgen has written it out already, with a hash behind the
+/// name of each crate.
 fn demangled(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name))
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    let mut parts = name.split('[');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((hash, rest)) if is_hash(hash) => out += rest,
+            _ => {
+                out.push('[');
+                out += part;
+            }
+        }
+    }
+    out
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() > 8 && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 fn constant(expression: &ConstExpr<'_>) -> Result<u32> {
@@ -217,4 +234,19 @@ pub(super) fn referred(body: &FunctionBody<'_>) -> Result<Vec<FuncId>> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_in_the_sources() {
+        for written in [
+            "engine[0123456789abcdef]::kube::read::<[u8; 4]>",
+            "_RINvNtCs0_6engine4kube4readAhj4_E",
+        ] {
+            assert_eq!(demangled(written), "engine::kube::read::<[u8; 4]>", "{written}");
+        }
+    }
 }

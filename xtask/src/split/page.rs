@@ -1,1 +1,140 @@
-//! stub
+//! The page that Trunk has bundled, with its wasm in two files. Trunk calls this (`Trunk.toml`) before a build counts as
+//! done.
+//!
+//! Names of files are made of what is in them, so that no browser takes an older file for a newer.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Parts, Rooms, split};
+use crate::process::{Result, failed, root};
+
+/// The hidden subcommand that Trunk calls.
+pub(crate) const COMMAND: &str = "--split";
+
+/// What stands in `index.html` for the second file.
+const SECOND: &str = "second.wasm";
+
+/// Splits the wasm of the page in the folder that Trunk names.
+pub(crate) fn split_page() -> Result {
+    match std::env::var_os("TRUNK_STAGING_DIR") {
+        Some(dir) => split_in(Path::new(&dir)),
+        None => failed("Trunk calls this, and names a folder in TRUNK_STAGING_DIR"),
+    }
+}
+
+fn split_in(dir: &Path) -> Result {
+    let whole = the_one(dir, "_bg.wasm")?;
+    let rooms = Rooms::parse(&text(&root().join("frontend/second.txt"))?)?;
+    let parts = split(&bytes(&whole)?, &rooms)?;
+    println!("{}", summary(&parts));
+    for name in &parts.idle {
+        println!("frontend/second.txt: no function's name has `{name}`");
+    }
+    write(&root().join("target/page-functions.tsv"), parts.listing.as_bytes())?;
+    let mut page = Page { dir, html: text(&dir.join("index.html"))? };
+    remove(&whole)?;
+    page.rename(&name_of(&whole)?, "first", "wasm", &parts.first)?;
+    page.rename(SECOND, "second", "wasm", &parts.second)?;
+    let start = text(&dir.join("start.js"))?;
+    remove(&dir.join("start.js"))?;
+    page.rename("start.js", "start", "js", without_comments(&start).as_bytes())?;
+    write(&dir.join("index.html"), page.html.as_bytes())
+}
+
+struct Page<'a> {
+    dir: &'a Path,
+    html: String,
+}
+
+impl Page<'_> {
+    /// Writes a file under a name that tells its content, and has the page refer to that.
+    fn rename(&mut self, old: &str, stem: &str, extension: &str, content: &[u8]) -> Result {
+        let name = format!("{stem}-{:016x}.{extension}", hash(content));
+        if !self.html.contains(old) {
+            return failed(format!("index.html does not name {old}"));
+        }
+        self.html = self.html.replace(old, &name);
+        write(&self.dir.join(name), content)
+    }
+}
+
+fn summary(parts: &Parts) -> String {
+    format!(
+        "split: {} functions of {} bytes wait in the second file; {} of them are called from the first, {} of the first \
+         from there",
+        parts.n_moved,
+        parts.second.len(),
+        parts.n_trampolines,
+        parts.n_exported
+    )
+}
+
+/// Comments and indentation cost a first visit some hundred bytes. Only for a script whose texts stand on one line.
+fn without_comments(script: &str) -> String {
+    let lines = script.lines().map(str::trim).filter(|it| !it.is_empty() && !it.starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// FNV-1a of 64 bits: tells versions of a file apart, and is no protection.
+fn hash(content: &[u8]) -> u64 {
+    content.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The only file in the folder whose name ends like this.
+fn the_one(dir: &Path, ending: &str) -> Result<PathBuf> {
+    let entries = fs::read_dir(dir)
+        .or_else(|problem| failed(format!("cannot read {}: {problem}", dir.display())))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let found: Vec<PathBuf> =
+        paths.filter(|path| name_of(path).is_ok_and(|name| name.ends_with(ending))).collect();
+    match found.as_slice() {
+        [path] => Ok(path.clone()),
+        _ => failed(format!("{} files in {} end in {ending}", found.len(), dir.display())),
+    }
+}
+
+fn name_of(path: &Path) -> Result<String> {
+    let name = path.file_name().map(OsString::from).and_then(|name| name.into_string().ok());
+    name.map_or_else(|| failed(format!("{} has no name in UTF-8", path.display())), Ok)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).or_else(|problem| failed(format!("cannot read {}: {problem}", path.display())))
+}
+
+fn text(path: &Path) -> Result<String> {
+    String::from_utf8(bytes(path)?)
+        .or_else(|_| failed(format!("{} is not in UTF-8", path.display())))
+}
+
+fn write(path: &Path, content: &[u8]) -> Result {
+    fs::write(path, content)
+        .or_else(|problem| failed(format!("cannot write {}: {problem}", path.display())))
+}
+
+fn remove(path: &Path) -> Result {
+    fs::remove_file(path)
+        .or_else(|problem| failed(format!("cannot remove {}: {problem}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_content() {
+        assert_eq!(hash(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(hash(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_ne!(hash(b"ab"), hash(b"ba"));
+    }
+
+    #[test]
+    fn a_script_keeps_its_code() {
+        let script = "// why\nfunction f() {\n  // how\n  return \"//\";\n}\n";
+        assert_eq!(without_comments(script), "function f() {\nreturn \"//\";\n}");
+    }
+}

@@ -8,6 +8,9 @@ use super::module::{FuncId, Module, Slot, referred};
 use super::{LOAD, Rooms, bad};
 use crate::process::Result;
 
+/// What a trampoline costs: a function no longer than that stays as long as the first module needs it.
+const TRAMPOLINE_BYTES: usize = 20;
+
 pub(super) struct Plan {
     /// Functions of the second module.
     pub(super) moved: BTreeSet<FuncId>,
@@ -34,7 +37,10 @@ impl Plan {
         for (id, body) in module.defined() {
             calls.insert(id, referred(body)?);
         }
-        let named = |id: &FuncId| module.names.get(id).is_some_and(|name| rooms.moves(name));
+        let named = |id: &FuncId| {
+            let is_short = module.body(*id).is_none_or(|it| it.as_bytes().len() < TRAMPOLINE_BYTES);
+            !is_short && module.names.get(id).is_some_and(|name| rooms.moves(name))
+        };
         let first = reached(module, &calls, &named);
         let moved: BTreeSet<FuncId> =
             module.defined().map(|(id, _)| id).filter(|id| !first.contains(id)).collect();

@@ -1,12 +1,15 @@
 //! The list of what a first visit does not need, `frontend/second.txt`.
 
+use std::collections::BTreeMap;
+
+use super::module::FuncId;
 use crate::process::{Result, failed};
 
-/// Parts of functions' names, each with whether what has it moves; the last that matches decides.
+/// Beginnings of functions' names, each with whether what has it moves; the last that matches decides.
 pub(crate) struct Rooms(Vec<(String, bool)>);
 
 impl Rooms {
-    /// One part of a name a line; `!` in front: stays. `#` begins a comment.
+    /// A name's beginning a line; `*` in front: anywhere in it; `!` in front of all: stays. `#` begins a comment.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut rooms = Vec::new();
         for line in text.lines() {
@@ -23,15 +26,20 @@ impl Rooms {
 
     /// Whether the function of this name moves.
     pub(super) fn moves(&self, name: &str) -> bool {
-        self.0.iter().rev().find(|(part, _)| name.contains(part)).is_some_and(|(_, moves)| *moves)
+        self.0.iter().rev().find(|(room, _)| matches(room, name)).is_some_and(|(_, moves)| *moves)
     }
 
     /// Lines that no name has.
-    pub(super) fn idle<'a>(
-        &'a self,
-        names: impl Iterator<Item = &'a String> + Clone,
-    ) -> Vec<&'a str> {
-        let idle = self.0.iter().filter(|(part, _)| !names.clone().any(|name| name.contains(part)));
-        idle.map(|(part, _)| part.as_str()).collect()
+    pub(super) fn idle(&self, names: &BTreeMap<FuncId, String>) -> Vec<String> {
+        let idle = self.0.iter().filter(|(room, _)| !names.values().any(|it| matches(room, it)));
+        idle.map(|(room, _)| room.clone()).collect()
+    }
+}
+
+/// A method's name has its type in front, in brackets: `<engine::world::World>::settle`.
+fn matches(room: &str, name: &str) -> bool {
+    match room.strip_prefix('*') {
+        Some(part) => name.contains(part),
+        None => name.trim_start_matches(['<', '&', '(', '[']).starts_with(room),
     }
 }

@@ -8,7 +8,7 @@ use super::module::{FuncId, Module, Slot};
 use super::*;
 
 /// Functions, by index: 0 is imported and loads, 1 is exported, 2 and 4 are of the room `shed`, 3 is called by `shed`
-/// alone, 5 by both, 6 stands in the table and moves, 7 stands in the table and stays.
+/// alone, 5 by both, 6 stands in the table and moves, 7 stands in the table and stays, 8 is too short to move.
 const HOUSE: &str = r#"
 (module
   (type $add (func (param i32 i64) (result i32)))
@@ -21,6 +21,7 @@ const HOUSE: &str = r#"
   (func $main (result i32)
     (drop (call $shed::open (i32.const 1) (i64.const 2)))
     (drop (call $both))
+    (drop (call $shed::short))
     (call_indirect (result i32) (i32.const 1)))
   (func $shed::open (type $add) (param i32 i64) (result i32)
     (global.set $stack (i32.sub (global.get $stack) (i32.const 16)))
@@ -29,10 +30,14 @@ const HOUSE: &str = r#"
     (i32.add (local.get 0) (call $both)))
   (func $helper (result i32) (i32.const 7))
   (func $shed::deep (result i32)
-    (call_indirect (result i32) (i32.const 2)))
+    (i32.add (call_indirect (result i32) (i32.const 2)) (i32.load (i32.const 100)))
+    (i32.add (i32.mul (i32.load (i32.const 200)) (i32.load (i32.const 300)))))
   (func $both (result i32) (i32.const 8))
-  (func $shed::by_address (result i32) (call $shed::deep))
-  (func $hall::by_address (result i32) (i32.const 9)))
+  (func $shed::by_address (result i32)
+    (i32.add (call $shed::deep) (i32.mul (i32.load (i32.const 100)) (i32.load (i32.const 200))))
+    (i32.add (i32.load (i32.const 300))))
+  (func $hall::by_address (result i32) (i32.const 9))
+  (func $shed::short (result i32) (i32.const 10)))
 "#;
 
 fn house() -> Vec<u8> {
@@ -89,7 +94,7 @@ fn a_trampoline_hands_over_all_it_was_given() {
         matches!(
             calls.as_slice(),
             [
-                Operator::Call { function_index: 8 },
+                Operator::Call { function_index: 9 },
                 Operator::LocalGet { local_index: 0 },
                 Operator::LocalGet { local_index: 1 },
                 Operator::I32Const { value: 5 },
@@ -127,6 +132,9 @@ fn a_function_that_nobody_else_calls_leaves_nothing_behind() {
 fn the_last_line_that_matches_decides() {
     let rooms = Rooms::parse("shed:: # the whole room\n\n!shed::open\n").expect("it is a list");
     assert!(rooms.moves("shed::deep"));
+    assert!(rooms.moves("<shed::Tool as hall::Show>::show"), "a method of its types");
+    assert!(!rooms.moves("hall::Box<shed::Tool>::new"), "what others make of them");
+    assert!(Rooms::parse("*shed::").expect("it is a list").moves("hall::Box<shed::Tool>::new"));
     assert!(!rooms.moves("shed::open"));
     assert!(!rooms.moves("hall::open"));
 }
