@@ -58,8 +58,8 @@ function everyhopSecondNow() {
   } catch (problem) {
     const crash = document.getElementById("crash");
     crash.textContent = "A part of this page did not arrive, so it cannot go on. What you typed is kept. ";
-    const again = document.createElement("a");
-    again.href = "";
+    const again = document.createElement("button");
+    again.onclick = () => location.reload();
     again.className = "btn";
     again.textContent = "Reload";
     crash.append(again);

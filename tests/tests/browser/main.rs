@@ -14,5 +14,6 @@ mod lesson;
 mod look;
 mod native;
 mod page;
+mod second;
 mod server;
 mod transport;

@@ -38,7 +38,8 @@ pub(crate) struct Parts {
     pub(crate) n_exported: usize,
     /// Entries of the list that no function's name has.
     pub(crate) idle: Vec<String>,
-    /// A line for each function: which file it is in, `both` where a trampoline is left; bytes; name.
+    /// A line for each function: its index, as a browser names it; which file it is in, `both` where a trampoline is left;
+    /// bytes; name.
     pub(crate) listing: String,
 }
 
@@ -66,7 +67,7 @@ fn listing(module: &Module<'_>, plan: &Plan) -> String {
             (false, _) => "first",
         };
         let name = module.names.get(&id).map_or("?", String::as_str);
-        lines += &format!("{place}\t{}\t{name}\n", body.as_bytes().len());
+        lines += &format!("{}\t{place}\t{}\t{name}\n", id.0, body.as_bytes().len());
     }
     lines
 }

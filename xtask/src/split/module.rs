@@ -220,20 +220,46 @@ fn named(expression: &ConstExpr<'_>) -> wasmparser::Result<Option<u32>> {
     })
 }
 
-/// The functions that a body calls, in the order it does.
-pub(super) fn referred(body: &FunctionBody<'_>) -> Result<Vec<FuncId>> {
-    let mut out = Vec::new();
+/// What a body refers to.
+#[derive(Default)]
+pub(super) struct Uses {
+    /// The functions it calls, in the order it does.
+    pub(super) calls: Vec<FuncId>,
+    pub(super) globals: Vec<u32>,
+    /// Whether it uses what only the first module has: another table than that of functions, segments, references that
+    /// must be declared.
+    pub(super) is_bound: bool,
+}
+
+pub(super) fn uses(body: &FunctionBody<'_>, function_table: u32) -> Result<Uses> {
+    let mut uses = Uses::default();
     for operator in body.get_operators_reader().map_err(bad)? {
         match operator.map_err(bad)? {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                out.push(FuncId(function_index));
+                uses.calls.push(FuncId(function_index));
             }
-            // It would have to be declared in the second module.
-            Operator::RefFunc { .. } => return Err(bad("a body takes a function's reference")),
+            Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index } => {
+                uses.globals.push(global_index);
+            }
+            Operator::CallIndirect { table_index, .. }
+            | Operator::ReturnCallIndirect { table_index, .. } => {
+                uses.is_bound |= table_index != function_table;
+            }
+            Operator::RefFunc { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::DataDrop { .. }
+            | Operator::TableInit { .. }
+            | Operator::ElemDrop { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableGet { .. }
+            | Operator::TableSet { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableSize { .. } => uses.is_bound = true,
             _ => {}
         }
     }
-    Ok(out)
+    Ok(uses)
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wasmparser::Operator;
-
-use super::module::{FuncId, Module, Slot, referred};
+use super::module::{FuncId, Module, Slot, Uses, uses};
 use super::{LOAD, Rooms, bad};
 use crate::process::Result;
 
@@ -33,29 +31,26 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(module: &Module<'_>, rooms: &Rooms) -> Result<Self> {
-        let mut calls = BTreeMap::new();
+        let table = module.function_table()?;
+        let mut used = BTreeMap::new();
         for (id, body) in module.defined() {
-            calls.insert(id, referred(body)?);
+            used.insert(id, uses(body, table)?);
         }
-        let named = |id: &FuncId| {
-            let is_short = module.body(*id).is_none_or(|it| it.as_bytes().len() < TRAMPOLINE_BYTES);
-            !is_short && module.names.get(id).is_some_and(|name| rooms.moves(name))
-        };
-        let first = reached(module, &calls, &named);
+        let first = reached(module, &used, rooms);
         let moved: BTreeSet<FuncId> =
-            module.defined().map(|(id, _)| id).filter(|id| !first.contains(id)).collect();
+            used.keys().copied().filter(|id| !first.contains(id)).collect();
 
-        let stays = |id: &FuncId| !moved.contains(id);
-        let from = |keep: &dyn Fn(&FuncId) -> bool| -> BTreeSet<FuncId> {
-            calls.iter().filter(|(id, _)| keep(id)).flat_map(|(_, to)| to.iter().copied()).collect()
+        let called_by = |by_moved: bool| -> BTreeSet<FuncId> {
+            let callers = used.iter().filter(|(id, _)| moved.contains(id) == by_moved);
+            callers.flat_map(|(_, uses)| uses.calls.iter().copied()).collect()
         };
-        let mut trampolines = from(&stays);
+        let mut trampolines = called_by(false);
         trampolines.extend(&module.roots);
         trampolines.retain(|id| moved.contains(id));
-        let mut called_by_second = from(&|id| moved.contains(id));
-        called_by_second.retain(stays);
+        let mut called_by_second = called_by(true);
+        called_by_second.retain(|id| !moved.contains(id));
+        let globals = moved.iter().flat_map(|id| used[id].globals.iter().copied()).collect();
 
-        let table = module.function_table()?;
         let len = u32::try_from(module.tables[table as usize].initial).map_err(bad)?;
         let marker = Slot(len);
         let mut table_len = len + 1;
@@ -67,7 +62,6 @@ impl Plan {
             });
             slots.insert(*id, slot);
         }
-        let globals = globals_of(module, &moved)?;
         let load = module.imported(LOAD)?;
         Ok(Self {
             moved,
@@ -84,32 +78,19 @@ impl Plan {
 }
 
 /// What is reached without passing a function that moves.
-fn reached(
-    module: &Module<'_>,
-    calls: &BTreeMap<FuncId, Vec<FuncId>>,
-    moves: &dyn Fn(&FuncId) -> bool,
-) -> BTreeSet<FuncId> {
+fn reached(module: &Module<'_>, used: &BTreeMap<FuncId, Uses>, rooms: &Rooms) -> BTreeSet<FuncId> {
+    let stays = |id: &FuncId| {
+        let is_short = module.body(*id).is_none_or(|it| it.as_bytes().len() < TRAMPOLINE_BYTES);
+        let is_bound = used.get(id).is_some_and(|uses| uses.is_bound);
+        is_short || is_bound || !module.names.get(id).is_some_and(|name| rooms.moves(name))
+    };
+    let bound = used.iter().filter(|(_, uses)| uses.is_bound).map(|(id, _)| *id);
+    let mut open: Vec<FuncId> = module.roots.iter().copied().chain(bound).collect();
     let mut seen = BTreeSet::new();
-    let mut open = module.roots.clone();
     while let Some(id) = open.pop() {
-        if !moves(&id) && seen.insert(id) {
-            open.extend(calls.get(&id).into_iter().flatten());
+        if stays(&id) && seen.insert(id) {
+            open.extend(used.get(&id).into_iter().flat_map(|uses| &uses.calls));
         }
     }
     seen
-}
-
-fn globals_of(module: &Module<'_>, moved: &BTreeSet<FuncId>) -> Result<BTreeSet<u32>> {
-    let mut globals = BTreeSet::new();
-    for body in moved.iter().filter_map(|id| module.body(*id)) {
-        for operator in body.get_operators_reader().map_err(bad)? {
-            match operator.map_err(bad)? {
-                Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index } => {
-                    globals.insert(global_index);
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(globals)
 }
