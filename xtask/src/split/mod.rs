@@ -28,6 +28,8 @@ const FIRST: &str = "e";
 
 /// The module in two.
 pub(crate) struct Parts {
+    /// What the functions that JavaScript brings are called there, and in the modules.
+    pub(crate) imports: Vec<(String, String)>,
     pub(crate) first: Vec<u8>,
     pub(crate) second: Vec<u8>,
     /// Functions in the second.
@@ -48,6 +50,7 @@ pub(crate) fn split(wasm: &[u8], rooms: &Rooms) -> Result<Parts> {
     let module = Module::parse(wasm)?;
     let plan = Plan::new(&module, rooms)?;
     Ok(Parts {
+        imports: write::import_names(&module).collect(),
         first: valid(write::first(wasm, &module, &plan)?)?,
         second: valid(write::second(&module, &plan)?)?,
         n_moved: plan.moved.len(),

@@ -25,7 +25,7 @@ pub(crate) fn split_page() -> Result {
 }
 
 fn split_in(dir: &Path) -> Result {
-    let whole = the_one(dir, "_bg.wasm")?;
+    let whole = the_one(dir, "-frontend", "_bg.wasm")?;
     let rooms = Rooms::parse(&text(&root().join("frontend/second.txt"))?)?;
     let parts = split(&bytes(&whole)?, &rooms)?;
     println!("{}", summary(&parts));
@@ -33,9 +33,13 @@ fn split_in(dir: &Path) -> Result {
         println!("frontend/second.txt: no function's name has `{name}`");
     }
     write(&root().join("target/page-functions.tsv"), parts.listing.as_bytes())?;
+    let script = the_one(dir, "-frontend", ".js")?;
+    let renamed = rename_imports(&text(&script)?, &parts.imports)?;
     let mut page = Page { dir, html: text(&dir.join("index.html"))? };
     remove(&whole)?;
     page.rename(&name_of(&whole)?, "first", "wasm", &parts.first)?;
+    remove(&script)?;
+    page.rename(&name_of(&script)?, "page", "js", renamed.as_bytes())?;
     page.rename(SECOND, "second", "wasm", &parts.second)?;
     let start = text(&dir.join("start.js"))?;
     remove(&dir.join("start.js"))?;
@@ -71,9 +75,10 @@ fn summary(parts: &Parts) -> String {
     )
 }
 
-/// Comments and indentation cost a first visit some hundred bytes. Only for a script whose texts stand on one line.
+/// Comments and indentation cost a first visit a thousand bytes. Only for scripts whose texts stand on one line each.
 fn without_comments(script: &str) -> String {
-    let lines = script.lines().map(str::trim).filter(|it| !it.is_empty() && !it.starts_with("//"));
+    let is_comment = |line: &str| ["//", "/*", "* ", "*/"].iter().any(|it| line.starts_with(it));
+    let lines = script.lines().map(str::trim).filter(|it| !it.is_empty() && !is_comment(it));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -84,13 +89,26 @@ fn hash(content: &[u8]) -> u64 {
     })
 }
 
-/// The only file in the folder whose name ends like this.
-fn the_one(dir: &Path, ending: &str) -> Result<PathBuf> {
+/// Gives the functions in wasm-bindgen's script the names by which the module imports them.
+fn rename_imports(script: &str, imports: &[(String, String)]) -> Result<String> {
+    let mut script = without_comments(script);
+    for (old, new) in imports {
+        let (old, new) = (format!("{old}:"), format!("{new}:"));
+        if script.matches(&old).count() != 1 {
+            return failed(format!("the page's script does not name `{old}` once"));
+        }
+        script = script.replace(&old, &new);
+    }
+    Ok(script)
+}
+
+/// The only file in the folder with this in its name whose name ends like this.
+fn the_one(dir: &Path, part: &str, ending: &str) -> Result<PathBuf> {
     let entries = fs::read_dir(dir)
         .or_else(|problem| failed(format!("cannot read {}: {problem}", dir.display())))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let found: Vec<PathBuf> =
-        paths.filter(|path| name_of(path).is_ok_and(|name| name.ends_with(ending))).collect();
+    let fits = |name: String| name.contains(part) && name.ends_with(ending);
+    let found: Vec<PathBuf> = paths.filter(|path| name_of(path).is_ok_and(fits)).collect();
     match found.as_slice() {
         [path] => Ok(path.clone()),
         _ => failed(format!("{} files in {} end in {ending}", found.len(), dir.display())),
@@ -130,6 +148,14 @@ mod tests {
         assert_eq!(hash(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_ne!(hash(b"ab"), hash(b"ba"));
+    }
+
+    #[test]
+    fn an_import_has_the_same_name_on_both_sides() {
+        let imports = [("__wbg_now_0123".to_owned(), "_a".to_owned())];
+        let script = "__wbg_now_0123: function() {},";
+        assert_eq!(rename_imports(script, &imports).ok().as_deref(), Some("_a: function() {},"));
+        assert!(rename_imports("", &imports).is_err());
     }
 
     #[test]

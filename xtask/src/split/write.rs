@@ -46,6 +46,12 @@ fn short(number: usize) -> String {
     }
 }
 
+/// Names with a hash of 16 digits in them do not compress: short ones instead, `_a` and so on, for each imported function.
+pub(super) fn import_names(module: &Module<'_>) -> impl Iterator<Item = (String, String)> {
+    let names = module.imports.iter().map(|import| import.name.to_owned());
+    names.zip((0..).map(|number| format!("_{}", short(number))))
+}
+
 /// The same module with trampolines for what has moved.
 pub(super) fn first(wasm: &[u8], module: &Module<'_>, plan: &Plan) -> Result<Vec<u8>> {
     let shared = Shared::new(module, plan);
@@ -55,6 +61,14 @@ pub(super) fn first(wasm: &[u8], module: &Module<'_>, plan: &Plan) -> Result<Vec
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(bad)?;
         match &payload {
+            Payload::ImportSection(_) => {
+                let mut section = ImportSection::new();
+                for (import, (_, name)) in module.imports.iter().zip(import_names(module)) {
+                    let ty = RoundtripReencoder.entity_type(import.ty).map_err(bad)?;
+                    section.import(import.module, &name, ty);
+                }
+                out.section(&section);
+            }
             Payload::FunctionSection(_) => {
                 let mut section = FunctionSection::new();
                 for ty in &module.type_of[module.n_imported()..] {
