@@ -10,7 +10,7 @@ pub struct Lesson {
     pub id: LessonId,
     /// In the list of lessons.
     pub title: &'static str,
-    /// The lab document.
+    /// The lab document. All but the first lesson's come with the second file: not to be read before a lesson is opened.
     pub text: &'static str,
 }
 

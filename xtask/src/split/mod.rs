@@ -9,6 +9,7 @@ mod module;
 pub(crate) mod page;
 mod plan;
 mod rooms;
+mod texts;
 mod write;
 
 use std::fmt::Display;
@@ -32,6 +33,8 @@ pub(crate) struct Parts {
     pub(crate) imports: Vec<(String, String)>,
     pub(crate) first: Vec<u8>,
     pub(crate) second: Vec<u8>,
+    /// Texts in the second.
+    pub(crate) n_texts: usize,
     /// Functions in the second.
     pub(crate) n_moved: usize,
     /// Functions of the second that the first still refers to.
@@ -46,13 +49,19 @@ pub(crate) struct Parts {
 }
 
 /// Moves every function that `rooms` names, and what only they call, into a second module.
-pub(crate) fn split(wasm: &[u8], rooms: &Rooms) -> Result<Parts> {
+///
+/// `texts` move too: they are in memory once the second module is there, and zeros before. Nothing checks that; it must
+/// be wrong to read them earlier.
+pub(crate) fn split(wasm: &[u8], rooms: &Rooms, texts: &[Vec<u8>]) -> Result<Parts> {
     let module = Module::parse(wasm)?;
     let plan = Plan::new(&module, rooms)?;
+    let (wasm, texts) = texts::taken_out(wasm, &module, texts);
+    let module = Module::parse(&wasm)?;
     Ok(Parts {
         imports: write::import_names(&module).collect(),
-        first: valid(write::first(wasm, &module, &plan)?)?,
-        second: valid(write::second(&module, &plan)?)?,
+        first: valid(write::first(&wasm, &module, &plan)?)?,
+        second: valid(write::second(&module, &plan, &texts)?)?,
+        n_texts: texts.len(),
         n_moved: plan.moved.len(),
         n_trampolines: plan.trampolines.len(),
         n_exported: plan.called_by_second.len(),

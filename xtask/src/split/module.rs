@@ -3,11 +3,12 @@
 //! Made for modules as wasm-bindgen and wasm-opt write them: one memory, functions as the only imports.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use wasmparser::{
-    ConstExpr, Element, ElementItems, ElementKind, Export, ExternalKind, FuncType, FunctionBody,
-    GlobalType, Import, KnownCustom, MemoryType, Name, Operator, Parser, Payload, TableType,
-    TypeRef,
+    ConstExpr, DataKind, Element, ElementItems, ElementKind, Export, ExternalKind, FuncType,
+    FunctionBody, GlobalType, Import, KnownCustom, MemoryType, Name, Operator, Parser, Payload,
+    TableType, TypeRef,
 };
 
 use super::bad;
@@ -37,6 +38,8 @@ pub(super) struct Module<'a> {
     pub(super) roots: Vec<FuncId>,
     /// Where active segments put a function.
     pub(super) slot_of: BTreeMap<FuncId, Slot>,
+    /// Where in the file the bytes of each active data segment stand, and their address in memory.
+    pub(super) data: Vec<(Range<usize>, u32)>,
     /// Bodies of the functions that are not imported.
     pub(super) bodies: Vec<FunctionBody<'a>>,
     /// Of the functions that have one, demangled.
@@ -109,6 +112,16 @@ impl<'a> Module<'a> {
             Payload::ElementSection(section) => {
                 for element in section {
                     self.take_element(element.map_err(bad)?)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data.map_err(bad)?;
+                    if let DataKind::Active { offset_expr, .. } = data.kind {
+                        // The bytes are the end of what was read.
+                        let end = usize::try_from(data.range.end).map_err(bad)?;
+                        self.data.push((end - data.data.len()..end, constant(&offset_expr)?));
+                    }
                 }
             }
             Payload::CodeSectionEntry(body) => self.bodies.push(body),
@@ -209,7 +222,7 @@ fn is_hash(text: &str) -> bool {
 fn constant(expression: &ConstExpr<'_>) -> Result<u32> {
     match expression.get_operators_reader().read().map_err(bad)? {
         Operator::I32Const { value } => u32::try_from(value).map_err(bad),
-        other => Err(bad(format!("an element segment begins at {other:?}"))),
+        other => Err(bad(format!("a segment begins at {other:?}"))),
     }
 }
 

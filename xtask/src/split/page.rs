@@ -13,6 +13,9 @@ use crate::process::{Result, failed, root};
 /// The hidden subcommand that Trunk calls.
 pub(crate) const COMMAND: &str = "--split";
 
+/// The lesson of a first visit.
+const FIRST_LAB: &str = "pod-to-pod.yaml";
+
 /// What stands in `index.html` for the second file.
 const SECOND: &str = "second.wasm";
 
@@ -27,7 +30,7 @@ pub(crate) fn split_page() -> Result {
 fn split_in(dir: &Path) -> Result {
     let whole = the_one(dir, "-frontend", "_bg.wasm")?;
     let rooms = Rooms::parse(&text(&root().join("frontend/second.txt"))?)?;
-    let parts = split(&bytes(&whole)?, &rooms)?;
+    let parts = split(&bytes(&whole)?, &rooms, &later_labs()?)?;
     println!("{}", summary(&parts));
     for name in &parts.idle {
         println!("frontend/second.txt: no function's name has `{name}`");
@@ -45,6 +48,17 @@ fn split_in(dir: &Path) -> Result {
     remove(&dir.join("start.js"))?;
     page.rename("start.js", "start", "js", without_comments(&start).as_bytes())?;
     write(&dir.join("index.html"), page.html.as_bytes())
+}
+
+/// The texts of all lessons but the first: none is read before the page has been asked for another lesson.
+fn later_labs() -> Result<Vec<Vec<u8>>> {
+    let labs = root().join("public/labs");
+    let entries = fs::read_dir(&labs)
+        .or_else(|problem| failed(format!("cannot read {}: {problem}", labs.display())))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| !path.ends_with(FIRST_LAB));
+    paths.sort();
+    paths.iter().map(|path| bytes(path)).collect()
 }
 
 struct Page<'a> {
@@ -66,9 +80,10 @@ impl Page<'_> {
 
 fn summary(parts: &Parts) -> String {
     format!(
-        "split: {} functions of {} bytes wait in the second file; {} of them are called from the first, {} of the first \
-         from there",
+        "split: {} functions and {} texts, {} bytes, are in the second file; {} of them are called from the first, {} of \
+         the first from there",
         parts.n_moved,
+        parts.n_texts,
         parts.second.len(),
         parts.n_trampolines,
         parts.n_exported

@@ -17,6 +17,7 @@ const HOUSE: &str = r#"
   (memory (export "memory") 1)
   (global $stack (mut i32) (i32.const 1024))
   (export "main" (func $main))
+  (data (i32.const 500) "some words, a lesson, more words")
   (elem (i32.const 1) func $shed::by_address $hall::by_address)
   (func $main (result i32)
     (drop (call $shed::open (i32.const 1) (i64.const 2)))
@@ -48,6 +49,10 @@ fn shed() -> Rooms {
     Rooms::parse("shed::").expect("the list is well formed")
 }
 
+fn halves(wasm: &[u8]) -> Result<Parts> {
+    split(wasm, &shed(), &[b"a lesson".to_vec(), b"not in it".to_vec()])
+}
+
 fn ids(numbers: &[u32]) -> BTreeSet<FuncId> {
     numbers.iter().copied().map(FuncId).collect()
 }
@@ -66,7 +71,7 @@ fn every_function_is_in_exactly_one_of_the_two() {
     assert_eq!(plan.moved, ids(&[2, 3, 4, 6]), "the shed, and what it alone calls");
     assert_eq!(plan.trampolines, ids(&[2, 6]), "called by main; in the table");
     assert_eq!(plan.called_by_second, ids(&[5]));
-    let parts = split(&wasm, &shed()).expect("it can be split");
+    let parts = halves(&wasm).expect("it can be split");
     let first = Module::parse(&parts.first).expect("it is a module");
     let second = Module::parse(&parts.second).expect("it is a module");
     for (id, whole) in module.defined() {
@@ -78,7 +83,7 @@ fn every_function_is_in_exactly_one_of_the_two() {
 
 #[test]
 fn both_modules_are_valid() {
-    let parts = split(&house(), &shed()).expect("it can be split");
+    let parts = halves(&house()).expect("it can be split");
     for wasm in [parts.first, parts.second] {
         Validator::new().validate_all(&wasm).expect("it is valid");
     }
@@ -86,7 +91,7 @@ fn both_modules_are_valid() {
 
 #[test]
 fn a_trampoline_hands_over_all_it_was_given() {
-    let parts = split(&house(), &shed()).expect("it can be split");
+    let parts = halves(&house()).expect("it can be split");
     let first = Module::parse(&parts.first).expect("it is a module");
     let calls = operators(&first, 2);
     // Slot 4 is the marker, so the first new place is 5.
@@ -110,7 +115,7 @@ fn a_trampoline_hands_over_all_it_was_given() {
 
 #[test]
 fn a_function_with_an_address_keeps_it() {
-    let parts = split(&house(), &shed()).expect("it can be split");
+    let parts = halves(&house()).expect("it can be split");
     let first = Module::parse(&parts.first).expect("it is a module");
     assert_eq!(first.slot_of[&FuncId(6)], Slot(1), "its trampoline, until the second is there");
     assert_eq!(first.slot_of[&FuncId(7)], Slot(2));
@@ -121,11 +126,24 @@ fn a_function_with_an_address_keeps_it() {
 
 #[test]
 fn a_function_that_nobody_else_calls_leaves_nothing_behind() {
-    let parts = split(&house(), &shed()).expect("it can be split");
+    let parts = halves(&house()).expect("it can be split");
     let first = Module::parse(&parts.first).expect("it is a module");
     for id in [3, 4] {
         assert!(matches!(operators(&first, id).as_slice(), [Operator::Unreachable, Operator::End]));
     }
+}
+
+#[test]
+fn a_text_comes_with_the_second() {
+    let parts = halves(&house()).expect("it can be split");
+    assert_eq!(parts.n_texts, 1);
+    let data = |wasm: &[u8]| {
+        let module = Module::parse(wasm).expect("it is a module");
+        let (range, address) = module.data.first().cloned().expect("it has data");
+        (wasm[range].to_vec(), address)
+    };
+    assert_eq!(data(&parts.first), (b"some words, \0\0\0\0\0\0\0\0, more words".to_vec(), 500));
+    assert_eq!(data(&parts.second), (b"a lesson".to_vec(), 512));
 }
 
 #[test]
@@ -142,5 +160,5 @@ fn the_last_line_that_matches_decides() {
 #[test]
 fn a_module_that_cannot_load_another_is_refused() {
     let wasm = wat::parse_str("(module (table 1 funcref) (memory 1))").expect("it is well formed");
-    assert!(split(&wasm, &shed()).is_err());
+    assert!(halves(&wasm).is_err());
 }

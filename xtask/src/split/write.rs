@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind,
-    ExportSection, Function, FunctionSection, ImportSection, RawSection, TableSection, TypeSection,
+    BlockType, CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType,
+    ExportKind, ExportSection, Function, FunctionSection, ImportSection, RawSection, TableSection,
+    TypeSection,
 };
 use wasmparser::{Parser, Payload};
 
 use super::module::{FuncId, Module, Slot};
 use super::plan::Plan;
+use super::texts::Placed;
 use super::{FIRST, bad};
 use crate::process::Result;
 
@@ -171,7 +173,7 @@ fn nothing() -> Function {
 }
 
 /// The module with what has moved.
-pub(super) fn second(module: &Module<'_>, plan: &Plan) -> Result<Vec<u8>> {
+pub(super) fn second(module: &Module<'_>, plan: &Plan, texts: &[Placed]) -> Result<Vec<u8>> {
     let shared = Shared::new(module, plan);
     let mut renumber = Renumber::new(plan)?;
     let mut types = TypeSection::new();
@@ -185,12 +187,18 @@ pub(super) fn second(module: &Module<'_>, plan: &Plan) -> Result<Vec<u8>> {
         functions.function(module.type_of(id));
         renumber.parse_function_body(&mut code, body.clone()).map_err(bad)?;
     }
+    let mut data = DataSection::new();
+    for text in texts {
+        let address = ConstExpr::i32_const(text.address.cast_signed());
+        data.active(0, &address, text.bytes.iter().copied());
+    }
     let mut out = wasm_encoder::Module::new();
     out.section(&types)
         .section(&imports(module, plan, &shared)?)
         .section(&functions)
         .section(&elements(plan, &renumber))
-        .section(&code);
+        .section(&code)
+        .section(&data);
     Ok(out.finish())
 }
 
