@@ -13,12 +13,14 @@ use crate::tools::{self, WASM_TARGET};
 /// The names of functions tell generic arguments (`v0`), so that `frontend/second.txt` can tell them apart. A function
 /// with one caller is inlined into it only if it is short: LLVM gives such a call 15,000 in advance, 3,000 instructions
 /// at 5 each, and here they cost 150. So what a first visit needs not stays a function, which can move to the second
-/// file. The other two numbers grow with that cost and leave the rest of the decisions as they were.
+/// file. The other two numbers grow with that cost and leave the rest of the decisions as they were. The linker keeps its
+/// notes on which constant is whose.
 const RUSTFLAGS: &[&str] = &[
     "-Csymbol-mangling-version=v0",
     "-Cllvm-args=-inline-instr-cost=150",
     "-Cllvm-args=-inline-call-penalty=750",
     "-Cllvm-args=-inline-threshold=150",
+    "-Clink-arg=--emit-relocs",
 ];
 
 /// Those above, behind what the caller's environment asks for.
@@ -29,6 +31,13 @@ fn rustflags() -> OsString {
         flags.push(flag);
     }
     flags
+}
+
+/// What the linker wrote, before Trunk's tools go over it.
+pub(crate) fn linked() -> PathBuf {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join(WASM_TARGET).join("page/everyhop-frontend.wasm")
 }
 
 /// Where the built page lies.

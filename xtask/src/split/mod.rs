@@ -5,13 +5,15 @@
 //! memory, table, globals and what it calls of the first. Nothing of what the program does changes: a list that
 //! moves too much costs a download earlier than wanted, and that is all.
 
+mod constants;
+mod data;
 mod module;
 pub(crate) mod page;
 mod plan;
 mod rooms;
-mod texts;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use wasmparser::Validator;
@@ -20,6 +22,7 @@ use crate::process::{Error, Result};
 use module::Module;
 use plan::Plan;
 
+pub(crate) use constants::Constants;
 pub(crate) use rooms::Rooms;
 
 /// The page's JavaScript that loads the second module, as the first imports it.
@@ -33,8 +36,8 @@ pub(crate) struct Parts {
     pub(crate) imports: Vec<(String, String)>,
     pub(crate) first: Vec<u8>,
     pub(crate) second: Vec<u8>,
-    /// Texts in the second.
-    pub(crate) n_texts: usize,
+    /// Bytes of data in the second.
+    pub(crate) n_data_bytes: usize,
     /// Functions in the second.
     pub(crate) n_moved: usize,
     /// Functions of the second that the first still refers to.
@@ -50,18 +53,27 @@ pub(crate) struct Parts {
 
 /// Moves every function that `rooms` names, and what only they call, into a second module.
 ///
-/// `texts` move too: they are in memory once the second module is there, and zeros before. Nothing checks that; it must
-/// be wrong to read them earlier.
-pub(crate) fn split(wasm: &[u8], rooms: &Rooms, texts: &[Vec<u8>]) -> Result<Parts> {
+/// Of the data, `constants` moves what only they refer to, and `texts` move: they are in memory once the second module is
+/// there, and zeros before. Nothing checks that of a text; it must be wrong to read it earlier.
+pub(crate) fn split(
+    wasm: &[u8],
+    rooms: &Rooms,
+    constants: &Constants,
+    texts: &[Vec<u8>],
+) -> Result<Parts> {
     let module = Module::parse(wasm)?;
     let plan = Plan::new(&module, rooms)?;
-    let (wasm, texts) = texts::taken_out(wasm, &module, texts);
+    let mut numbers = BTreeSet::new();
+    for (_, body) in module.defined().filter(|(id, _)| !plan.moved.contains(id)) {
+        constants::numbers(body, &mut numbers)?;
+    }
+    let (wasm, data) = data::taken_out(wasm, &module, &constants.beyond(&numbers), texts);
     let module = Module::parse(&wasm)?;
     Ok(Parts {
         imports: write::import_names(&module).collect(),
         first: valid(write::first(&wasm, &module, &plan)?)?,
-        second: valid(write::second(&module, &plan, &texts)?)?,
-        n_texts: texts.len(),
+        second: valid(write::second(&module, &plan, &data)?)?,
+        n_data_bytes: data.iter().map(|placed| placed.bytes.len()).sum(),
         n_moved: plan.moved.len(),
         n_trampolines: plan.trampolines.len(),
         n_exported: plan.called_by_second.len(),

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wasmparser::{
-    ConstExpr, DataKind, Element, ElementItems, ElementKind, Export, ExternalKind, FuncType,
-    FunctionBody, GlobalType, Import, KnownCustom, MemoryType, Name, Operator, Parser, Payload,
-    TableType, TypeRef,
+    ConstExpr, DataKind, DataSectionReader, Element, ElementItems, ElementKind, Export,
+    ExternalKind, FuncType, FunctionBody, GlobalType, Import, KnownCustom, MemoryType, Name,
+    Operator, Parser, Payload, TableType, TypeRef,
 };
 
 use super::bad;
@@ -115,14 +115,7 @@ impl<'a> Module<'a> {
                 }
             }
             Payload::DataSection(section) => {
-                for data in section {
-                    let data = data.map_err(bad)?;
-                    if let DataKind::Active { offset_expr, .. } = data.kind {
-                        // The bytes are the end of what was read.
-                        let end = usize::try_from(data.range.end).map_err(bad)?;
-                        self.data.push((end - data.data.len()..end, constant(&offset_expr)?));
-                    }
-                }
+                self.data = active_data(&section)?;
             }
             Payload::CodeSectionEntry(body) => self.bodies.push(body),
             Payload::CustomSection(section) => {
@@ -195,6 +188,20 @@ impl<'a> Module<'a> {
         let id = found.and_then(|it| u32::try_from(it).ok()).map(FuncId);
         id.ok_or_else(|| bad(format!("it imports no function {name}")))
     }
+}
+
+/// Where in the file the bytes of each active segment stand, and their address in memory.
+pub(super) fn active_data(section: &DataSectionReader<'_>) -> Result<Vec<(Range<usize>, u32)>> {
+    let mut out = Vec::new();
+    for data in section.clone() {
+        let data = data.map_err(bad)?;
+        if let DataKind::Active { offset_expr, .. } = data.kind {
+            // The bytes are the end of what was read.
+            let end = usize::try_from(data.range.end).map_err(bad)?;
+            out.push((end - data.data.len()..end, constant(&offset_expr)?));
+        }
+    }
+    Ok(out)
 }
 
 /// A name as in the sources, generic arguments included. wasm-bindgen has written it out already, with a hash behind the

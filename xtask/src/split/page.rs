@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Parts, Rooms, split};
+use super::{Constants, Parts, Rooms, split};
+use crate::page;
 use crate::process::{Result, failed, root};
 
 /// The hidden subcommand that Trunk calls.
@@ -30,7 +31,12 @@ pub(crate) fn split_page() -> Result {
 fn split_in(dir: &Path) -> Result {
     let whole = the_one(dir, "-frontend", "_bg.wasm")?;
     let rooms = Rooms::parse(&text(&root().join("frontend/second.txt"))?)?;
-    let parts = split(&bytes(&whole)?, &rooms, &later_labs()?)?;
+    let parts = split(
+        &bytes(&whole)?,
+        &rooms,
+        &Constants::read(&bytes(&page::linked())?)?,
+        &later_labs()?,
+    )?;
     println!("{}", summary(&parts));
     for name in &parts.idle {
         println!("frontend/second.txt: no function's name has `{name}`");
@@ -80,10 +86,10 @@ impl Page<'_> {
 
 fn summary(parts: &Parts) -> String {
     format!(
-        "split: {} functions and {} texts, {} bytes, are in the second file; {} of them are called from the first, {} of \
+        "split: {} functions and {} bytes of data, {} bytes, are in the second file; {} of them are called from the first, {} of \
          the first from there",
         parts.n_moved,
-        parts.n_texts,
+        parts.n_data_bytes,
         parts.second.len(),
         parts.n_trampolines,
         parts.n_exported

@@ -10,9 +10,9 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Payload};
 
+use super::data::Placed;
 use super::module::{FuncId, Module, Slot};
 use super::plan::Plan;
-use super::texts::Placed;
 use super::{FIRST, bad};
 use crate::process::Result;
 
@@ -173,7 +173,7 @@ fn nothing() -> Function {
 }
 
 /// The module with what has moved.
-pub(super) fn second(module: &Module<'_>, plan: &Plan, texts: &[Placed]) -> Result<Vec<u8>> {
+pub(super) fn second(module: &Module<'_>, plan: &Plan, data: &[Placed]) -> Result<Vec<u8>> {
     let shared = Shared::new(module, plan);
     let mut renumber = Renumber::new(plan)?;
     let mut types = TypeSection::new();
@@ -187,10 +187,10 @@ pub(super) fn second(module: &Module<'_>, plan: &Plan, texts: &[Placed]) -> Resu
         functions.function(module.type_of(id));
         renumber.parse_function_body(&mut code, body.clone()).map_err(bad)?;
     }
-    let mut data = DataSection::new();
-    for text in texts {
-        let address = ConstExpr::i32_const(text.address.cast_signed());
-        data.active(0, &address, text.bytes.iter().copied());
+    let mut segments = DataSection::new();
+    for placed in data {
+        let address = ConstExpr::i32_const(placed.address.cast_signed());
+        segments.active(0, &address, placed.bytes.iter().copied());
     }
     let mut out = wasm_encoder::Module::new();
     out.section(&types)
@@ -198,7 +198,7 @@ pub(super) fn second(module: &Module<'_>, plan: &Plan, texts: &[Placed]) -> Resu
         .section(&functions)
         .section(&elements(plan, &renumber))
         .section(&code)
-        .section(&data);
+        .section(&segments);
     Ok(out.finish())
 }
 
