@@ -58,7 +58,8 @@ pub(crate) fn build() -> Result {
 /// `trunk build` or `trunk serve`, in release, with the tools at hand and no look at the network.
 pub(crate) fn trunk(subcommand: &str) -> Result<Command> {
     let mut trunk = process::command("trunk", &[subcommand, "--release", "--offline", "true"])?;
-    trunk.env("RUSTFLAGS", rustflags());
+    // Not as RUSTFLAGS, which the programs that Trunk starts would be built with too.
+    trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rustflags()).env_remove("RUSTFLAGS");
     // A stack of Trunk's own functions helps nobody find a mistake in ours.
     trunk.arg("--skip-version-check").env("RUST_BACKTRACE", "0");
     // Elsewhere any value of NO_COLOR means yes; Trunk refuses all but `true` and `false`.

@@ -3,6 +3,7 @@
 use serde_json::json;
 use thirtyfour::prelude::*;
 
+use crate::editor;
 use crate::native::{self, NODE_TO_NODE};
 use crate::page::{Page, on_page};
 
@@ -81,12 +82,9 @@ fn a_function_that_is_called_unannounced_has_it_fetched() {
         page.open("");
         // Nothing of the page asks for it beforehand any more.
         page.browser.ask("everyhopSecondHere = () => true", &[]);
-        page.follow("#/lesson/node-to-node");
-        let title = native::title(NODE_TO_NODE);
-        page.holds(
-            "the lesson is here",
-            &format!("return document.title.startsWith({})", json!(title)),
-        );
+        page.open_tab("YAML");
+        assert_eq!(n_requests(page), 0);
+        editor::runs(page, NODE_TO_NODE);
         assert_eq!(n_requests(page), 1);
         assert_eq!(page.walk(), native::seen(&native::run(NODE_TO_NODE)));
     });

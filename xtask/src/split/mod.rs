@@ -16,7 +16,8 @@ mod write;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use wasmparser::Validator;
+use wasm_encoder::RawSection;
+use wasmparser::{Parser, Payload, Validator};
 
 use crate::process::{Error, Result};
 use module::Module;
@@ -80,6 +81,22 @@ pub(crate) fn split(
         idle: rooms.idle(&module.names),
         listing: listing(&module, &plan),
     })
+}
+
+/// The module without the linker's notes, which no tool after it keeps true.
+pub(crate) fn without_notes(wasm: &[u8]) -> Result<Vec<u8>> {
+    let mut out = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.map_err(bad)?;
+        let is_note = matches!(&payload, Payload::CustomSection(section)
+            if section.name() == "linking" || section.name().starts_with("reloc."));
+        if let Some((id, range)) = payload.as_section().filter(|_| !is_note) {
+            let start = usize::try_from(range.start).map_err(bad)?;
+            let end = usize::try_from(range.end).map_err(bad)?;
+            out.section(&RawSection { id, data: &wasm[start..end] });
+        }
+    }
+    Ok(out.finish())
 }
 
 fn listing(module: &Module<'_>, plan: &Plan) -> String {
