@@ -5,8 +5,9 @@ use std::rc::Rc;
 use everyhop_engine::base::SortedMap;
 use yew::prelude::*;
 
-use crate::platform::{self, Guard, Kept, Key};
+use crate::platform::{self, Guard, Kept, Key, second};
 use crate::state::lessons::LessonId;
+use crate::state::need::{MISSING, Need, WAITING};
 use crate::state::route::Route;
 use crate::state::{Action, Session, Theme};
 
@@ -17,7 +18,25 @@ pub type Dispatch = Callback<Action>;
 #[hook]
 pub fn use_dispatch(session: &UseReducerHandle<Session>) -> Dispatch {
     let dispatcher = session.dispatcher();
-    use_callback((), move |action, ()| dispatcher.dispatch(action))
+    use_callback((), move |action, ()| dispatch(&dispatcher, action))
+}
+
+/// Hands over an action, once the page's code for it is there.
+fn dispatch(to: &UseReducerDispatcher<Session>, action: Action) {
+    match action.need() {
+        Need::Nothing => to.dispatch(action),
+        Need::Soon => {
+            second::prefetch();
+            to.dispatch(action);
+        }
+        Need::Now => {
+            let (waits, to) = (to.clone(), to.clone());
+            second::when_here(
+                move || waits.dispatch(Action::Tell(WAITING)),
+                move |here| to.dispatch(if here { action } else { Action::Tell(MISSING) }),
+            );
+        }
+    }
 }
 
 /// Does this at a click.
@@ -81,10 +100,12 @@ pub fn use_keys(session: &UseReducerHandle<Session>) {
 /// The address follows the playhead, and the playhead follows links and what is typed there.
 #[hook]
 pub fn use_address(session: &UseReducerHandle<Session>) {
-    let dispatch = session.dispatcher();
-    let on_address = move |hash: String| dispatch.dispatch(Action::Open(Route::parse(&hash)));
+    let dispatcher = session.dispatcher();
+    let on_address = move |hash: String| dispatch(&dispatcher, Action::Open(Route::parse(&hash)));
     use_guard((0, 0), Box::new(move || platform::on_address(on_address)));
-    use_effect_with(session.route().map(|route| route.to_string()), |hash| {
+    // A notice may say that the lesson which the address names already is not there.
+    let shown = (session.route().map(|route| route.to_string()), session.notice.is_some());
+    use_effect_with(shown, |(hash, _)| {
         if let Some(hash) = hash {
             platform::replace_hash(hash);
         }

@@ -12,9 +12,28 @@ pub mod scene;
 pub mod state;
 pub mod svg;
 
+use state::need::{Need, need_of};
+use state::route::Route;
+
 /// Puts the page on its mount point.
 pub fn mount() {
     let Some(root) = platform::mount_point() else { return };
     platform::install_crash_notice();
-    yew::Renderer::<app::App>::with_root(root).render();
+    platform::second::begin();
+    let render = move || {
+        yew::Renderer::<app::App>::with_root(root).render();
+    };
+    match need_of(Route::parse(&platform::hash()).as_ref()) {
+        Need::Nothing | Need::Soon => render(),
+        // If it does not come, the page says so.
+        Need::Now => platform::second::when_here(
+            || {},
+            move |here| {
+                if !here {
+                    platform::second::insist();
+                }
+                render();
+            },
+        ),
+    }
 }

@@ -1,4 +1,4 @@
-//! The page's size budget: what a first visit transfers, compressed as a web server would.
+//! The page's size budget: what a first visit transfers, and what comes later, compressed as a web server would.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,9 +9,14 @@ use flate2::write::GzEncoder;
 
 use crate::process::{Error, Result, failed};
 
-/// Bytes, compressed, that a first visit may transfer. The aim is 350,000, which the whole packet path does not keep yet
-/// (docs/performance.md); until it does, this keeps the page from growing further.
-const LIMIT_BYTES: usize = 545_000;
+/// Bytes, compressed, that a first visit may transfer (docs/performance.md).
+const LIMIT_BYTES: usize = 350_000;
+
+/// Bytes, compressed, of the page's second file. Nobody waits for it, so it may grow, but not unseen.
+const SECOND_LIMIT_BYTES: usize = 320_000;
+
+/// How the second file's name begins.
+const SECOND: &str = "second-";
 
 /// One file of the page.
 #[derive(Debug)]
@@ -21,9 +26,8 @@ struct Entry {
     gzip_bytes: usize,
 }
 
-/// Prints every file in `dist` with its size. An error unless all of them together stay under the limit.
-///
-/// A first visit may load less than all; never more.
+/// Prints every file in `dist` with its size. An error unless all but the second stay under the limit together, and that
+/// under its own.
 pub(crate) fn check(dist: &Path) -> Result {
     let mut entries = Vec::new();
     measure(dist, dist, &mut entries).map_err(|problem| {
@@ -59,14 +63,21 @@ fn gzip_bytes(bytes: &[u8]) -> io::Result<usize> {
 }
 
 fn verdict(entries: &[Entry]) -> Result<String> {
-    let total: usize = entries.iter().map(|entry| entry.gzip_bytes).sum();
-    let sum = format!("a first visit transfers at most {total} bytes; the limit is {LIMIT_BYTES}");
-    if entries.is_empty() {
-        failed("dist/ is empty")
-    } else if total >= LIMIT_BYTES {
-        failed(format!("the page is too big: {sum}"))
+    let sum = |second| -> usize {
+        let chosen = entries.iter().filter(|entry| entry.name.starts_with(SECOND) == second);
+        chosen.map(|entry| entry.gzip_bytes).sum()
+    };
+    let (first, second) = (sum(false), sum(true));
+    let words = format!(
+        "a first visit transfers {first} bytes; the limit is {LIMIT_BYTES}. What needs more brings {second}; the limit \
+         is {SECOND_LIMIT_BYTES}"
+    );
+    if first == 0 || second == 0 {
+        failed("dist/ is not a whole page")
+    } else if first >= LIMIT_BYTES || second >= SECOND_LIMIT_BYTES {
+        failed(format!("the page is too big: {words}"))
     } else {
-        Ok(sum)
+        Ok(words)
     }
 }
 
@@ -74,23 +85,31 @@ fn verdict(entries: &[Entry]) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn entry(gzip_bytes: usize) -> Entry {
-        Entry { name: "file".to_owned(), plain_bytes: 0, gzip_bytes }
+    fn entry(name: &str, gzip_bytes: usize) -> Entry {
+        Entry { name: name.to_owned(), plain_bytes: 0, gzip_bytes }
     }
 
     #[test]
     fn a_page_under_the_limit_passes() {
-        assert!(verdict(&[entry(LIMIT_BYTES - 2), entry(1)]).is_ok());
+        let page = [entry("a", LIMIT_BYTES - 2), entry("b", 1), entry("second-1.wasm", 1)];
+        assert!(verdict(&page).is_ok());
     }
 
     #[test]
     fn files_that_reach_the_limit_together_fail() {
-        assert!(verdict(&[entry(LIMIT_BYTES - 1), entry(1)]).is_err());
+        let page = [entry("a", LIMIT_BYTES - 1), entry("b", 1), entry("second-1.wasm", 1)];
+        assert!(verdict(&page).is_err());
     }
 
     #[test]
-    fn a_page_without_files_is_no_page() {
+    fn what_comes_later_has_a_limit_of_its_own() {
+        assert!(verdict(&[entry("a", 1), entry("second-1.wasm", SECOND_LIMIT_BYTES)]).is_err());
+    }
+
+    #[test]
+    fn a_page_without_one_of_its_files_is_no_page() {
         assert!(verdict(&[]).is_err());
+        assert!(verdict(&[entry("a", 1)]).is_err());
     }
 
     #[test]

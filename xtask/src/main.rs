@@ -9,6 +9,7 @@ mod fuzz;
 mod page;
 mod process;
 mod serve;
+mod split;
 mod system;
 mod test;
 mod tools;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["serve", rest @ ..] => serve::serve(rest),
         [serve::ANNOUNCE, rest @ ..] => serve::announce(rest),
+        [split::page::COMMAND] => split::page::split_page(),
         ["test", rest @ ..] => test::test(rest),
         ["conform", rest @ ..] => conform::conform(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),

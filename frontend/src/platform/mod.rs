@@ -1,6 +1,7 @@
 //! The browser: the only module that names `web_sys` and gloo. Each function does one thing to it or asks one thing.
 
 mod crash;
+pub mod second;
 
 use everyhop_engine::base::SortedMap;
 use gloo_events::EventListener;

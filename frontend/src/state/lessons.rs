@@ -12,7 +12,7 @@ pub struct Lesson {
     pub short: &'static str,
     /// As its lab has it.
     pub title: &'static str,
-    /// The lab document.
+    /// The lab document. All but the first lesson's come with the second file: not to be read before a lesson is opened.
     pub text: &'static str,
 }
 

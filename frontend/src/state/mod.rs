@@ -5,6 +5,7 @@ pub mod captures;
 pub mod headers;
 pub mod lanes;
 pub mod lessons;
+pub mod need;
 pub mod route;
 pub mod run;
 mod shared;
@@ -197,6 +198,8 @@ pub enum Action {
     TakeBack,
     Send(Exchange),
     SetTheme(Theme),
+    /// Something happened to the page itself.
+    Tell(&'static str),
     CloseNotice,
 }
 
@@ -561,6 +564,7 @@ impl Session {
                 }
             }
             Action::SetTheme(theme) => self.theme = Some(theme),
+            Action::Tell(what) => self.notice = Some(what.into()),
             Action::CloseNotice => self.notice = None,
         }
     }

@@ -64,7 +64,7 @@ fn has_text(page: &Page, expected: &str) {
 }
 
 /// Runs a text, and expects the stage and every step to be as the engine says.
-fn runs(page: &Page, text: &str) {
+pub(crate) fn runs(page: &Page, text: &str) {
     paste(page, text);
     page.press("Run");
     page.says("The stage shows this text.");

@@ -14,6 +14,7 @@ mod lesson;
 mod look;
 mod native;
 mod page;
+mod second;
 mod server;
 mod stage;
 mod transport;
