@@ -18,13 +18,15 @@ use wasmparser::{
 };
 
 use super::bad;
-use super::module::active_data;
+use super::module::{Module, active_data};
 use crate::process::Result;
 
 /// The constants of a program, in the order of their addresses.
 #[derive(Default)]
 pub(crate) struct Constants {
     pieces: Vec<Piece>,
+    /// What the linker put into memory, by address.
+    memory: Vec<(u32, Vec<u8>)>,
 }
 
 struct Piece {
@@ -53,7 +55,9 @@ impl Constants {
     /// Reads what the linker wrote. Without its notes nothing is known, and so nothing moves.
     pub(crate) fn read(linked: &[u8]) -> Result<Self> {
         let notes = Notes::read(linked)?;
-        let mut known = Self { pieces: notes.pieces() };
+        let memory = notes.segments.iter();
+        let memory = memory.map(|(file, address)| (*address, linked[file.clone()].to_vec()));
+        let mut known = Self { pieces: notes.pieces(), memory: memory.collect() };
         for (section, entry) in &notes.relocations {
             if !is_address(entry.ty) {
                 continue;
@@ -73,6 +77,20 @@ impl Constants {
             }
         }
         Ok(known)
+    }
+
+    /// Whether a module has these constants where they are said to be: another build's may lie elsewhere.
+    pub(super) fn are_in(&self, wasm: &[u8], module: &Module<'_>) -> bool {
+        let byte = |address: u32| {
+            let within = module.data.iter().find_map(|(file, start)| {
+                let place = file.start + address.checked_sub(*start)? as usize;
+                file.contains(&place).then(|| wasm[place])
+            });
+            within.unwrap_or_default()
+        };
+        self.memory.iter().all(|(start, bytes)| {
+            (*start..).zip(bytes).all(|(address, expected)| byte(address) == *expected)
+        })
     }
 
     /// The pieces that an address may mean: the one it is in, and the one it is the end of.
@@ -262,7 +280,22 @@ mod tests {
                 piece(150..160, false, &[]),
                 piece(160..170, false, &[]),
             ],
+            memory: Vec::new(),
         }
+    }
+
+    #[test]
+    fn another_builds_constants_are_not_taken_for_these() {
+        let build = |words: &str| {
+            wat::parse_str(format!("(module (memory 1) (data (i32.const 8) \"{words}\"))"))
+                .expect("it is well formed")
+        };
+        let (one, other) = (build("words"), build("werds"));
+        let constants = Constants::read(&one).expect("it is a module");
+        let is_in =
+            |wasm: &[u8]| constants.are_in(wasm, &Module::parse(wasm).expect("it is a module"));
+        assert!(is_in(&one));
+        assert!(!is_in(&other));
     }
 
     #[test]

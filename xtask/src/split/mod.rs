@@ -64,6 +64,9 @@ pub(crate) fn split(
 ) -> Result<Parts> {
     let module = Module::parse(wasm)?;
     let plan = Plan::new(&module, rooms)?;
+    if !constants.are_in(wasm, &module) {
+        return Err(bad("what the linker left behind is of another build"));
+    }
     let mut numbers = BTreeSet::new();
     for (_, body) in module.defined().filter(|(id, _)| !plan.moved.contains(id)) {
         constants::numbers(body, &mut numbers)?;
