@@ -16,6 +16,7 @@ use super::{
     Cluster, Cni, Internet, LoadBalancer, Node, Outside, Pod, Port, Settings, Underlay, limits,
     load_balancer, outside, policy,
 };
+use crate::app::balancer::Check;
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
 
@@ -242,8 +243,17 @@ fn place_outside(
             service: index,
             address,
             private_address,
-            nodes: load_balancer::healthy_nodes(cluster, service),
-            keeps_client: !settings.balancers_hide_client,
+            nodes: match settings.balancing.checks {
+                None => load_balancer::healthy_nodes(cluster, service),
+                Some(_) => (0..cluster.nodes.len()).collect(),
+            },
+            keeps_client: !settings.balancing.hides_client && !settings.balancing.is_proxy,
+            is_proxy: settings.balancing.is_proxy,
+            check: settings.balancing.checks.map(|(interval, threshold)| Check {
+                port: service.health_check().unwrap_or(load_balancer::KUBE_PROXY_HEALTHZ),
+                interval,
+                threshold,
+            }),
         });
     }
     Some(Outside {

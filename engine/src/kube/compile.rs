@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnet::Ipv4Net;
 
 use super::kube_proxy::KubeProxy;
+use super::load_balancer::KUBE_PROXY_HEALTHZ;
 use super::outside::{self, SwitchPorts, end, item};
 use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns, load_balancer};
@@ -112,6 +113,14 @@ impl<'c> Nodes<'c> {
     /// Where kube-proxy tells load balancers whether the node has an endpoint (pkg/proxy/healthcheck). The page has only the
     /// status in common with its.
     fn health_checks(&self, items: &mut Vec<Configured>, node: usize) {
+        let checks = self.cluster.outside.iter().flat_map(|it| &it.load_balancers);
+        if checks.filter_map(|it| it.check).any(|it| it.port == KUBE_PROXY_HEALTHZ) {
+            let ports = vec![KUBE_PROXY_HEALTHZ];
+            let app = Box::new(App::HttpServer(HttpServer::new("kube-proxy", ports, 200)));
+            let netns = self.cluster.nodes[node].netns.clone();
+            let op = Op::Run { netns, owner: "kube-proxy".to_owned(), app };
+            items.push(item(op, Some("kube-proxy")));
+        }
         for service in &self.cluster.services {
             let Some(port) = service.health_check() else { continue };
             let is_healthy = load_balancer::healthy_nodes(self.cluster, service).contains(&node);

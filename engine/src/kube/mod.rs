@@ -44,7 +44,7 @@ pub use outside::Outside;
 use policy::NetworkPolicy;
 use service::Service;
 
-use crate::base::FxIndexMap;
+use crate::base::{FxIndexMap, Nanos};
 
 /// Where things have their addresses if nothing else is said.
 mod ranges {
@@ -78,10 +78,20 @@ pub struct Settings {
     pub needs_api_server: bool,
     /// What is asked of the internet, besides the usual: it answers.
     pub internet: Internet,
-    /// A load balancer puts its own address in place of the client's.
-    pub balancers_hide_client: bool,
+    pub balancing: Balancing,
     /// How soon who hears of a change.
     pub delays: control::Delays,
+}
+
+/// What the cloud's load balancers are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Balancing {
+    /// They put their own address in place of the client's.
+    pub hides_client: bool,
+    /// They end connections by TCP, and open their own.
+    pub is_proxy: bool,
+    /// How often they ask nodes, and how many answers in a row they heed. None: they know.
+    pub checks: Option<(Nanos, u8)>,
 }
 
 /// What is asked of the internet: it has the names, and listens on the ports.

@@ -3,7 +3,7 @@
 use super::{Act, Action, Expect, Protocol, Source, action, end, narration};
 use crate::base::Nanos;
 use crate::kube::control::{self, What};
-use crate::kube::{Cluster, Cni, Objects, Settings};
+use crate::kube::{Balancing, Cluster, Cni, Objects, Settings};
 use crate::story::Verdict;
 use crate::yaml::{At, Place, Report};
 
@@ -19,6 +19,10 @@ const VERDICTS: [Verdict; 7] = [
 ];
 const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
 const MAX_WAIT: Nanos = Nanos::from_secs(600);
+/// From one health check to the next.
+const CHECK_INTERVAL: Nanos = Nanos::from_secs(10);
+/// So that a check is over before the next one.
+const SHORTEST_CHECK: Nanos = Nanos::from_millis(10);
 /// Each is a run of its own.
 const MAX_ACTIONS: usize = 100;
 
@@ -109,9 +113,7 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.settings.cni = cni.unwrap_or_default();
     }
     if let Some(at) = spec.section("loadBalancers", report) {
-        at.only(&["keepClientAddress"], report);
-        let keeps = at.field("keepClientAddress").and_then(|it| it.flag(report));
-        document.settings.balancers_hide_client = keeps == Some(false);
+        document.settings.balancing = read_balancing(&at, report);
     }
     if let Some(at) = spec.section("controlPlane", report) {
         let mut named = document.settings.delays.named();
@@ -134,6 +136,26 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.narration.extend(narration::read(&at, report));
     }
     document
+}
+
+fn read_balancing(at: &At<'_>, report: &mut Report) -> Balancing {
+    at.only(&["keepClientAddress", "mode", "healthChecks"], report);
+    let keeps = at.field("keepClientAddress").and_then(|it| it.flag(report));
+    let mode = at.field("mode").and_then(|it| {
+        it.parsed("passThrough or proxy", report, |text| match text {
+            "passThrough" => Some(false),
+            "proxy" => Some(true),
+            _ => None,
+        })
+    });
+    let checks = at.section("healthChecks", report).map(|it| {
+        it.only(&["interval", "threshold"], report);
+        let interval = it.field("interval").and_then(|it| it.parsed(WAIT, report, read_time));
+        let threshold = it.field("threshold").and_then(|it| it.number(1..=10, report));
+        let (interval, threshold) = (interval.unwrap_or(CHECK_INTERVAL), threshold.unwrap_or(2));
+        (interval.max(SHORTEST_CHECK), threshold)
+    });
+    Balancing { hides_client: keeps == Some(false), is_proxy: mode == Some(true), checks }
 }
 
 fn read_action(at: &At<'_>, report: &mut Report) -> Option<Written> {

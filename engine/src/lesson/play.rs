@@ -67,13 +67,22 @@ pub(super) struct Play<'l> {
 impl<'l> Play<'l> {
     /// A lab's world before any action.
     pub(super) fn new(lab: &'l Lab, world: World) -> Self {
-        let changing = lab.changing.as_ref();
-        let plane = changing.map(|it| Plane::new(&it.start, &it.changes, &lab.settings));
+        let plane = match &lab.changing {
+            Some(it) => Some(Plane::new(&it.start, &it.changes, &lab.settings)),
+            None if lab.settings.balancing.checks.is_some() => {
+                Some(Plane::new(&lab.cluster, &[], &lab.settings))
+            }
+            None => None,
+        };
         Self { lab, world, trace: Recorder::default(), plane }
     }
 
     fn next_at(&self) -> Option<Nanos> {
         self.plane.as_ref().and_then(Plane::next_at)
+    }
+
+    fn unsettled(&self) -> Option<Nanos> {
+        self.plane.as_ref().and_then(Plane::unsettled)
     }
 
     /// Lets the control plane do what is due.
@@ -184,7 +193,7 @@ impl<'l> Play<'l> {
                 }
             }
             Done::Change if it.wait.is_none() => {
-                while let Some(at) = self.next_at().filter(|_| stopped == Stopped::Quiet) {
+                while let Some(at) = self.unsettled().filter(|_| stopped == Stopped::Quiet) {
                     stopped = self.run_until_quiet(at.since(self.world.now()));
                 }
             }
@@ -195,7 +204,7 @@ impl<'l> Play<'l> {
 
     /// How much is still to be done of what changed.
     pub(super) fn is_settled(&self) -> bool {
-        self.next_at().is_none()
+        self.unsettled().is_none()
     }
 }
 

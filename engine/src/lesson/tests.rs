@@ -1,5 +1,6 @@
 //! Claims about labs: the ones that come with the page, and what a text may ask for.
 
+mod balancer;
 mod control;
 
 use super::*;

@@ -21,6 +21,9 @@ const STAGGER: Nanos = Nanos::from_micros(10);
 /// Nothing is heard of at the moment when it happens.
 const SOONEST: Nanos = Nanos::from_micros(1);
 
+/// A check is over by then.
+const AFTER_CHECK: Nanos = Nanos::from_millis(5);
+
 /// Something that a component did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Done {
@@ -47,6 +50,8 @@ enum Task {
     /// CoreDNS and the ingress controllers.
     Watchers,
     Cloud,
+    /// Load balancers look at what their health checks say.
+    Check,
 }
 
 /// The control plane of a running cluster.
@@ -65,11 +70,15 @@ pub struct Plane<'l> {
     /// What stands around the nodes, as it was made.
     machines: Vec<Configured>,
     due: Vec<(Nanos, Task)>,
+    check_interval: Option<Nanos>,
 }
 
 impl<'l> Plane<'l> {
     pub fn new(start: &'l Cluster, changes: &'l [Change], settings: &Settings) -> Self {
-        let nodes = (0..start.nodes.len()).map(|node| Written::at_first(start, node));
+        let n_nodes = if changes.is_empty() { 0 } else { start.nodes.len() };
+        let nodes = (0..n_nodes).map(|node| Written::at_first(start, node));
+        let first_check =
+            settings.balancing.checks.map(|(interval, _)| (interval + AFTER_CHECK, Task::Check));
         Self {
             changes,
             delays: settings.delays,
@@ -79,8 +88,14 @@ impl<'l> Plane<'l> {
             pending: Vec::new(),
             nodes: nodes.collect(),
             machines: machines(start),
-            due: Vec::new(),
+            due: first_check.into_iter().collect(),
+            check_interval: settings.balancing.checks.map(|it| it.0),
         }
+    }
+
+    /// When the next thing is done of what changed.
+    pub fn unsettled(&self) -> Option<Nanos> {
+        self.due.iter().filter(|(_, it)| *it != Task::Check).map(|(at, _)| *at).min()
     }
 
     /// Begins a change.
@@ -113,6 +128,11 @@ impl<'l> Plane<'l> {
             Task::Policies(node) => self.keep_policies(node, &mut done),
             Task::Watchers => self.reload(&mut done),
             Task::Cloud => self.balance(&mut done),
+            Task::Check => {
+                self.heed_checks(world, &mut done);
+                let again = self.check_interval.map(|it| (at + it, Task::Check));
+                self.due.extend(again);
+            }
         }
         done
     }
@@ -493,7 +513,9 @@ impl<'l> Plane<'l> {
         for index in 0..known.load_balancers.len() {
             let service = &self.now.services[known.load_balancers[index].service];
             let nodes = load_balancer::healthy(&self.now.nodes, &self.now.endpoint_slices, service);
-            known.load_balancers[index].nodes = nodes;
+            if known.load_balancers[index].check.is_none() {
+                known.load_balancers[index].nodes = nodes;
+            }
         }
         let machines = machines(&self.now);
         let added = additions(&self.machines, &machines);
@@ -518,6 +540,57 @@ impl<'l> Plane<'l> {
                 source: "UpdateLoadBalancer",
                 details: Vec::new(),
             });
+        }
+    }
+}
+
+impl Plane<'_> {
+    /// Load balancers pass on to the nodes that answer their health checks.
+    fn heed_checks(&mut self, world: &World, done: &mut Done) {
+        let Some(outside) = &mut self.now.outside else { return };
+        for balancer in &mut outside.load_balancers {
+            let Some(program) = world.processes().find_map(|(_, it)| match &it.app {
+                App::Balancer(app) if *world.netns[it.ns].name == *balancer.netns => Some(app),
+                _ => None,
+            }) else {
+                continue;
+            };
+            let nodes = &self.now.nodes;
+            let well = program.well().filter_map(|ip| nodes.iter().position(|it| it.address == ip));
+            let well: Vec<usize> = well.collect();
+            if well == balancer.nodes {
+                continue;
+            }
+            let names = |these: &[usize], others: &[usize]| {
+                let only = these.iter().filter(|it| !others.contains(it));
+                only.map(|&it| nodes[it].name.as_str()).collect::<Vec<_>>().join(", ")
+            };
+            let (out, back) = (names(&balancer.nodes, &well), names(&well, &balancer.nodes));
+            balancer.nodes = well;
+            let service = &self.now.services[balancer.service];
+            let asked = match service.health_check() {
+                Some(port) => format!(
+                    "kube-proxy says at port {port} whether the node has an endpoint of {}.",
+                    service.origin()
+                ),
+                None => "It asks kube-proxy whether it is well.".to_owned(),
+            };
+            let name = &balancer.netns;
+            for (nodes, title) in [(out, "takes out"), (back, "takes back")] {
+                if !nodes.is_empty() {
+                    done.notes.push(Note {
+                        title: format!("{name} {title} {nodes}"),
+                        text: format!("So many health checks in a row said so. {asked}"),
+                        source: "/healthz",
+                        details: Vec::new(),
+                    });
+                }
+            }
+        }
+        if !done.notes.is_empty() {
+            let machines = machines(&self.now);
+            done.operations.extend(additions(&self.machines, &machines));
+            self.machines = machines;
         }
     }
 }
