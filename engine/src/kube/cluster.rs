@@ -227,6 +227,19 @@ fn place_outside(
         let address = service.ingress.iter().find_map(|it| it.ip);
         let of_type = service.kind == ServiceType::LoadBalancer;
         let Some(address) = address.filter(|_| of_type) else { continue };
+        let externals = outside::externals(externals);
+        let has_it = |(node, external): &(&Node, &Ipv4Addr)| {
+            node.address == address
+                || **external == address
+                || node.more_addresses.contains(&address)
+        };
+        if let Some((node, _)) = cluster.nodes.iter().zip(&externals).find(has_it) {
+            report.notice(Problem::of_text(format!(
+                "the load balancer of {} has the address {address} of Node {}, which gets what is sent there: give one of them another",
+                service.origin(),
+                node.name
+            )));
+        }
         let Some(private_address) = from_above.next().filter(|ip| *ip != gateway_address) else {
             report.problem(Problem::of_text(format!(
                 "no address is left in {net} for the load balancer of {}: give the nodes addresses in a wider range",
@@ -256,14 +269,22 @@ fn place_outside(
             }),
         });
     }
+    let externals = outside::externals(externals);
+    let mut others: Vec<Ipv4Addr> =
+        taken.keys().copied().chain(externals.iter().copied()).collect();
+    others.extend(load_balancers.iter().map(|it| it.address));
+    let addresses = outside::host_addresses(&asked.hosts, &others, report);
+    let hosts = asked.hosts.iter().zip(addresses).map(|(host, ip)| (free(&host.name), ip));
+    let hosts = hosts.collect();
     Some(Outside {
         gateway: free("gateway"),
         internet: free("internet"),
         client: free("internet-client"),
         gateway_address,
-        externals: outside::externals(externals),
+        externals,
         load_balancers,
         asked,
+        hosts,
     })
 }
 

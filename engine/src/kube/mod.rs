@@ -99,6 +99,21 @@ pub struct Balancing {
 pub struct Internet {
     pub names: Vec<String>,
     pub ports: Vec<u16>,
+    /// Machines of their own.
+    pub hosts: Vec<Host>,
+}
+
+/// A host on the internet that a lab describes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Host {
+    /// In lower case, without a dot at its end.
+    pub name: String,
+    /// None: it is given one.
+    pub address: Option<Ipv4Addr>,
+    /// It answers HTTP on those of TCP, and datagrams on those of UDP.
+    pub ports: Vec<(Protocol, u16)>,
+    /// Where it is written.
+    pub place: crate::yaml::Place,
 }
 
 /// Nodes and pods with all their names and addresses decided.

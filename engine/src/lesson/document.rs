@@ -1,9 +1,9 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
-use super::{Act, Action, Expect, Protocol, Source, action, end, narration};
+use super::{Act, Action, Expect, Protocol, Source, action, around, end, narration};
 use crate::base::Nanos;
 use crate::kube::control::{self, What};
-use crate::kube::{Balancing, Cluster, Cni, Objects, Settings};
+use crate::kube::{Cluster, Cni, Objects, Settings};
 use crate::story::Verdict;
 use crate::yaml::{At, Place, Report};
 
@@ -17,12 +17,8 @@ const VERDICTS: [Verdict; 7] = [
     Verdict::Unmodelled,
     Verdict::Applied,
 ];
-const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
+pub(super) const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
 const MAX_WAIT: Nanos = Nanos::from_secs(600);
-/// From one health check to the next.
-const CHECK_INTERVAL: Nanos = Nanos::from_secs(10);
-/// So that a check is over before the next one.
-const SHORTEST_CHECK: Nanos = Nanos::from_millis(10);
 /// Each is a run of its own.
 const MAX_ACTIONS: usize = 100;
 
@@ -97,8 +93,17 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         name.clone_into(&mut document.title);
     }
     let Some(spec) = root.section("spec", report) else { return document };
-    let known =
-        ["title", "seed", "cni", "controlPlane", "loadBalancers", "actions", "expect", "narration"];
+    let known = [
+        "title",
+        "seed",
+        "cni",
+        "controlPlane",
+        "loadBalancers",
+        "internet",
+        "actions",
+        "expect",
+        "narration",
+    ];
     spec.only(&known, report);
     if let Some(title) = spec.field("title").and_then(|at| at.text("a title", report)) {
         title.clone_into(&mut document.title);
@@ -113,7 +118,11 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.settings.cni = cni.unwrap_or_default();
     }
     if let Some(at) = spec.section("loadBalancers", report) {
-        document.settings.balancing = read_balancing(&at, report);
+        document.settings.balancing = around::balancing(&at, report);
+    }
+    if let Some(at) = spec.section("internet", report) {
+        document.settings.internet.hosts = around::hosts(&at, report);
+        document.settings.needs_outside = true;
     }
     if let Some(at) = spec.section("controlPlane", report) {
         let mut named = document.settings.delays.named();
@@ -136,26 +145,6 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.narration.extend(narration::read(&at, report));
     }
     document
-}
-
-fn read_balancing(at: &At<'_>, report: &mut Report) -> Balancing {
-    at.only(&["keepClientAddress", "mode", "healthChecks"], report);
-    let keeps = at.field("keepClientAddress").and_then(|it| it.flag(report));
-    let mode = at.field("mode").and_then(|it| {
-        it.parsed("passThrough or proxy", report, |text| match text {
-            "passThrough" => Some(false),
-            "proxy" => Some(true),
-            _ => None,
-        })
-    });
-    let checks = at.section("healthChecks", report).map(|it| {
-        it.only(&["interval", "threshold"], report);
-        let interval = it.field("interval").and_then(|it| it.parsed(WAIT, report, read_time));
-        let threshold = it.field("threshold").and_then(|it| it.number(1..=10, report));
-        let (interval, threshold) = (interval.unwrap_or(CHECK_INTERVAL), threshold.unwrap_or(2));
-        (interval.max(SHORTEST_CHECK), threshold)
-    });
-    Balancing { hides_client: keeps == Some(false), is_proxy: mode == Some(true), checks }
 }
 
 fn read_action(at: &At<'_>, report: &mut Report) -> Option<Written> {
@@ -233,7 +222,7 @@ fn read_named(at: &At<'_>, what: impl Fn(String) -> What, report: &mut Report) -
 }
 
 /// `500ms`, `2s`, `10us`: a whole number and its unit, at most [`MAX_WAIT`].
-fn read_time(text: &str) -> Option<Nanos> {
+pub(super) fn read_time(text: &str) -> Option<Nanos> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let unit_ns: u64 = match unit {

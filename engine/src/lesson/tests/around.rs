@@ -1,4 +1,5 @@
-//! Claims about load balancers: what they pass on and how, and what health checks do.
+//! Claims about what is around a cluster: load balancers, what they pass on and how, and what health checks do; hosts on the
+//! internet.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -102,4 +103,46 @@ fn under_the_policy_cluster_kube_proxy_itself_is_asked() {
     let asked = run.trace.entries.iter().filter(|it| to_healthz(&it.event)).count();
     assert!(asked == 0 || asked >= 4, "{asked}");
     assert!(run.story.steps.iter().all(|it| !it.title.contains("takes out")));
+}
+
+#[test]
+fn hosts_that_a_lab_describes_are_found_by_name_and_answer_on_their_ports_alone() {
+    let lab = |hosts: &str| {
+        let text = format!(
+            "apiVersion: everyhop.dev/v1\nkind: Lab\nmetadata: {{name: t}}\nspec:\n  internet: {{hosts: [{hosts}]}}\n  actions:\n  - {{from: pod/web, to: \"http://api.example.com/\"}}\n  - {{from: pod/web, to: \"dns:Quiet.example.com./A\"}}\n  - {{from: pod/web, to: \"http://quiet.example.com/\"}}\n  - {{from: pod/web, to: \"http://other.example.com/\"}}\n  - {{from: internet, to: \"http://api.example.com/\"}}\n{OBJECTS}"
+        );
+        let text = text.replace("POLICY", "Cluster").replace("RANGES", "");
+        match Lab::load(&text) {
+            Ok(loaded) => Ok(loaded.lab),
+            Err(problems) => Err(problems[0].to_string()),
+        }
+    };
+    let run = lab("{name: api.example.com, address: 192.88.99.10}, {name: quiet.example.com, ports: [53/UDP]}")
+        .expect("a good lab")
+        .run();
+    assert_eq!(
+        verdicts(&run),
+        ["delivered", "delivered", "refused", "delivered", "delivered"],
+        "{:?}",
+        run.results
+    );
+    let answers = run.results[1].resolution.as_ref().expect("it was asked").answers.clone();
+    assert!(answers[0].to_string().ends_with("198.19.128.1"), "{answers:?}");
+    assert!(run.results[0].because.contains("192.88.99.10"), "{}", run.results[0].because);
+    for (hosts, expected) in [
+        ("{name: nodots}", "expected a name such as example.com, found \"nodots\""),
+        (
+            "{name: a.b, address: 10.0.0.1}",
+            "expected an address on the internet such as 192.88.99.1, found \"10.0.0.1\"",
+        ),
+        (
+            "{name: a.b, address: 203.0.113.11}",
+            "203.0.113.11 is somebody else's: expected an address of its own",
+        ),
+        ("{name: a.b, ports: [x]}", "expected a port such as 80 or 53/UDP, found \"x\""),
+        ("{name: a.b}, {name: A.b}", "a.b is here twice"),
+    ] {
+        let problem = lab(hosts).expect_err("a problem");
+        assert!(problem.ends_with(expected), "{problem}");
+    }
 }
