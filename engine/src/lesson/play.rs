@@ -9,7 +9,7 @@ use crate::kube::control::Plane;
 use crate::kube::{self, Cluster};
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::tool::{self, Configured};
-use crate::trace::Recorder;
+use crate::trace::{Note, Recorder};
 use crate::world::{Stopped, World};
 
 /// `ip_local_port_range`: the first, and how many.
@@ -89,10 +89,16 @@ impl<'l> Play<'l> {
     fn act(&mut self) {
         let Some(plane) = &mut self.plane else { return };
         let done = plane.act(&self.world);
-        tool::apply(&mut self.world, &done.operations)
-            .expect("what components do follows from what was checked");
+        let failed = tool::apply(&mut self.world, &done.operations).err();
+        let now = self.world.now();
         for note in done.notes {
-            self.trace.note(self.world.now(), note);
+            self.trace.note(now, note);
+        }
+        if let Some((index, error)) = failed {
+            let origin = done.operations[index].origin.as_deref().unwrap_or("a component");
+            let (title, text) =
+                (format!("{origin}: this fails"), format!("It cannot go on: {error}."));
+            self.trace.note(now, Note { title, text, ..Note::default() });
         }
     }
 
