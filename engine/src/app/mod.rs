@@ -3,6 +3,7 @@
 //! A program knows bytes and times, not devices, routes or Kubernetes. Who runs it (`world`) binds its sockets, moves what it
 //! writes, and wakes it up. It reads as a process with an event loop does: what comes is read at once and whole.
 
+pub mod balancer;
 pub mod curl;
 pub mod dig;
 pub mod dns_server;
@@ -12,6 +13,7 @@ pub mod resolver;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use self::balancer::Balancer;
 use self::curl::{Curl, Fetched};
 use self::dig::Dig;
 use self::dns_server::DnsServer;
@@ -134,6 +136,7 @@ pub enum App {
     DnsServer(DnsServer),
     HttpServer(HttpServer),
     Ingress(Box<Ingress>),
+    Balancer(Box<Balancer>),
 }
 
 impl App {
@@ -145,6 +148,7 @@ impl App {
             Self::DnsServer(it) => it.on(happened, now),
             Self::HttpServer(it) => it.on(happened),
             Self::Ingress(it) => it.on(happened, now),
+            Self::Balancer(it) => it.on(happened, now),
         }
     }
 
@@ -154,6 +158,7 @@ impl App {
         match (self, other) {
             (Self::DnsServer(own), Self::DnsServer(new)) => own.zones = new.zones.clone(),
             (Self::Ingress(own), Self::Ingress(new)) => own.reload(new),
+            (Self::Balancer(own), Self::Balancer(new)) => own.reload(new),
             (Self::HttpServer(own), Self::HttpServer(new)) => return own.reload(new),
             _ => return false,
         }

@@ -1107,6 +1107,7 @@ fn process(out: &mut String, world: &World, it: &Process) -> Result<(), Inexpres
         }
         App::DnsServer(_) => "a DNS server",
         App::Ingress(_) => "an ingress controller",
+        App::Balancer(_) => "a load balancer's program",
         App::Curl(_) | App::Dig(_) => {
             let what = format!("{}: {} is of a run, and not of a network", ns.name, it.owner);
             return Err(Inexpressible(what));

@@ -16,6 +16,7 @@ use super::{
     Cluster, Cni, Internet, LoadBalancer, Node, Outside, Pod, Port, Settings, Underlay, limits,
     load_balancer, outside, policy,
 };
+use crate::app::balancer::Check;
 use crate::base::{FxIndexMap, sort_by_number};
 use crate::yaml::{Place, Problem, Report};
 
@@ -226,6 +227,19 @@ fn place_outside(
         let address = service.ingress.iter().find_map(|it| it.ip);
         let of_type = service.kind == ServiceType::LoadBalancer;
         let Some(address) = address.filter(|_| of_type) else { continue };
+        let externals = outside::externals(externals);
+        let has_it = |(node, external): &(&Node, &Ipv4Addr)| {
+            node.address == address
+                || **external == address
+                || node.more_addresses.contains(&address)
+        };
+        if let Some((node, _)) = cluster.nodes.iter().zip(&externals).find(has_it) {
+            report.notice(Problem::of_text(format!(
+                "the load balancer of {} has the address {address} of Node {}, which gets what is sent there: give one of them another",
+                service.origin(),
+                node.name
+            )));
+        }
         let Some(private_address) = from_above.next().filter(|ip| *ip != gateway_address) else {
             report.problem(Problem::of_text(format!(
                 "no address is left in {net} for the load balancer of {}: give the nodes addresses in a wider range",
@@ -242,18 +256,35 @@ fn place_outside(
             service: index,
             address,
             private_address,
-            nodes: load_balancer::healthy_nodes(cluster, service),
-            keeps_client: !settings.balancers_hide_client,
+            nodes: match settings.balancing.checks {
+                None => load_balancer::healthy_nodes(cluster, service),
+                Some(_) => (0..cluster.nodes.len()).collect(),
+            },
+            keeps_client: !settings.balancing.hides_client && !settings.balancing.is_proxy,
+            is_proxy: settings.balancing.is_proxy,
+            check: settings.balancing.checks.map(|(interval, threshold)| Check {
+                port: service.health_check().unwrap_or(load_balancer::KUBE_PROXY_HEALTHZ),
+                interval,
+                threshold,
+            }),
         });
     }
+    let externals = outside::externals(externals);
+    let mut others: Vec<Ipv4Addr> =
+        taken.keys().copied().chain(externals.iter().copied()).collect();
+    others.extend(load_balancers.iter().map(|it| it.address));
+    let addresses = outside::host_addresses(&asked.hosts, &others, report);
+    let hosts = asked.hosts.iter().zip(addresses).map(|(host, ip)| (free(&host.name), ip));
+    let hosts = hosts.collect();
     Some(Outside {
         gateway: free("gateway"),
         internet: free("internet"),
         client: free("internet-client"),
         gateway_address,
-        externals: outside::externals(externals),
+        externals,
         load_balancers,
         asked,
+        hosts,
     })
 }
 

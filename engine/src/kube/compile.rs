@@ -8,6 +8,7 @@ use ipnet::Ipv4Net;
 
 use super::kept::Kept;
 use super::kube_proxy::{KubeProxy, Made};
+use super::load_balancer::KUBE_PROXY_HEALTHZ;
 use super::outside::{self, SwitchPorts, end, item};
 use super::policy::rules::Enforcement;
 use super::{Cluster, Node, Pod, Protocol, Underlay, addons, cni, dns, load_balancer};
@@ -173,14 +174,20 @@ impl<'c> Programs<'c> {
 /// Where kube-proxy tells load balancers whether the node has an endpoint (pkg/proxy/healthcheck). The page has only the
 /// status in common with its.
 fn health_checks(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
-    for service in &cluster.services {
-        let Some(port) = service.health_check() else { continue };
-        let is_healthy = load_balancer::healthy_nodes(cluster, service).contains(&node);
-        let status = if is_healthy { 200 } else { 503 };
+    let mut serve = |port, status, origin: &str| {
         let app = Box::new(App::HttpServer(HttpServer::new("kube-proxy", vec![port], status)));
         let netns = cluster.nodes[node].netns.clone();
         let op = Op::Run { netns, owner: "kube-proxy".to_owned(), app };
-        items.push(item(op, Some(&service.origin())));
+        items.push(item(op, Some(origin)));
+    };
+    let checks = cluster.outside.iter().flat_map(|it| &it.load_balancers);
+    if checks.filter_map(|it| it.check).any(|it| it.port == KUBE_PROXY_HEALTHZ) {
+        serve(KUBE_PROXY_HEALTHZ, 200, "kube-proxy");
+    }
+    for service in &cluster.services {
+        let Some(port) = service.health_check() else { continue };
+        let is_healthy = load_balancer::healthy_nodes(cluster, service).contains(&node);
+        serve(port, if is_healthy { 200 } else { 503 }, &service.origin());
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Passing on rewrites the destination alone, so that the node sees the client's address, and the cloud's network brings
 //! the answers back here (policy rules of the gateway). A balancer that does not keep the client's address rewrites the
-//! source, too. With `externalTrafficPolicy: Local` only nodes that have an endpoint pass the health check.
+//! source, too; one that is a proxy ends the connection and opens its own, by a program. With `externalTrafficPolicy: Local` only nodes that have an endpoint pass the health check.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use super::endpoint_slice::EndpointSlice;
 use super::outside::{Outside, SwitchPorts, item};
 use super::service::{Service, ServicePort};
 use super::{Cluster, Node, Protocol};
+use crate::app::App;
+use crate::app::balancer::{Balancer, Check};
 use crate::base::sort_by;
 use crate::link::Conf;
 use crate::stack::fib::TableId;
@@ -40,7 +42,32 @@ pub struct LoadBalancer {
     /// Nodes that pass its health check, as indices into the cluster's.
     pub nodes: Vec<usize>,
     pub keeps_client: bool,
+    /// It ends connections by TCP and opens its own.
+    pub is_proxy: bool,
+    /// None: it knows which nodes are well.
+    pub check: Option<Check>,
 }
+
+impl LoadBalancer {
+    /// Its program, where it needs one: a proxy, or health checks.
+    fn program(&self, cluster: &Cluster) -> Option<App> {
+        let address = |node: usize| cluster.nodes[node].address;
+        let nodes: Vec<Ipv4Addr> = match self.check {
+            Some(_) => cluster.nodes.iter().map(|it| it.address).collect(),
+            None => self.nodes.iter().map(|&node| address(node)).collect(),
+        };
+        let service = &cluster.services[self.service];
+        let tcp = passed_on(service).filter(|(by, ..)| self.is_proxy && *by == Transport::Tcp);
+        let ports: Vec<(u16, u16)> = tcp.map(|(_, port, own)| (port.number, own)).collect();
+        if ports.is_empty() && self.check.is_none() {
+            return None;
+        }
+        Some(App::Balancer(Box::new(Balancer::new(ports, &nodes, self.check))))
+    }
+}
+
+/// Where kube-proxy says that it is well (`--healthz-bind-address`).
+pub(super) const KUBE_PROXY_HEALTHZ: u16 = 10_256;
 
 /// Which nodes a Service's load balancer may pass to: all, or those with an endpoint of it.
 pub(super) fn healthy_nodes(cluster: &Cluster, service: &Service) -> Vec<usize> {
@@ -130,6 +157,10 @@ pub(super) fn compile(
     }
     let rules = Arc::new(rules(cluster, balancer));
     items.push(item(Op::IptablesRestore { netns: netns.clone(), rules }, Some(&origin)));
+    if let Some(app) = balancer.program(cluster) {
+        let (netns, owner, app) = (netns.clone(), "the load balancer".to_owned(), Box::new(app));
+        items.push(item(Op::Run { netns, owner, app }, Some(&origin)));
+    }
 }
 
 /// What nodes answer from a node port goes back through the balancer, which alone knows what to make of it.
@@ -186,10 +217,19 @@ fn rules(cluster: &Cluster, balancer: &LoadBalancer) -> Ruleset {
             line(&format!("-A FORWARD -s {range} -j ACCEPT"));
         }
         line("-A FORWARD -j DROP");
+        if balancer.is_proxy {
+            line("-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+            for range in &service.source_ranges {
+                line(&format!("-A INPUT -s {range} -d {address}/32 -j ACCEPT"));
+            }
+            line(&format!("-A INPUT -d {address}/32 -j DROP"));
+        }
     }
     line("COMMIT");
     line("*nat");
-    for (transport, port, node_port) in passed_on(service) {
+    let by_rules =
+        |it: &(Transport, &ServicePort, u16)| !(balancer.is_proxy && it.0 == Transport::Tcp);
+    for (transport, port, node_port) in passed_on(service).filter(by_rules) {
         let name = transport.name();
         for (tried, &node) in balancer.nodes.iter().enumerate() {
             let left = balancer.nodes.len() - tried;

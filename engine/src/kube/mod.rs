@@ -46,7 +46,7 @@ pub use outside::Outside;
 use policy::NetworkPolicy;
 use service::Service;
 
-use crate::base::FxIndexMap;
+use crate::base::{FxIndexMap, Nanos};
 
 /// Where things have their addresses if nothing else is said.
 mod ranges {
@@ -80,10 +80,20 @@ pub struct Settings {
     pub needs_api_server: bool,
     /// What is asked of the internet, besides the usual: it answers.
     pub internet: Internet,
-    /// A load balancer puts its own address in place of the client's.
-    pub balancers_hide_client: bool,
+    pub balancing: Balancing,
     /// How soon who hears of a change.
     pub delays: control::Delays,
+}
+
+/// What the cloud's load balancers are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Balancing {
+    /// They put their own address in place of the client's.
+    pub hides_client: bool,
+    /// They end connections by TCP, and open their own.
+    pub is_proxy: bool,
+    /// How often they ask nodes, and how many answers in a row they heed. None: they know.
+    pub checks: Option<(Nanos, u8)>,
 }
 
 /// What is asked of the internet: it has the names, and listens on the ports.
@@ -91,6 +101,21 @@ pub struct Settings {
 pub struct Internet {
     pub names: Vec<String>,
     pub ports: Vec<u16>,
+    /// Machines of their own.
+    pub hosts: Vec<Host>,
+}
+
+/// A host on the internet that a lab describes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Host {
+    /// In lower case, without a dot at its end.
+    pub name: String,
+    /// None: it is given one.
+    pub address: Option<Ipv4Addr>,
+    /// It answers HTTP on those of TCP, and datagrams on those of UDP.
+    pub ports: Vec<(Protocol, u16)>,
+    /// Where it is written.
+    pub place: crate::yaml::Place,
 }
 
 /// Nodes and pods with all their names and addresses decided.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use ipnet::Ipv4Net;
 
 use super::load_balancer::{self, LoadBalancer};
-use super::{Cluster, Internet, Node};
+use super::{Cluster, Host, Internet, Node, Protocol};
 use crate::app::dns_server::{DnsServer, Zone};
 use crate::app::http_server::HttpServer;
 use crate::app::{App, Chance};
@@ -24,6 +24,7 @@ use crate::link::Conf;
 use crate::stack::fib::TableId;
 use crate::tool::{Configured, End, Op, Ruleset, Setting, Transport, Way};
 use crate::wire::dns::{Data, Name};
+use crate::yaml::Report;
 
 /// The link between the gateway and the internet, and the client's.
 const LINK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 252), 30);
@@ -40,6 +41,8 @@ const MORE_EXTERNALS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 
 /// Sites on the internet that somebody asks for by name have these, counted up.
 const FIRST_SITE: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 0);
+/// Hosts that a lab describes without an address have these, counted up.
+const FIRST_HOST: Ipv4Addr = Ipv4Addr::new(198, 19, 128, 0);
 const TTL_S: u32 = 300;
 /// Ports on which something listens everywhere on the internet.
 const WELL_KNOWN: [u16; 3] = [53, 80, 443];
@@ -70,12 +73,91 @@ pub struct Outside {
     pub externals: Vec<Ipv4Addr>,
     pub load_balancers: Vec<LoadBalancer>,
     pub asked: Internet,
+    /// The machines of [`Internet::hosts`], by name, with their network namespaces and addresses.
+    pub hosts: Vec<(String, Ipv4Addr)>,
 }
 
 impl Outside {
+    /// The address of a host that the lab describes.
+    pub fn host_address(&self, name: &str) -> Option<Ipv4Addr> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let mut all = self.asked.hosts.iter().zip(&self.hosts);
+        all.find(|(host, _)| host.name == name).map(|(_, (_, address))| *address)
+    }
+
     /// The client's address.
     pub const fn client_address(&self) -> Ipv4Addr {
         CLIENT
+    }
+}
+
+/// Where each host is: at its own address, or at one of ours. A problem if somebody else is there.
+pub(super) fn host_addresses(
+    hosts: &[Host],
+    taken: &[Ipv4Addr],
+    report: &mut Report,
+) -> Vec<Ipv4Addr> {
+    let mut given: Vec<Ipv4Addr> = Vec::new();
+    let mut next = u32::from(FIRST_HOST);
+    for host in hosts {
+        let address = host.address.unwrap_or_else(|| {
+            next += 1;
+            Ipv4Addr::from(next)
+        });
+        let of_network = LINK.contains(&address) || CLIENT_NET.contains(&address);
+        if of_network || taken.contains(&address) || given.contains(&address) {
+            let message = format!("{address} is somebody else's: expected an address of its own");
+            report.problem(host.place.problem(message));
+        }
+        given.push(address);
+    }
+    given
+}
+
+/// The machines of hosts, each on a link of its own to the internet's.
+fn hosts(ops: &mut Vec<Op>, outside: &Outside) {
+    let Outside { internet, asked, hosts, .. } = outside;
+    for (number, (host, (netns, address))) in (2..).zip(asked.hosts.iter().zip(hosts)) {
+        let port = format!("eth{number}");
+        let own = Ipv4Net::new_assert(*address, 32);
+        let [a, b, c, d] = address.octets();
+        let route = |netns: &str, dst, way| Op::AddRoute {
+            netns: netns.to_owned(),
+            table: TableId::MAIN,
+            dst,
+            way,
+        };
+        let eth0 = || "eth0".to_owned();
+        ops.extend([
+            Op::AddNetns { netns: netns.clone() },
+            Op::AddCable {
+                ends: [
+                    end(internet, &port, Mac([2, 1, a, b, c, d])),
+                    end(netns, "eth0", mac(*address)),
+                ],
+            },
+            Op::AddAddr { netns: netns.clone(), dev: eth0(), addr: own },
+            route(netns, Ipv4Net::default(), Way::OnLink(INTERNET, eth0())),
+            route(internet, own, Way::Dev(port)),
+        ]);
+        let of = |protocol| {
+            let all = host.ports.iter().filter(move |it| it.0 == protocol);
+            all.map(|it| it.1).collect::<Vec<u16>>()
+        };
+        let owner = format!("the server {}", host.name);
+        let app = HttpServer::new(&host.name, of(Protocol::Tcp), 200);
+        ops.push(Op::Run {
+            netns: netns.clone(),
+            owner: owner.clone(),
+            app: Box::new(App::HttpServer(app)),
+        });
+        ops.extend(of(Protocol::Udp).into_iter().map(|port| Op::Serve {
+            netns: netns.clone(),
+            transport: Transport::Udp,
+            port,
+            answer: format!("hello from {}", host.name).into_bytes(),
+            owner: owner.clone(),
+        }));
     }
 }
 
@@ -263,6 +345,7 @@ fn internet(items: &mut Vec<Configured>, cluster: &Cluster, outside: &Outside) {
         ops.push(route(internet, net, Way::Blackhole));
         ops.push(route(&outside.gateway, net, Way::Blackhole));
     }
+    hosts(&mut ops, outside);
     ops.extend(programs(cluster, outside));
     items.extend(ops.into_iter().map(|op| item(op, None)));
 }
@@ -286,7 +369,13 @@ fn programs(cluster: &Cluster, outside: &Outside) -> Vec<Op> {
     let server = Box::new(App::HttpServer(HttpServer::new("the internet", ports, 200)));
     ops.push(Op::Run { netns: internet.clone(), owner: owner.clone(), app: server });
     let mut zone = Zone::new(Name::root(), TTL_S);
-    for (number, name) in (1..).zip(&asked.names) {
+    for (host, (_, address)) in asked.hosts.iter().zip(&outside.hosts) {
+        if let Some(name) = Name::new(&host.name) {
+            zone.add(name, Data::A(*address));
+        }
+    }
+    let described = |name: &&String| outside.host_address(name).is_none();
+    for (number, name) in (1..).zip(asked.names.iter().filter(described)) {
         let exists = !NO_DOMAINS.iter().any(|it| name.trim_end_matches('.').ends_with(it));
         if let Some(name) = Name::new(name).filter(|_| exists) {
             let elsewhere = Ipv4Addr::from(u32::from(FIRST_SITE).wrapping_add(number));

@@ -1,6 +1,6 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
-use super::{Act, Action, Expect, Protocol, Source, action, end, narration};
+use super::{Act, Action, Expect, Protocol, Source, action, around, end, narration};
 use crate::base::Nanos;
 use crate::kube::control::{self, What};
 use crate::kube::{Cluster, Cni, Objects, Settings};
@@ -17,7 +17,7 @@ const VERDICTS: [Verdict; 7] = [
     Verdict::Unmodelled,
     Verdict::Applied,
 ];
-const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
+pub(super) const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
 const MAX_WAIT: Nanos = Nanos::from_secs(600);
 /// Each is a run of its own.
 const MAX_ACTIONS: usize = 100;
@@ -81,12 +81,13 @@ pub(super) fn is_lab(root: &At<'_>) -> bool {
 }
 
 /// The fields of `spec`.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "title",
     "seed",
     "cni",
     "controlPlane",
     "loadBalancers",
+    "internet",
     "actions",
     "expect",
     "narration",
@@ -121,9 +122,11 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.settings.cni = cni.unwrap_or_default();
     }
     if let Some(at) = spec.section("loadBalancers", report) {
-        at.only(&["keepClientAddress"], report);
-        let keeps = at.field("keepClientAddress").and_then(|it| it.flag(report));
-        document.settings.balancers_hide_client = keeps == Some(false);
+        document.settings.balancing = around::balancing(&at, report);
+    }
+    if let Some(at) = spec.section("internet", report) {
+        document.settings.internet.hosts = around::hosts(&at, report);
+        document.settings.needs_outside = true;
     }
     if let Some(at) = spec.section("controlPlane", report) {
         let mut named = document.settings.delays.named();
@@ -221,7 +224,7 @@ fn read_named(at: &At<'_>, what: impl Fn(String) -> What, report: &mut Report) -
 }
 
 /// `500ms`, `2s`, `10us`: a whole number and its unit, at most [`MAX_WAIT`].
-fn read_time(text: &str) -> Option<Nanos> {
+pub(super) fn read_time(text: &str) -> Option<Nanos> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let unit_ns: u64 = match unit {

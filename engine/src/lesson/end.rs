@@ -186,7 +186,11 @@ pub(super) fn destination(
     if text.contains("://") {
         let expected =
             || Refused::Wrong(format!("expected http://HOST[:PORT]/PATH, found {text:?}"));
-        return Url::parse(text).map(Destination::Page).ok_or_else(expected);
+        let url = Url::parse(text).ok_or_else(expected)?;
+        if url.host.parse::<Ipv4Addr>().is_err() {
+            check_name(&url.host)?;
+        }
+        return Ok(Destination::Page(url));
     }
     if let Some(name) = text.strip_prefix("dns:") {
         return dns(name);
@@ -274,7 +278,21 @@ fn dns(text: &str) -> Result<Destination, Refused> {
     if name.is_empty() {
         return Err(Refused::Wrong("expected a name, as in dns:api".into()));
     }
+    check_name(name)?;
     Ok(Destination::Dns { name: name.to_owned(), kind })
+}
+
+/// Programs ask for no name that DNS cannot have (RFC 1035 section 2.3.4).
+fn check_name(name: &str) -> Result<(), Refused> {
+    let is_root = name == ".";
+    let inner = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |it: &str| (1..=63).contains(&it.len());
+    if is_root || inner.len() <= 253 && inner.split('.').all(is_label) {
+        return Ok(());
+    }
+    let expected =
+        "expected a name of at most 253 bytes, its parts of 1 to 63 with single dots between them";
+    Err(Refused::Wrong(format!("{expected}, found {name:?}")))
 }
 
 fn read_port(text: &str) -> Result<u16, Refused> {

@@ -2,6 +2,7 @@
 //!
 //! Whatever shows a lab (page, command line, test) uses [`Lab`] and [`Run`] alone.
 
+mod around;
 mod document;
 mod end;
 mod names;

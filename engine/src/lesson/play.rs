@@ -9,7 +9,7 @@ use crate::kube;
 use crate::kube::control::Plane;
 use crate::stack::socket::{Bound, Program, Socket};
 use crate::tool::{self, Configured};
-use crate::trace::Recorder;
+use crate::trace::{Note, Recorder};
 use crate::world::{Stopped, World};
 
 /// `ip_local_port_range`: the first, and how many.
@@ -67,8 +67,13 @@ pub(super) struct Play<'l> {
 impl<'l> Play<'l> {
     /// A lab's world before any action.
     pub(super) fn new(lab: &'l Lab, world: World) -> Self {
-        let changing = lab.changing.as_ref();
-        let plane = changing.map(|it| Plane::new(&it.start, &it.changes, &lab.settings));
+        let plane = match &lab.changing {
+            Some(it) => Some(Plane::new(&it.start, &it.changes, &lab.settings)),
+            None if lab.settings.balancing.checks.is_some() => {
+                Some(Plane::new(&lab.cluster, &[], &lab.settings))
+            }
+            None => None,
+        };
         Self { lab, world, trace: Recorder::default(), plane }
     }
 
@@ -76,14 +81,24 @@ impl<'l> Play<'l> {
         self.plane.as_ref().and_then(Plane::next_at)
     }
 
+    fn unsettled(&self) -> Option<Nanos> {
+        self.plane.as_ref().and_then(Plane::unsettled)
+    }
+
     /// Lets the control plane do what is due.
     fn act(&mut self) {
         let Some(plane) = &mut self.plane else { return };
         let done = plane.act(&self.world);
-        tool::apply(&mut self.world, &done.operations)
-            .expect("what components do follows from what was checked");
+        let failed = tool::apply(&mut self.world, &done.operations).err();
+        let now = self.world.now();
         for note in done.notes {
-            self.trace.note(self.world.now(), note);
+            self.trace.note(now, note);
+        }
+        if let Some((index, error)) = failed {
+            let origin = done.operations[index].origin.as_deref().unwrap_or("a component");
+            let (title, text) =
+                (format!("{origin}: this fails"), format!("It cannot go on: {error}."));
+            self.trace.note(now, Note { title, text, ..Note::default() });
         }
     }
 
@@ -184,7 +199,7 @@ impl<'l> Play<'l> {
                 }
             }
             Done::Change if it.wait.is_none() => {
-                while let Some(at) = self.next_at().filter(|_| stopped == Stopped::Quiet) {
+                while let Some(at) = self.unsettled().filter(|_| stopped == Stopped::Quiet) {
                     stopped = self.run_until_quiet(at.since(self.world.now()));
                 }
             }
@@ -195,7 +210,7 @@ impl<'l> Play<'l> {
 
     /// How much is still to be done of what changed.
     pub(super) fn is_settled(&self) -> bool {
-        self.next_at().is_none()
+        self.unsettled().is_none()
     }
 }
 

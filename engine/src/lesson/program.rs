@@ -31,6 +31,7 @@ impl Lab {
                     Source::Internet => self
                         .cluster
                         .site_address(&url.host)
+                        .or_else(|| self.cluster.outside.as_ref()?.host_address(&url.host))
                         .or_else(|| self.cluster.ingress_address()),
                     Source::Pod(_) | Source::Node(_) => None,
                 };

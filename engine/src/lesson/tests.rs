@@ -1,5 +1,6 @@
 //! Claims about labs: the ones that come with the page, and what a text may ask for.
 
+mod around;
 mod control;
 
 use super::*;
@@ -261,7 +262,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
   - {when: [a], title: t}
   - {when: {from: 5}, title: t, text: x, Text: y}
 ");
-    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, actions, expect, narration, stops, variants; did you mean title?";
+    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, internet, actions, expect, narration, stops, variants; did you mean title?";
     let wait = "spec.actions[0].wait: expected a time of at most 600s, such as 500ms or 2s, found";
     assert_eq!(
         refused(&text),
@@ -539,4 +540,38 @@ spec: {{type: LoadBalancer, externalTrafficPolicy: Local, selector: {{app: web}}
     assert_eq!(seen("seed: 1"), (Verdict::Delivered, client));
     let balancer = Some("192.0.2.254".to_owned());
     assert_eq!(seen("loadBalancers: {keepClientAddress: false}"), (Verdict::Delivered, balancer));
+}
+
+#[test]
+fn a_name_that_dns_cannot_have_is_wrong_in_the_words_of_whoever_asked() {
+    let lab = Lab::load(SHOP).expect("a good lab").lab;
+    let long = ["a23456789."; 26].concat();
+    for to in [
+        "dns:a..b",
+        "http://a..b/",
+        "dns:.a",
+        &format!("dns:{long}"),
+        &format!("dns:{}", "x".repeat(64)),
+    ] {
+        let refused = lab.exchange("pod/client", to, None).expect_err("no such name").to_string();
+        assert!(refused.starts_with("expected a name of at most 253 bytes"), "{refused}");
+    }
+    for to in ["dns:.", "dns:a.b.", "dns:_http._tcp.shop/SRV", "http://shop/"] {
+        assert!(lab.exchange("pod/client", to, None).is_ok(), "{to}");
+    }
+}
+
+#[test]
+fn a_load_balancer_at_a_nodes_address_is_pointed_out() {
+    let text = SHOP.replace(
+        "spec: {selector: {app: shop}",
+        "status: {loadBalancer: {ingress: [{ip: 203.0.113.11}]}}\nspec: {type: LoadBalancer, selector: {app: shop}",
+    );
+    let notices = Lab::load(&text).expect("a lab").notices;
+    let found = notices.iter().any(|it| {
+        it.to_string().contains(
+            "the load balancer of Service default/shop has the address 203.0.113.11 of Node ",
+        )
+    });
+    assert!(found, "{notices:?}");
 }

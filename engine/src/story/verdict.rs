@@ -94,6 +94,10 @@ struct Exchange<'a> {
     /// Copies that a flood made: one that is dropped says nothing about the exchange.
     copies: FxIndexMap<PacketId, ()>,
     frames: FxIndexMap<PacketId, &'a [u8]>,
+    /// What a program sent on its own account.
+    roots: FxIndexMap<PacketId, ()>,
+    /// What another began, and what came of it: a health check beside the exchange.
+    foreign: FxIndexMap<PacketId, ()>,
     arrived: Option<(NsId, Option<Ipv4Addr>)>,
     read: bool,
     /// The sender's connection was open at some time.
@@ -129,8 +133,13 @@ impl<'a> Exchange<'a> {
             };
             match entry.event {
                 Event::Born { parent, birth } => exchange.born(packet, parent, birth),
-                Event::Tap { frame, .. } => {
-                    exchange.frames.insert(packet, trace.bytes(frame));
+                Event::Tap { dev, frame, .. } => {
+                    let is_first = exchange.frames.insert(packet, trace.bytes(frame)).is_none();
+                    let of_sender = sender.is_none_or(|(ns, _)| world.devices[dev].ns == ns);
+                    if is_first && !of_sender && exchange.roots.contains_key(&packet) {
+                        exchange.parts.swap_remove(&packet);
+                        exchange.foreign.insert(packet, ());
+                    }
                 }
                 Event::LocalDeliver { ns, .. }
                     if exchange.part_of(packet) == Some(Part::Request) =>
@@ -180,6 +189,13 @@ impl<'a> Exchange<'a> {
     }
 
     fn born(&mut self, packet: PacketId, parent: Option<PacketId>, birth: Birth) {
+        if parent.is_some_and(|it| self.foreign.contains_key(&it)) {
+            self.foreign.insert(packet, ());
+            return;
+        }
+        if parent.is_none() && matches!(birth, Birth::Sent | Birth::Tcp { .. }) {
+            self.roots.insert(packet, ());
+        }
         let part = match birth {
             Birth::Sent | Birth::Injected => Some(Part::Request),
             Birth::Fragment => parent.and_then(|p| self.part_of(p)),

@@ -1,17 +1,17 @@
 //! The clock of the control plane: what each component does when, and how it tells of it.
 
-use super::differences::additions;
+mod cloud;
+
+use self::cloud::health;
 use super::endpoints;
 use super::proxy::{self, Written};
 use super::stages::{Change, Changed};
 use super::{Delays, Key, find, key};
-use crate::app::App;
-use crate::app::http_server::HttpServer;
 use crate::base::Nanos;
 use crate::kube::compile::{Programs, machines};
 use crate::kube::controllers::endpoint_slices;
 use crate::kube::service::ClusterIp;
-use crate::kube::{Cluster, Pod, Settings, addons, cni, load_balancer};
+use crate::kube::{Cluster, Pod, Settings, addons, cni};
 use crate::tool::{Configured, Op};
 use crate::trace::Note;
 use crate::world::World;
@@ -20,6 +20,9 @@ use crate::world::World;
 const STAGGER: Nanos = Nanos::from_micros(10);
 /// Nothing is heard of at the moment when it happens.
 const SOONEST: Nanos = Nanos::from_micros(1);
+
+/// A check is over by then.
+const AFTER_CHECK: Nanos = Nanos::from_millis(5);
 
 /// Something that a component did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,6 +50,8 @@ enum Task {
     /// CoreDNS and the ingress controllers.
     Watchers,
     Cloud,
+    /// Load balancers look at what their health checks say.
+    Check,
 }
 
 /// The control plane of a running cluster.
@@ -65,11 +70,15 @@ pub struct Plane<'l> {
     /// What stands around the nodes, as it was made.
     machines: Vec<Configured>,
     due: Vec<(Nanos, Task)>,
+    check_interval: Option<Nanos>,
 }
 
 impl<'l> Plane<'l> {
     pub fn new(start: &'l Cluster, changes: &'l [Change], settings: &Settings) -> Self {
-        let nodes = (0..start.nodes.len()).map(|node| Written::at_first(start, node));
+        let n_nodes = if changes.is_empty() { 0 } else { start.nodes.len() };
+        let nodes = (0..n_nodes).map(|node| Written::at_first(start, node));
+        let first_check =
+            settings.balancing.checks.map(|(interval, _)| (interval + AFTER_CHECK, Task::Check));
         Self {
             changes,
             delays: settings.delays,
@@ -79,8 +88,14 @@ impl<'l> Plane<'l> {
             pending: Vec::new(),
             nodes: nodes.collect(),
             machines: machines(start),
-            due: Vec::new(),
+            due: first_check.into_iter().collect(),
+            check_interval: settings.balancing.checks.map(|it| it.0),
         }
+    }
+
+    /// When the next thing is done of what changed.
+    pub fn unsettled(&self) -> Option<Nanos> {
+        self.due.iter().filter(|(_, it)| *it != Task::Check).map(|(at, _)| *at).min()
     }
 
     /// Begins a change.
@@ -113,6 +128,11 @@ impl<'l> Plane<'l> {
             Task::Policies(node) => self.keep_policies(node, &mut done),
             Task::Watchers => self.reload(&mut done),
             Task::Cloud => self.balance(&mut done),
+            Task::Check => {
+                self.heed_checks(world, &mut done);
+                let again = self.check_interval.map(|it| (at + it, Task::Check));
+                self.due.extend(again);
+            }
         }
         done
     }
@@ -477,71 +497,6 @@ impl<'l> Plane<'l> {
             });
         }
     }
-
-    /// The cloud makes load balancers, and has them pass on to the nodes that are well.
-    fn balance(&mut self, done: &mut Done) {
-        let (Some(wanted), Some(known)) = (&self.wanted.outside, &mut self.now.outside) else {
-            return;
-        };
-        let mut new = Vec::new();
-        for it in &wanted.load_balancers {
-            if !known.load_balancers.iter().any(|own| own.netns == it.netns) {
-                known.load_balancers.push(it.clone());
-                new.push((it.service, it.address));
-            }
-        }
-        for index in 0..known.load_balancers.len() {
-            let service = &self.now.services[known.load_balancers[index].service];
-            let nodes = load_balancer::healthy(&self.now.nodes, &self.now.endpoint_slices, service);
-            known.load_balancers[index].nodes = nodes;
-        }
-        let machines = machines(&self.now);
-        let added = additions(&self.machines, &machines);
-        self.machines = machines;
-        if added.is_empty() {
-            return;
-        }
-        done.operations.extend(added);
-        for (service, address) in &new {
-            let origin = self.now.services[*service].origin();
-            done.notes.push(Note {
-                title: format!("{origin} gets a load balancer"),
-                text: format!("The cloud's controller hears of a Service of the type LoadBalancer and makes one, with the address {address}, which passes on to the nodes' node ports."),
-                source: "EnsureLoadBalancer",
-                details: Vec::new(),
-            });
-        }
-        if new.is_empty() {
-            done.notes.push(Note {
-                title: "load balancers pass on to other nodes".into(),
-                text: "Their health checks say which nodes have an endpoint.".into(),
-                source: "UpdateLoadBalancer",
-                details: Vec::new(),
-            });
-        }
-    }
-}
-
-/// What kube-proxy tells load balancers of a node.
-fn health(cluster: &Cluster, node: usize, world: &World) -> Vec<Configured> {
-    let netns = &cluster.nodes[node].netns;
-    let mut items = Vec::new();
-    for service in &cluster.services {
-        let Some(port) = service.health_check() else { continue };
-        let nodes = load_balancer::healthy(&cluster.nodes, &cluster.endpoint_slices, service);
-        let status = if nodes.contains(&node) { 200 } else { 503 };
-        let server = HttpServer::new("kube-proxy", vec![port], status);
-        let runs = world.processes().any(|(_, it)| {
-            &*world.netns[it.ns].name == netns.as_str()
-                && matches!(&it.app, App::HttpServer(own) if own.listens_on() == [port])
-        });
-        let (netns, owner, app) =
-            (netns.clone(), "kube-proxy".to_owned(), Box::new(App::HttpServer(server)));
-        let op =
-            if runs { Op::Reload { netns, owner, app } } else { Op::Run { netns, owner, app } };
-        items.push(Configured { op, origin: Some(service.origin()) });
-    }
-    items
 }
 
 fn stored(change: &Change, before: &Cluster) -> Note {

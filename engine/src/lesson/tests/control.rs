@@ -265,3 +265,21 @@ fn what_cannot_be_changed_is_refused_where_it_is_written() {
         "6:13: spec.actions[0].apply: a Node or a KubeProxyConfiguration is there from the beginning"
     );
 }
+
+#[test]
+fn who_is_gone_sends_nothing_and_who_is_not_there_yet_neither() {
+    let objects = web("web-1", "n2") + &web("web-2", "n1") + SERVICE;
+    let later = "{apiVersion: v1, kind: Pod, metadata: {name: late}, spec: {containers: [{name: c, ports: [{containerPort: 80}]}]}}";
+    let spec = format!(
+        "  actions:\n  - {{from: pod/late, to: svc/web:53}}\n  - {{delete: pod/web-1}}\n  - {{from: pod/web-1, to: svc/web:53}}\n  - {{from: pod/web-1, to: \"http://web/\"}}\n  - apply: {later}\n  - {{from: pod/late, to: svc/web:53}}\n  - {{from: pod/client, to: pod/late:80}}"
+    );
+    let (lab, run) = run(&spec, &objects);
+    let found = verdicts(&run);
+    assert_eq!(found[0], "dropped");
+    assert_eq!(found[4..], ["applied", "delivered", "delivered"], "{:?}", run.results);
+    assert!(found[2..4].iter().all(|it| *it != "delivered"), "{:?}", run.results);
+    // Every step can be looked at.
+    for step in (0..run.story.steps.len()).step_by(17) {
+        run.world_at(&lab, step);
+    }
+}
