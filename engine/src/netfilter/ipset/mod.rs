@@ -271,7 +271,9 @@ impl Sets {
     }
 }
 
-/// `hash:net,iface`: for each network, every device that is written so or begins so.
+/// `hash:net,iface`: for each network, every device that is written so or begins so, in the order in which they were added.
+/// A network that is in the set with other devices alone hides all that are less specific (`mtype_test_cidrs`, whose `multi`
+/// counts what has the network, and ends the search).
 fn set_of_devs(
     set: &mut Arc<Set>,
     key: Key,
@@ -283,16 +285,24 @@ fn set_of_devs(
     }
     for first in 0..set.prefixes[0].len() {
         let narrowed = set.narrowed(key, first, 0);
+        let mut places = Vec::new();
         for number in 0..set.devs.len() {
-            if !set.devs[number].matches(dev) {
-                continue;
-            }
             let key = narrowed.with_dev(u32::try_from(number).unwrap_or(u32::MAX));
-            let Some(place) = set.elements.get_index_of(&key) else { continue };
-            let found = hit(set, place, question, seen, now, accepts);
-            if found != Hit::No {
-                return found;
+            places.extend(set.elements.get_index_of(&key).map(|place| (place, number)));
+        }
+        places.sort_unstable();
+        let mut hides = false;
+        for (place, number) in places {
+            hides = !set.devs[number].matches(dev);
+            if !hides {
+                let found = hit(set, place, question, seen, now, accepts);
+                if found != Hit::No {
+                    return found;
+                }
             }
+        }
+        if hides {
+            break;
         }
     }
     Hit::No
