@@ -417,9 +417,6 @@ pub(super) fn send_error<T: Tracer>(
     };
     let about = Some((&header, packet));
     let Some(route) = route_for(ctx, ns, devices, id, &flow, about) else { return };
-    if route.dst.to == DstKind::Broadcast {
-        return;
-    }
     if !allowed_for_one(ctx, ns, counts, (header.src, route.dst.dev)) {
         return ctx.event(id, limited);
     }

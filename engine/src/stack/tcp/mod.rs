@@ -487,7 +487,13 @@ pub fn connect<T: Tracer>(
     let packet =
         ctx.born(None, Birth::Tcp { segment: TcpSegment::Syn, again: false, by: Role::Client });
     ctx.event(packet, Event::SocketSend { ns: ns_id, socket, dst, dst_port });
+    let is_for_all = |it: &Output| it.dst.to == DstKind::Broadcast || dst.is_multicast();
     let route = match route(ctx, ns, devices, unbound, Some(packet)) {
+        // Connections are between two hosts.
+        Ok(route) if is_for_all(&route) => Err(SendError::NetUnreachable),
+        route => route,
+    };
+    let route = match route {
         Ok(route) => route,
         Err(error) => {
             ctx.event(packet, failed(error));
@@ -671,12 +677,7 @@ fn route<T: Tracer>(
                     ctx.event(packet, Event::SourceChosen { ns: ns_id, src: route.src, route: id });
                 }
             }
-            // Connections are between two hosts (`tcp_v4_connect`).
-            if route.dst.to == DstKind::Broadcast || dst.0.is_multicast() {
-                Err(SendError::NetUnreachable)
-            } else {
-                Ok(route)
-            }
+            Ok(route)
         }
         Err((error, because)) => {
             if let Some(packet) = packet {
