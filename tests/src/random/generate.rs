@@ -767,8 +767,17 @@ impl Maker {
                 _ => None,
             })
             .collect();
+        let forwards = |netns: &String| {
+            self.rest.iter().any(|it| match it {
+                Item::Sysctl { netns: of, setting: Setting::IpForward(on) } => *on && of == netns,
+                _ => false,
+            })
+        };
+        // Also what a router with one link sends back by it.
         let passes = |netns: &String| match self.hosts.iter().position(|it| it == netns) {
-            Some(host) => self.homes(host).len() > 1 || self.has_bridge(netns),
+            Some(host) => {
+                self.homes(host).len() > 1 || self.has_bridge(netns) || forwards(netns)
+            }
             None => true,
         };
         self.only_whole = ruled.into_iter().any(passes);
