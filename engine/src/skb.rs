@@ -161,12 +161,13 @@ pub struct BridgeInfo {
     pub bridged_dnat: Option<Mac>,
 }
 
-/// What is remembered of a packet that came in fragments, so that it can go on as it came.
+/// In which pieces a packet came, so that it can go on as it came; or in which a program's was made, for the route that it had
+/// then.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reassembled {
-    /// The longest fragment with its IP header (`IPCB(skb)->frag_max_size`).
+    /// The longest fragment with its IP header (`IPCB(skb)->frag_max_size`); zero for what never was in fragments.
     pub longest_bytes: u16,
-    /// Bytes of payload of each fragment, in order (`skb_shinfo(skb)->frag_list`).
+    /// Bytes of payload of each piece, in order (`skb_shinfo(skb)->frag_list`).
     pub pieces: Vec<u16>,
 }
 
@@ -186,7 +187,7 @@ pub struct Skb {
     pub socket: Option<SocketId>,
     /// A socket of the kernel's own sent it, which answers pings, reports errors and refuses connections; it belongs to nobody.
     pub by_kernel: bool,
-    /// How it came, if it came in fragments and goes on.
+    /// Its pieces, if it came in fragments and goes on, or is of a program and too long for its route.
     pub reassembled: Option<Box<Reassembled>>,
     /// Bytes of payload of each segment that it is cut into when it leaves this host (`gso_size`); zero: it is one.
     pub segment_len: u16,

@@ -14,7 +14,7 @@ use super::{Netns, icmp};
 use crate::base::{DevId, NsId};
 use crate::link::{self, Devices};
 use crate::netfilter::defrag::{self, Place};
-use crate::skb::{Dst, DstKind, Skb};
+use crate::skb::{Dst, DstKind, Reassembled, Skb};
 use crate::trace::{Birth, Ctx, DropReason, Event, Gathers, Next, Tracer};
 use crate::wire::eth;
 use crate::wire::icmp::Error;
@@ -35,7 +35,20 @@ pub(super) fn longest(skb: &Skb) -> u32 {
 /// Whether the longest fragment of a reassembled packet forbade fragments, so that new ones do as well
 /// (`IPSKB_FRAG_PMTU`).
 fn probes_path(skb: &Skb) -> bool {
-    skb.reassembled.is_some() && skb.payload()[6] & 0x40 != 0
+    longest(skb) != 0 && skb.payload()[6] & 0x40 != 0
+}
+
+/// What this host sends by a socket is made in pieces that fit the route at hand (`__ip_append_data`). Where rules send it
+/// another way, it still leaves so if these fit there too.
+pub(super) fn lay_out(skb: &mut Skb, mtu_bytes: u32) {
+    let header_len = usize::from(skb.payload()[0] & 0x0f) * 4;
+    let data_len = skb.payload().len() - header_len;
+    let room = (mtu_bytes as usize).saturating_sub(header_len).max(8);
+    if data_len > room {
+        let pieces = cut(data_len, room).into_iter().map(|len| u16::try_from(len).unwrap_or(0));
+        skb.reassembled =
+            Some(Box::new(Reassembled { longest_bytes: 0, pieces: pieces.collect() }));
+    }
 }
 
 /// A packet that does not fit leaves in pieces, or its sender hears that it does not (`ip_fragment`).

@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 
 use super::fib::{Exception, Flow, Unroutable};
+use super::frag;
 use super::ip::{self, Delivered};
 use super::neigh::{self, Neighbour};
 use super::options;
@@ -361,6 +362,8 @@ fn reply<T: Tracer>(
     skb.by_kernel = true;
     skb.dst = Some(route.dst);
     skb.mark = mark;
+    let routing = Routing { ns, devices, now: ctx.now };
+    frag::lay_out(&mut skb, routing.mtu(&route.dst, header.src, false));
     ip::local_out(ctx, ns, devices, skb);
 }
 

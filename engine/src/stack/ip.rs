@@ -351,7 +351,7 @@ pub(super) fn output<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &
     }
     let mtu_bytes = routing.mtu(&dst, daddr, skb.iif.is_some());
     // What came in pieces goes on in pieces, even if it fits.
-    if packet.len() > mtu_bytes as usize || skb.reassembled.is_some() {
+    if packet.len() > mtu_bytes as usize || frag::longest(&skb) != 0 {
         return frag::output(ctx, ns, devices, (dst.dev, mtu_bytes), skb);
     }
     finish_output(ctx, ns, devices, skb);

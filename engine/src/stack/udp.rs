@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::fib::Flow;
+use super::frag;
 use super::ip::{self, Delivered};
 use super::route::{Output, Routing};
 use super::{Netns, PmtuDiscovery, icmp as stack_icmp, socket::Bound, socket::Program, vxlan};
@@ -135,9 +136,9 @@ pub fn send<T: Tracer>(
     // A program looks for the path's MTU, yet lets its host fragment what does not fit (IP_PMTUDISC_WANT).
     let routing = Routing { ns, devices, now: ctx.now };
     let wants = ns.sysctl.pmtu.discovery == PmtuDiscovery::On;
-    let dont_fragment = wants
-        && ipv4::LEN + len <= routing.mtu(&route.dst, dst, false) as usize
-        && !routing.mtu_is_locked(&route.dst, dst);
+    let mtu_bytes = routing.mtu(&route.dst, dst, false);
+    let dont_fragment =
+        wants && ipv4::LEN + len <= mtu_bytes as usize && !routing.mtu_is_locked(&route.dst, dst);
     let mut header = ipv4::Emit {
         tos: 0,
         identification: if dont_fragment { 0 } else { ctx.rng.bits16() },
@@ -168,6 +169,7 @@ pub fn send<T: Tracer>(
     skb.dst = Some(route.dst);
     skb.socket = Some(socket);
     skb.ignore_df = true;
+    frag::lay_out(&mut skb, mtu_bytes);
     ip::local_out(ctx, ns, devices, skb);
     Ok(())
 }
