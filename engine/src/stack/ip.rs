@@ -295,12 +295,7 @@ pub(super) fn new_frame<T: Tracer>(ctx: &mut Ctx<'_, T>) -> Vec<u8> {
 
 /// A packet of this host's own, routed by [`Skb::dst`], leaves (`ip_local_out`).
 #[inline]
-pub(super) fn local_out<T: Tracer>(
-    ctx: &mut Ctx<'_, T>,
-    ns: &mut Netns,
-    devices: &Devices,
-    skb: Skb,
-) {
+pub fn local_out<T: Tracer>(ctx: &mut Ctx<'_, T>, ns: &mut Netns, devices: &Devices, skb: Skb) {
     let at = (Hook::LocalOut, None, skb.dst.map(|dst| dst.dev));
     let Some(skb) = hooks::ask(ctx, ns, devices, at, skb) else { return };
     let to_all = skb.dst.is_some_and(|dst| match dst.to {

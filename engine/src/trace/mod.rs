@@ -627,6 +627,8 @@ pub enum Next {
     Tell { ns: NsId, socket: SocketId, told: Told, packet: Option<PacketId> },
     /// A program's call sends these pieces of its packet, each as soon as nothing is in flight.
     SendPieces { ns: NsId, pieces: Vec<Skb> },
+    /// A program's call sends another packet, as soon as nothing is in flight.
+    SendPacket { ns: NsId, skb: Skb },
     /// A program answers a datagram.
     Answer { ns: NsId, socket: SocketId, to: (Ipv4Addr, u16), parent: PacketId },
 }

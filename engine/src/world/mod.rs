@@ -18,7 +18,7 @@ use crate::base::{
 use crate::link::{self, Devices};
 use crate::skb::{BufPool, Skb};
 use crate::stack::socket::Program;
-use crate::stack::{self, Netns, arp, br_netfilter, frag, neigh, tcp, udp, vxlan};
+use crate::stack::{self, Netns, arp, br_netfilter, frag, ip, neigh, tcp, udp, vxlan};
 use crate::trace::{Birth, Ctx, Next, PacketIds, SendError, Tracer};
 use crate::wire::eth::{self, EtherType};
 use queue::{Due, Queue, Task};
@@ -46,7 +46,7 @@ pub struct World {
     /// A packet waits until this namespace is configured.
     awaited: Option<NsId>,
     /// What the program that is in a call has still to send.
-    unsent: VecDeque<(NsId, Skb)>,
+    unsent: VecDeque<Due>,
 }
 
 /// How long a program needs to wake up and act, in virtual time.
@@ -259,7 +259,7 @@ impl World {
         loop {
             if !self.unsent.is_empty() && !self.queue.has_frames() {
                 let next = take(self.now, true).then(|| self.unsent.pop_front()).flatten();
-                return next.map(|(ns, skb)| (self.now, Due::SendPiece { ns, skb }));
+                return next.map(|it| (self.now, it));
             }
             let waiting = self.runnable.front().copied();
             if let Some(task) = waiting.filter(|_| !self.queue.has_frames()) {
@@ -311,11 +311,15 @@ impl World {
                 let lo = netns[ns].lo;
                 let out = skb.dst.map_or(lo, |dst| dst.dev);
                 if !frag::send_piece(&mut ctx, &mut netns[ns], devices, skb) {
-                    let rest = std::mem::take(&mut self.unsent);
+                    let rest = std::mem::take(&mut self.unsent).into_iter();
+                    let pieces = rest.filter_map(|it| {
+                        if let Due::SendPiece { skb, .. } = it { Some(skb) } else { None }
+                    });
                     let (mut ctx, _, _) = self.split(trace);
-                    frag::give_up(&mut ctx, out, rest.into_iter().map(|(_, skb)| skb));
+                    frag::give_up(&mut ctx, out, pieces);
                 }
             }
+            Due::SendPacket { ns, skb } => ip::local_out(&mut ctx, &mut netns[ns], devices, skb),
             Due::Program(Task::Connection { ns, socket }) => {
                 if tcp::run(&mut ctx, &mut netns[ns], devices, socket) {
                     self.runnable.push_front(Task::Connection { ns, socket });
@@ -421,7 +425,10 @@ impl World {
                     self.queue.push(at, Due::ProxyArp { dev, skb });
                 }
                 Next::SendPieces { ns, pieces } => {
-                    self.unsent.extend(pieces.into_iter().map(|skb| (ns, skb)));
+                    self.unsent.extend(pieces.into_iter().map(|skb| Due::SendPiece { ns, skb }));
+                }
+                Next::SendPacket { ns, skb } => {
+                    self.unsent.push_back(Due::SendPacket { ns, skb });
                 }
                 Next::Answer { ns, socket, to, parent } => {
                     self.runnable.push_back(Task::Answer { ns, socket, to, parent });

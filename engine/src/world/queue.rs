@@ -36,6 +36,8 @@ pub(super) enum Due {
     Alarm { process: ProcessId, number: u32 },
     /// A program's call sends the next piece of its packet.
     SendPiece { ns: NsId, skb: Skb },
+    /// A program's call sends the next packet.
+    SendPacket { ns: NsId, skb: Skb },
     /// A program acts.
     Program(Task),
 }

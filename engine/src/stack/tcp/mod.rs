@@ -336,6 +336,9 @@ struct Env<'a, 'c, T> {
     socket: SocketId,
     /// The socket that stands for it in a trace: the listener's, for a connection that came by one.
     known_as: SocketId,
+    /// A program is in a call; whether that has sent something already. What it sends then waits until the kernel has worked
+    /// off what went before, as that comes before the call goes on.
+    call: Option<bool>,
 }
 
 impl<T: Tracer> Env<'_, '_, T> {
@@ -455,7 +458,7 @@ fn with<T: Tracer, R>(
     // Taken out while it looks at the rest of the namespace.
     let mut conn = ns.sockets.connections.by_socket.get_mut(&socket)?.take()?;
     let known_as = conn.listener.unwrap_or(socket);
-    let done = act(&mut conn, &mut Env { ctx, ns, devices, socket, known_as });
+    let done = act(&mut conn, &mut Env { ctx, ns, devices, socket, known_as, call: None });
     let connections = &mut ns.sockets.connections;
     if conn.state == TcpState::Close {
         connections.forget_pair(socket, conn.pair);
@@ -614,6 +617,8 @@ struct Outgoing<'a> {
     packet: PacketId,
     socket: Option<SocketId>,
     confirms_neigh: bool,
+    /// Something else goes first that the same call has sent.
+    waits: bool,
 }
 
 /// The one place where segments are handed to IP (`ip_queue_xmit`, `ip_send_unicast_reply`). Without a route there is no
@@ -654,7 +659,11 @@ fn transmit<T: Tracer>(
     skb.by_kernel = out.socket.is_none();
     skb.confirms_neigh = out.confirms_neigh;
     skb.segment_len = out.segment_len;
-    ip::local_out(ctx, ns, devices, skb);
+    if out.waits {
+        ctx.out.push(Next::SendPacket { ns: devices[ns.lo].ns, skb });
+    } else {
+        ip::local_out(ctx, ns, devices, skb);
+    }
 }
 
 /// The way to the other side (`ip_route_output_ports`), told as `packet`'s where there is one.
@@ -728,6 +737,7 @@ fn send_reset<T: Tracer>(
         packet,
         socket: None,
         confirms_neigh: false,
+        waits: false,
     };
     transmit(ctx, ns, devices, &out);
 }

@@ -189,6 +189,7 @@ impl Conn {
             packet,
             socket: Some(env.socket),
             confirms_neigh: std::mem::take(&mut self.confirms_neigh),
+            waits: env.call.as_mut().is_some_and(|sent| std::mem::replace(sent, true)),
         };
         transmit(env.ctx, env.ns, env.devices, &out);
     }

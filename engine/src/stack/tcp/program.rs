@@ -103,6 +103,20 @@ impl<T: Tracer> Env<'_, '_, T> {
     }
 }
 
+/// Does something with a socket's connection on behalf of a program, if there is one.
+fn in_call<T: Tracer, R>(
+    ctx: &mut Ctx<'_, T>,
+    ns: &mut Netns,
+    devices: &Devices,
+    socket: SocketId,
+    act: impl FnOnce(&mut Conn, &mut Env<'_, '_, T>) -> R,
+) -> Option<R> {
+    with(ctx, ns, devices, socket, |conn, env| {
+        env.call = Some(false);
+        act(conn, env)
+    })
+}
+
 /// Lets the program behind a connection do what it can without waiting. Whether it goes on as soon as what it sent has
 /// settled.
 pub fn run<T: Tracer>(
@@ -111,7 +125,7 @@ pub fn run<T: Tracer>(
     devices: &Devices,
     socket: SocketId,
 ) -> bool {
-    with(ctx, ns, devices, socket, Conn::run).unwrap_or(false)
+    in_call(ctx, ns, devices, socket, Conn::run).unwrap_or(false)
 }
 
 /// Lets a process look at its connection (`epoll_wait`, then `recv` of all there is). None where there is none.
@@ -121,7 +135,7 @@ pub fn poll<T: Tracer>(
     devices: &Devices,
     socket: SocketId,
 ) -> Option<Polled> {
-    with(ctx, ns, devices, socket, Conn::poll)
+    in_call(ctx, ns, devices, socket, Conn::poll)
 }
 
 /// A process writes to its connection. Whether there is one.
@@ -132,7 +146,7 @@ pub fn write<T: Tracer>(
     socket: SocketId,
     bytes: &[u8],
 ) -> bool {
-    let written = with(ctx, ns, devices, socket, |conn, env| {
+    let written = in_call(ctx, ns, devices, socket, |conn, env| {
         conn.call(|conn| conn.write(env, bytes));
     });
     written.is_some()
@@ -145,7 +159,7 @@ pub fn close<T: Tracer>(
     devices: &Devices,
     socket: SocketId,
 ) -> bool {
-    let closed = with(ctx, ns, devices, socket, |conn, env| {
+    let closed = in_call(ctx, ns, devices, socket, |conn, env| {
         conn.work.doing = Doing::Done;
         conn.call(|conn| conn.close(env));
     });
