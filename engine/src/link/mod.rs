@@ -119,13 +119,11 @@ pub struct Port {
     pub flags: PortFlags,
 }
 
-/// Virtual time that a frame needs through `lo`, a veth pair and an Ethernet cable. Real times vary; the order of
-/// events is what these keep apart.
-const LOOPBACK_TIME: Nanos = Nanos::from_micros(1);
-const VETH_TIME: Nanos = Nanos::from_micros(2);
+/// Virtual time that a frame waits in the backlog of a host (`netif_rx`): what goes through `lo` or a veth pair and what a tunnel
+/// carried stand in one line, whoever came first. Real times vary; the order of events is what matters.
+pub const BACKLOG_TIME: Nanos = Nanos::from_micros(2);
+/// Virtual time that a frame needs through an Ethernet cable.
 const CABLE_TIME: Nanos = Nanos::from_micros(10);
-/// What waits for a device of the same host waits as long as on `lo`.
-pub const BACKLOG_TIME: Nanos = LOOPBACK_TIME;
 
 /// Hands a frame to a device to transmit (`dev_queue_xmit`, then the driver's `ndo_start_xmit`).
 #[inline]
@@ -135,8 +133,8 @@ pub fn transmit<T: Tracer>(ctx: &mut Ctx<'_, T>, devices: &mut Devices, dev: Dev
     }
     ctx.tap(dev, Direction::Out, &skb);
     let (to, after) = match &devices[dev].kind {
-        DeviceKind::Loopback => (dev, LOOPBACK_TIME),
-        DeviceKind::Veth { peer } => (*peer, VETH_TIME),
+        DeviceKind::Loopback => (dev, BACKLOG_TIME),
+        DeviceKind::Veth { peer } => (*peer, BACKLOG_TIME),
         DeviceKind::Ethernet { peer: Some(peer) } => (*peer, CABLE_TIME),
         DeviceKind::Ethernet { peer: None } => {
             ctx.event(skb.id, Event::LeftModel { dev });

@@ -775,9 +775,7 @@ impl Maker {
         };
         // Also what a router with one link sends back by it.
         let passes = |netns: &String| match self.hosts.iter().position(|it| it == netns) {
-            Some(host) => {
-                self.homes(host).len() > 1 || self.has_bridge(netns) || forwards(netns)
-            }
+            Some(host) => self.homes(host).len() > 1 || self.has_bridge(netns) || forwards(netns),
             None => true,
         };
         self.only_whole = ruled.into_iter().any(passes);
