@@ -65,21 +65,12 @@ impl Conn {
         }
     }
 
-    /// `tcp_add_to_backlog`: acknowledgements that differ in nothing else become one.
+    /// `tcp_add_to_backlog`. It joins acknowledgements that differ in nothing else, but not where a packet socket has seen
+    /// them and still holds their bytes (`skb_try_coalesce`), as one has here.
     fn wait_in_line(&mut self, it: &Incoming<'_>) {
-        let new = Waiting { header: *it.header, payload: it.payload.to_vec(), packet: it.packet };
-        let line = self.work.line();
-        if let Some(last) = line.last_mut() {
-            let bare = |it: &Waiting| it.payload.is_empty() && it.header.flags == Flags::ACK;
-            let same =
-                last.header.seq == new.header.seq && last.header.options == new.header.options;
-            if bare(last) && bare(&new) && same {
-                last.header = Header { ack: last.header.ack.max(new.header.ack), ..new.header };
-                last.packet = new.packet;
-                return;
-            }
-        }
-        line.push(new);
+        let waiting =
+            Waiting { header: *it.header, payload: it.payload.to_vec(), packet: it.packet };
+        self.work.line().push(waiting);
     }
 
     /// Works off what came during the system call (`__release_sock`). Whether there was anything.
@@ -279,8 +270,10 @@ impl Conn {
         if ack.is_before(self.una) {
             return;
         }
-        self.take_window(header);
+        let is_news = self.take_window(header) || it.header.seq != it.end();
         let advanced = ack != self.una;
+        let repeats = !advanced && !is_news && !self.sent.is_empty();
+        let n_before = count(self.sent.len());
         let mut rtt = None;
         let mut delivered: Option<Sent> = None;
         let mut newly = 0;
@@ -326,7 +319,13 @@ impl Conn {
         if self.probe_until.is_some_and(|until| !ack.is_before(until)) {
             self.probe_until = None;
         }
-        let n_lost = self.detect_losses(env, ack);
+        let n_lost = if self.sack_ok {
+            self.detect_losses(env, ack)
+        } else {
+            let n_acked = n_before - count(self.sent.len());
+            newly = self.count_repeats(n_acked, repeats);
+            self.detect_loss_by_repeats(advanced)
+        };
         match self.congestion {
             Congestion::Recovery { .. } => self.shrink(newly, advanced && n_lost == 0),
             Congestion::Open | Congestion::Loss { .. } if newly > 0 => self.grow(newly),
@@ -339,8 +338,8 @@ impl Conn {
         }
     }
 
-    /// `tcp_ack_update_window`.
-    fn take_window(&mut self, header: &Header) {
+    /// `tcp_ack_update_window`. Whether it says something new of it.
+    fn take_window(&mut self, header: &Header) -> bool {
         let window = u32::from(header.window) << self.window_shift;
         let newer = header.ack.is_after(self.una)
             || header.seq.is_after(self.window_said_by)
@@ -350,6 +349,7 @@ impl Conn {
             self.window = window;
             self.max_window = self.max_window.max(window);
         }
+        newer
     }
 
     /// `tcp_rtt_estimator`, `tcp_set_rto` (RFC 6298): the variation counts as 200 ms at least.
@@ -416,6 +416,66 @@ impl Conn {
         0
     }
 
+    /// Without selective acknowledgements, each that repeats a number says that one more segment has arrived behind the gap;
+    /// those that a new number acknowledges were counted before (`tcp_add_reno_sack`, `tcp_remove_reno_sacks`). How many
+    /// arrived now.
+    fn count_repeats(&mut self, n_acked: u32, repeats: bool) -> u32 {
+        let before = self.repeats;
+        if n_acked > 0 {
+            self.repeats = before.saturating_sub(n_acked - 1);
+            return n_acked.saturating_sub(before).max(1);
+        }
+        // Something is missing in any case (tcp_limit_reno_sacked).
+        let n_lost = count(self.sent.iter().filter(|it| it.lost).count()).max(1);
+        let most = count(self.sent.len()).saturating_sub(n_lost);
+        self.repeats = (before + u32::from(repeats)).min(most);
+        self.repeats.saturating_sub(before)
+    }
+
+    /// The first segment is lost once three have arrived behind it; and, after that, whatever follows what was lost and is
+    /// not acknowledged with it (`tcp_newreno_mark_lost`, RFC 6582). How many that are.
+    fn detect_loss_by_repeats(&mut self, advanced: bool) -> usize {
+        let is_lost = match self.congestion {
+            // Only what lies beyond ends it, or old repeats would begin it again (tcp_is_non_sack_preventing_reopen).
+            Congestion::Recovery { until, .. } if !self.una.is_before(until) => {
+                self.repeats = 0;
+                if self.una.is_after(until) {
+                    self.congestion = Congestion::Open;
+                    self.cwnd = self.ssthresh;
+                }
+                false
+            }
+            Congestion::Recovery { .. } => advanced,
+            Congestion::Loss { until } => {
+                self.repeats = 0;
+                if !self.una.is_before(until) {
+                    self.congestion = Congestion::Open;
+                }
+                false
+            }
+            Congestion::Open => {
+                if advanced {
+                    self.repeats = 0;
+                }
+                self.repeats as usize >= REORDERING
+            }
+        };
+        let Some(first) = self.sent.first_mut().filter(|it| is_lost && !it.lost) else { return 0 };
+        (first.lost, first.retransmitted) = (true, false);
+        self.begin_recovery();
+        1
+    }
+
+    /// `tcp_enter_recovery`, unless it has begun.
+    fn begin_recovery(&mut self) {
+        if self.congestion == Congestion::Open {
+            let (until, before) = (self.nxt, self.cwnd);
+            self.congestion = Congestion::Recovery { until, before, arrived: 0, sent: 0 };
+            self.ssthresh = (self.cwnd / 2).max(2);
+            (self.cwnd_credit, self.probe_until) = (0, None);
+        }
+    }
+
     /// What was overtaken had its time (`tcp_rack_mark_lost`), and the window is to shrink (`tcp_enter_recovery`). How many
     /// that were.
     pub(super) fn give_up_waiting(&mut self) -> usize {
@@ -425,11 +485,8 @@ impl Conn {
             (sent.lost, sent.retransmitted) = (true, false);
             n_lost += 1;
         }
-        if n_lost > 0 && self.congestion == Congestion::Open {
-            let (until, before) = (self.nxt, self.cwnd);
-            self.congestion = Congestion::Recovery { until, before, arrived: 0, sent: 0 };
-            self.ssthresh = (self.cwnd / 2).max(2);
-            (self.cwnd_credit, self.probe_until) = (0, None);
+        if n_lost > 0 {
+            self.begin_recovery();
         }
         n_lost
     }

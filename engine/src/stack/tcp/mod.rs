@@ -5,7 +5,7 @@
 //! delayed), windows, slow start, retransmission and the ways to end are the kernel's. Time is kept in nanoseconds and not in
 //! ticks, so a timer is due when it says.
 //!
-//! Not modelled: opening from both sides at once and ECN, which are said aloud; fast open, urgent data, keepalives, SYN
+//! Not modelled: opening from both sides at once and ECN, which are said aloud; fast open, urgent data, keepalives, PAWS, SYN
 //! cookies, the probes of a closed window, congestion control other than Reno's, growth of buffers beyond the first ones.
 
 mod input;
@@ -278,6 +278,9 @@ pub struct Conn {
     cwnd_limited: bool,
     cwnd_usage_until: Seq,
     congestion: Congestion,
+    /// Without selective acknowledgements: so many segments behind a gap have arrived, going by acknowledgements that repeat a
+    /// number (`sacked_out`).
+    repeats: u32,
     /// Sent when the newest segment was that is known to have arrived, and its end (`tp->rack`).
     newest_delivered: Option<(Nanos, Seq)>,
     probe_until: Option<Seq>,
@@ -771,6 +774,7 @@ impl Conn {
             cwnd_limited: false,
             cwnd_usage_until: isn,
             congestion: Congestion::Open,
+            repeats: 0,
             newest_delivered: None,
             probe_until: None,
             srtt: None,
@@ -865,7 +869,7 @@ impl Conn {
     /// Segments on their way (`tcp_packets_in_flight`).
     fn in_flight(&self) -> u32 {
         let there = |it: &&Sent| !it.sacked && (!it.lost || it.retransmitted);
-        count(self.sent.iter().filter(there).count())
+        count(self.sent.iter().filter(there).count()).saturating_sub(self.repeats)
     }
 }
 

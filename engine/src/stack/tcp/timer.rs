@@ -197,7 +197,7 @@ impl Conn {
         }
         self.congestion = Congestion::Loss { until: self.nxt };
         self.cwnd = 1;
-        self.probe_until = None;
+        (self.probe_until, self.repeats) = (None, 0);
         for sent in &mut self.sent {
             sent.lost = !sent.sacked;
             sent.retransmitted = false;
