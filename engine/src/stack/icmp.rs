@@ -17,7 +17,7 @@ use crate::skb::{Ct, DstKind, Mark, PacketType, Skb};
 use crate::trace::{Birth, Ctx, DropReason, Event, Heard, Heed, LookupFor, Next, Told, Tracer};
 use crate::wire::icmp::{self, Error, Message, Quote};
 use crate::wire::ipv4::{self, Header, Protocol};
-use crate::wire::{Malformed, udp};
+use crate::wire::{Malformed, checksum, udp};
 
 /// `net.ipv4.route.gc_timeout`: how long a redirect is followed.
 const GC_TIMEOUT: Nanos = Nanos::from_secs(300);
@@ -431,6 +431,9 @@ pub(super) fn send_error<T: Tracer>(
     if let Some(options) = skb.options.filter(|it| it.changed) {
         quote[10..12].copy_from_slice(&options.checksum_was.to_be_bytes());
     }
+    if skb.iif.is_none() && header.protocol == Protocol::Tcp && route.dst.dev != ns.lo {
+        undo_checksum(&header, &mut quote);
+    }
     let mut frame = ip::new_frame(ctx);
     ipv4::Emit {
         tos,
@@ -449,6 +452,19 @@ pub(super) fn send_error<T: Tracer>(
     error_skb.mark = mark;
     error_skb.ct = Ct::attached_to(skb.ct);
     ip::local_out(ctx, ns, devices, error_skb);
+}
+
+/// The kernel leaves the checksum of its own segments to the device (`CHECKSUM_PARTIAL`): until then it covers the
+/// pseudo-header only, and an error that this host itself sends about one quotes that.
+fn undo_checksum(header: &Header, quote: &mut [u8]) {
+    const CHECKSUM_AT: usize = 16;
+    let at = header.header_len + CHECKSUM_AT;
+    let nothing = vec![0; header.total_len - header.header_len];
+    let protocol = Protocol::Tcp.to_u8();
+    let undone = !checksum::with_pseudo_header(header.src, header.dst, protocol, &nothing);
+    if let Some(place) = quote.get_mut(at..at + 2) {
+        place.copy_from_slice(&undone.to_be_bytes());
+    }
 }
 
 /// A packet that arrived cannot be routed (`ip_error`).

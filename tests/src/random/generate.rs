@@ -874,9 +874,18 @@ impl Maker {
         }
     }
 
-    /// What a program sends, which may need fragments.
-    fn message(&mut self) -> Vec<u8> {
-        if self.only_whole || self.dice.chance(85) {
+    /// What a program of that namespace sends, which may need fragments.
+    fn message(&mut self, netns: &str) -> Vec<u8> {
+        if self.only_whole {
+            const HEADERS: usize = 28;
+            let seats = self.segments.iter().flat_map(|it| &it.seats);
+            let own = seats.filter(|it| self.hosts[it.host] == netns);
+            let mtu = own.map(|it| it.mtu).min().and_then(|it| usize::try_from(it).ok());
+            let mut payload = self.payload();
+            payload.truncate(mtu.map_or(usize::MAX, |it| it - HEADERS));
+            return payload;
+        }
+        if self.dice.chance(85) {
             return self.payload();
         }
         let n = *self.dice.pick(&[1400, 1472, 1473, 1600, 3000, 6000]);
@@ -904,7 +913,7 @@ impl Maker {
         let netns = self.host();
         let (dst, sport) = (self.addr(), *self.dice.pick(&SENDING));
         let dport = self.dport();
-        let payload = hex(&self.message());
+        let payload = hex(&self.message(&netns));
         let entry = json!({"udp": {"netns": netns, "sport": sport, "dst": format!("{dst}:{dport}"), "payload": payload}});
         self.stimulus(netns, None, entry)
     }
@@ -920,7 +929,7 @@ impl Maker {
     fn ping(&mut self) -> Item {
         let netns = self.host();
         let (id, seq) = (self.dice.within(1..=3), self.dice.within(1..=3));
-        let payload = hex(&self.message());
+        let payload = hex(&self.message(&netns));
         let dst = self.addr();
         let mut it = json!({"netns": netns, "dst": dst.to_string(), "id": id, "seq": seq, "payload": payload});
         if self.dice.chance(25) {
