@@ -153,6 +153,8 @@ const MAIN_FIELDS: &[(&str, &str, &str)] = &[
     ("ICMP", "Type", "ICMP"),
     ("UDP", "Source port", "port from"),
     ("UDP", "Destination port", "port to"),
+    ("TCP", "Source port", "port from"),
+    ("TCP", "Destination port", "port to"),
 ];
 
 /// The main fields, then the others that changed, each with its value one step earlier.
