@@ -165,7 +165,7 @@ const MAIN_FIELDS: &[(&str, &str, &str)] = &[
 /// seen in the frame that leaves.
 fn rewritten(shown: &Shown, step_idx: usize, headers: &Headers) -> Vec<Html> {
     let end = |(ip, port): (Ipv4Addr, u16)| format!("{ip}:{port}");
-    let shows = |name: &str, ip: Ipv4Addr| {
+    let has = |name: &str, ip: Ipv4Addr| {
         let mut layers = headers.layers.iter().filter(|layer| layer.name == "IPv4");
         layers.any(|it| it.fields.iter().any(|f| f.name == name && f.value == ip.to_string()))
     };
@@ -177,7 +177,7 @@ fn rewritten(shown: &Shown, step_idx: usize, headers: &Headers) -> Vec<Html> {
             Side::Source => "Source",
             Side::Destination => "Destination",
         };
-        (!shows(name, to.0)).then(|| {
+        (!has(name, to.0)).then(|| {
             html! {
                 <div key={format!("nat-{index}")} class="changed">
                     <dt>{ "rewritten" }</dt>
