@@ -1,7 +1,7 @@
 //! A lab's text to a lab, with the file's name in every message.
 
 use everyhop_engine::lesson::{Lab, Loaded};
-use everyhop_engine::yaml::Problem;
+use everyhop_engine::yaml::{self, Problem};
 
 use crate::Failure;
 
@@ -10,12 +10,19 @@ pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
 /// Loads a lab and remarks on standard error what its author may want to know.
 pub(crate) fn load(file: &str, bytes: &[u8]) -> Result<Lab, Failure> {
-    load_for(file, bytes, &[])
+    report(file, 0, Lab::from_bytes(bytes, &[]))
 }
 
-/// The same for a lab that will be asked for these ends, which may need more than its own actions do.
-pub(crate) fn load_for(file: &str, bytes: &[u8], ends: &[&str]) -> Result<Lab, Failure> {
-    report(file, 0, Lab::from_bytes(bytes, ends))
+/// The same for a lab that will be asked for these ends, which may need more than its own actions do; in the variant with
+/// this name, or as it stands.
+pub(crate) fn load_for(
+    file: &str,
+    bytes: &[u8],
+    ends: &[&str],
+    variant: Option<&str>,
+) -> Result<Lab, Failure> {
+    let text = yaml::text_from_bytes(bytes).map_err(|problem| vec![problem]);
+    report(file, 0, text.and_then(|text| Lab::load_variant(text, ends, variant)))
 }
 
 /// The same for a piece of `file` that begins after its first `lines_before` lines.

@@ -25,7 +25,7 @@ everyhop shows every hop a packet takes through Kubernetes.
 
   everyhop trace LAB.yaml --from pod/NAME --to pod/NAME[:PORT] [--proto icmp|udp|tcp] [--json]
       run one exchange in the cluster described and print each step with its reasons; LAB.yaml may be - for standard
-      input; without --from and --to the lab's own actions run
+      input; without --from and --to the lab's own actions run; --variant NAME runs a variant of the lab
 
   everyhop replay --snapshot DIR --stimuli FILE [--sockets FILE]
       load Linux state as the standard tools print it (a directory or a .tar), play the stimuli, and print what every

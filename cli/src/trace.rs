@@ -12,6 +12,7 @@ use crate::{Answer, Failure, input, lab, print};
 /// Runs the command with the arguments that follow its name.
 pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     let (mut path, mut from, mut to, mut protocol, mut json) = (None, None, None, None, false);
+    let mut variant: Option<String> = None;
     while let Some(arg) = args.next()? {
         match arg {
             Long("from") => from = Some(args.value()?.string()?),
@@ -22,6 +23,7 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
                     Failure(format!("--proto: expected icmp, udp or tcp, found {name:?}"))
                 })?);
             }
+            Long("variant") => variant = Some(args.value()?.string()?),
             Long("json") => json = true,
             Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
@@ -32,7 +34,8 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     })?;
     let name = input::name(&path);
     let ends: Vec<&str> = from.iter().chain(&to).map(String::as_str).collect();
-    let lab = lab::load_for(&name, &input::read(&path, lab::MAX_BYTES)?, &ends)?;
+    let bytes = input::read(&path, lab::MAX_BYTES)?;
+    let lab = lab::load_for(&name, &bytes, &ends, variant.as_deref())?;
     let actions = match (from, to) {
         (Some(from), Some(to)) => match lab.exchange(&from, &to, protocol) {
             Ok(action) => vec![Act::Send(action)],

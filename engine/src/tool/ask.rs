@@ -14,11 +14,11 @@
 use std::net::Ipv4Addr;
 
 use super::conntrack;
-use crate::base::{DevId, NsId};
-use crate::link::DeviceKind;
+use crate::base::{DevId, NsId, sort_by_number};
 use crate::link::bridge::FdbEntry;
 use crate::link::vxlan::EntryState;
-use crate::stack::fib::{Flow, RouteKind, TableId};
+use crate::link::{DeviceKind, IfAddr, Scope};
+use crate::stack::fib::{Flow, Route, RouteKind, TableId};
 use crate::world::World;
 
 /// The lines that the command prints. None: it is not understood, or it means something that is not there.
@@ -75,10 +75,33 @@ impl Asked<'_> {
         Some(lines.collect())
     }
 
+    /// `print_route`, in the order of `fib_table_dump`: by prefix.
     fn routes(&self) -> Vec<String> {
         let routes = self.world.netns[self.ns].fib.iter();
-        let of_main = routes.filter(|(_, route)| route.table == TableId::MAIN);
-        of_main.map(|(_, route)| route.text(|dev| self.name(dev))).collect()
+        let mut of_main: Vec<&Route> =
+            routes.map(|(_, route)| route).filter(|route| route.table == TableId::MAIN).collect();
+        sort_by_number(&mut of_main, |route| {
+            u64::from(u32::from(route.dst.network())) << 8 | u64::from(route.dst.prefix_len())
+        });
+        of_main.into_iter().map(|route| self.route(route)).collect()
+    }
+
+    fn route(&self, route: &Route) -> String {
+        let mut line = route.text(|dev| self.name(dev));
+        // The kernel adds the route of an address itself; other routes here are of `proto boot`, which is not shown.
+        let is_own =
+            |addr: &IfAddr| Some(addr.dev) == route.dev() && route.dst.contains(&addr.local);
+        let addrs = &self.world.netns[self.ns].addrs;
+        if route.scope == Scope::Link && route.prefsrc.is_some() && addrs.iter().any(is_own) {
+            line.push_str(" proto kernel");
+        }
+        if route.scope == Scope::Link && route.kind == RouteKind::Unicast {
+            line.push_str(" scope link");
+        }
+        if let Some(src) = route.prefsrc {
+            line.push_str(&format!(" src {src}"));
+        }
+        line
     }
 
     /// `inet_rtm_getroute` and `print_route`.

@@ -1,6 +1,10 @@
 //! The step in words: what happens, what it changes in the headers, and why; what the reader bet on it, and may bet on the
 //! next.
 
+use std::net::Ipv4Addr;
+
+use everyhop_engine::base::Side;
+use everyhop_engine::trace::Event;
 use everyhop_engine::wire::dissect::Field;
 use yew::prelude::*;
 
@@ -62,7 +66,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
                 let ahead = run.stops.get(at.2)?.bet.as_ref()?;
                 Some(bet::offered(ahead, session.bets.get(at).copied(), dispatch))
             }) }
-            { for headers.as_ref().map(header_rows) }
+            { for headers.as_ref().map(|headers| header_rows(headers, rewritten(shown, step_idx, headers))) }
             if let (Some(look), Some(_)) = (&told.look, stop) {
                 <LookBox
                     ..look::Props { shown: shown.clone(), stop_idx: at_stop, look: look.clone() }
@@ -153,10 +157,43 @@ const MAIN_FIELDS: &[(&str, &str, &str)] = &[
     ("ICMP", "Type", "ICMP"),
     ("UDP", "Source port", "port from"),
     ("UDP", "Destination port", "port to"),
+    ("TCP", "Source port", "port from"),
+    ("TCP", "Destination port", "port to"),
 ];
 
-/// The main fields, then the others that changed, each with its value one step earlier.
-fn header_rows(headers: &Headers) -> Html {
+/// Addresses that are rewritten in this step, where its frame still shows what they were: a translation on arrival is to be
+/// seen in the frame that leaves.
+fn rewritten(shown: &Shown, step_idx: usize, headers: &Headers) -> Vec<Html> {
+    let end = |(ip, port): (Ipv4Addr, u16)| format!("{ip}:{port}");
+    let has = |name: &str, ip: Ipv4Addr| {
+        let mut layers = headers.layers.iter().filter(|layer| layer.name == "IPv4");
+        layers.any(|it| it.fields.iter().any(|f| f.name == name && f.value == ip.to_string()))
+    };
+    let events = &shown.run.story.steps[step_idx].events;
+    let entries = events.iter().map(|&event| (event, shown.run.trace.entries[event].event));
+    let rows = entries.filter_map(|(index, event)| {
+        let Event::NatRewrote { side, from, to, quoted: false, .. } = event else { return None };
+        let name = match side {
+            Side::Source => "Source",
+            Side::Destination => "Destination",
+        };
+        (!has(name, to.0)).then(|| {
+            html! {
+                <div key={format!("nat-{index}")} class="changed">
+                    <dt>{ "rewritten" }</dt>
+                    <dd>
+                        <s><span class="visually-hidden">{ "was " }</span>{ end(from) }</s>
+                        { " " }<b>{ end(to) }</b>
+                    </dd>
+                </div>
+            }
+        })
+    });
+    rows.collect()
+}
+
+/// What is rewritten, the main fields, then the others that changed, each with its value one step earlier.
+fn header_rows(headers: &Headers, rewritten: Vec<Html>) -> Html {
     let all = headers.layers.iter().enumerate().flat_map(|(layer, l)| {
         l.fields.iter().enumerate().map(move |(field, f)| (l.name, f, FieldAt { layer, field }))
     });
@@ -181,7 +218,7 @@ fn header_rows(headers: &Headers) -> Html {
         .filter(|(layer, field, at)| !is_main(layer, field.name) && headers.before(*at).is_some());
     let others =
         others.map(|&(_, field, at)| row(headers, field.name.to_ascii_lowercase(), field, at));
-    html! { <dl class="headers mono" aria-label="Headers of the packet">{ for main.chain(others) }</dl> }
+    html! { <dl class="headers mono" aria-label="Headers of the packet">{ for rewritten.into_iter().chain(main).chain(others) }</dl> }
 }
 
 fn row(headers: &Headers, name: String, field: &Field, at: FieldAt) -> Html {

@@ -118,6 +118,16 @@ fn a_command_prints_what_the_world_holds_at_its_stop() {
         (lines(&["10.244.1.3 dev eth0 src 10.244.1.2 uid 0", "    cache"]), 0)
     );
     assert_eq!(
+        looks("{client}", "ip route"),
+        (
+            lines(&[
+                "default via 10.244.1.1 dev eth0",
+                "10.244.1.0/24 dev eth0 proto kernel scope link src 10.244.1.2",
+            ]),
+            0
+        )
+    );
+    assert_eq!(
         looks("{client-node}", "bridge fdb show br {bridge} dynamic | grep {client-veth}"),
         (lines(&["0a:58:0a:f4:01:02 dev veth0 master vbr0"]), 0)
     );
