@@ -204,6 +204,7 @@ impl Layout {
             named.push(if device.kind == ChipKind::Network { pill(device) } else { device.rect });
         }
         named.extend(self.routes.iter().flat_map(RouteBox::boxes));
+        named.extend(self.routes.iter().flat_map(|it| &it.gates).map(|&(hook, r)| says(hook, r)));
         named.extend(self.containers.iter().map(|it| it.rect));
         named.extend(self.host_pods.iter().map(|it| it.rect));
         let titled = self.netns.iter().filter(|it| it.kind != NetnsKind::Network);
@@ -228,6 +229,12 @@ impl Layout {
             }
         })
     }
+}
+
+/// Where it stands what a hook's rules made of a packet: below the hook, or above it where others stand below.
+pub fn says(hook: Hook, gate: Rect) -> Rect {
+    let y = if hook == Hook::Forward { gate.y - 15 } else { gate.bottom() + 2 };
+    Rect::around(gate.centre().x, y, 52, 13)
 }
 
 /// Room there is to fill, in SVG user units; a drawing that needs more is larger.

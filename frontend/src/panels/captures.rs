@@ -6,9 +6,9 @@ use yew::prelude::*;
 
 use crate::hooks::{Dispatch, click};
 use crate::platform;
-use crate::state::Action;
 use crate::state::captures::{Row, rows};
 use crate::state::run::Shown;
+use crate::state::{Action, Shared};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -23,6 +23,7 @@ pub struct Props {
 pub fn Captures(props: &Props) -> Html {
     let world = &props.shown.run.end;
     let all = use_memo((props.shown.clone(), props.device), |(shown, device)| rows(shown, *device));
+    let all = Shared::from(all);
     use_effect_with((props.step_idx, all.clone()), |(step_idx, all)| {
         if let Some(n) = all.iter().rposition(|row| row.step_idx.is_some_and(|of| of <= *step_idx))
         {
@@ -64,7 +65,19 @@ pub fn Captures(props: &Props) -> Html {
                 <p class="hint">{ "No frame passes this device." }</p>
             } else {
                 <ol class="mono" data-scrolls="true">
-                    { for all.iter().enumerate().map(|(n, row)| line(props, n, row)) }
+                    { for all.iter().enumerate().map(|(n, row)| html! {
+                        <Line
+                            key={n}
+                            ..LineProps {
+                                shown: props.shown.clone(),
+                                rows: all.clone(),
+                                n,
+                                on: row.step_idx == Some(props.step_idx),
+                                later: row.step_idx.is_none_or(|step_idx| step_idx > props.step_idx),
+                                dispatch: props.dispatch.clone(),
+                            }
+                        />
+                    }) }
                 </ol>
             }
         </div>
@@ -75,16 +88,27 @@ fn row_id(n: usize) -> String {
     format!("capture-{n}")
 }
 
-fn line(props: &Props, n: usize, row: &Row) -> Html {
+#[derive(PartialEq, Properties)]
+struct LineProps {
+    shown: Shown,
+    rows: Shared<Vec<Row>>,
+    n: usize,
+    /// It belongs to the step at the playhead.
+    on: bool,
+    /// It is still to come.
+    later: bool,
+    dispatch: Dispatch,
+}
+
+/// A component of its own, so that a step renders only the lines that it changes.
+#[component]
+fn Line(props: &LineProps) -> Html {
+    let Some(row) = props.rows.get(props.n) else { return Html::default() };
     let dir = match row.dir {
         Direction::In => "In",
         Direction::Out => "Out",
     };
-    let class = classes!(
-        "seen",
-        (row.step_idx == Some(props.step_idx)).then_some("on"),
-        row.step_idx.is_none_or(|step_idx| step_idx > props.step_idx).then_some("later"),
-    );
+    let class = classes!("seen", props.on.then_some("on"), props.later.then_some("later"));
     let cells = html! {
         <>
             <span>{ row.at.to_string() }</span>
@@ -94,7 +118,7 @@ fn line(props: &Props, n: usize, row: &Row) -> Html {
         </>
     };
     html! {
-        <li key={n} id={row_id(n)}>
+        <li id={row_id(props.n)}>
             if let Some(step_idx) = row.step_idx {
                 <button
                     {class}

@@ -159,6 +159,10 @@ pub fn scene(told: Told<'_>, layout: &Layout, step: usize) -> Scene {
             let drops = dropped.and_then(|gate| layout.gate(gate.ns, gate.hook));
             if let Some(rect) = drops {
                 way = until_crossing(&way, rect);
+                // Beside the hook's name, not on it.
+                let corner = Point::new(rect.x, rect.y - 4);
+                way.extend([Point::new(rect.x, way.last().map_or(rect.y, |it| it.y)), corner]);
+                way = simplify(way);
             }
             if now {
                 let part = if main { Part::Main } else { Part::Copy };

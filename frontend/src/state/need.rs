@@ -1,6 +1,6 @@
 //! Which acts need more than the first lesson does: the code for them comes in a file of its own.
 
-use super::lessons::ARTICLE;
+use super::lessons::FIRST;
 use super::route::Route;
 use super::{Action, Tab};
 
@@ -26,7 +26,12 @@ impl Action {
     pub fn need(&self) -> Need {
         match self {
             Self::Open(route) => need_of(route.as_ref()),
-            Self::TooLong(_) | Self::RunText | Self::RestoreText | Self::Send(_) => Need::Now,
+            Self::TooLong(_)
+            | Self::RunText
+            | Self::RestoreText
+            | Self::Send(_)
+            | Self::SelectVariant(_)
+            | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures) => Need::Now,
             Self::Edit(_) | Self::SelectTab(Tab::Yaml) => Need::Soon,
             _ => Need::Nothing,
         }
@@ -35,11 +40,7 @@ impl Action {
 
 /// What the page at an address needs.
 pub fn need_of(route: Option<&Route>) -> Need {
-    if route.is_none_or(|route| route.lesson == ARTICLE[0].id.as_str()) {
-        Need::Nothing
-    } else {
-        Need::Now
-    }
+    if route.is_none_or(|route| route.lesson == FIRST.as_str()) { Need::Nothing } else { Need::Now }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! The way of a leg so far, and rings around the devices that a frame reaches.
 
-use everyhop_engine::base::{Hook, Id as _};
+use everyhop_engine::base::Id as _;
 use yew::prelude::*;
 
 use super::cables::gate;
 use super::leg_class;
 use super::shapes::{label, points_attr, s, text};
-use crate::layout::Layout;
+use crate::layout::{Layout, says};
 use crate::scene::{Act, Scene, Stroke};
 
 pub(super) fn trail(scene: &Scene, step_idx: usize) -> Html {
@@ -38,14 +38,12 @@ pub(super) fn gates(layout: &Layout, scene: &Scene, step_idx: usize) -> Html {
             Act::Remembered(_) | Act::Bound(_) => "gate lit acts",
             Act::Dropped | Act::Rejected => "gate lit drops",
         };
-        let says = it.says();
-        // Above it is room for one whose neighbour stands below.
-        let y = if hook == Hook::Forward { r.y - 4 } else { r.bottom() + 13 };
+        let place = says(hook, r);
         Some(html! {
             <g key={format!("{step_idx}-{}-{}", it.ns.index(), hook.chain())} {class} data-gate={hook.chain()}>
                 { gate(r) }
                 { label(r, hook.chain()) }
-                { text(Some("says"), r.centre().x, y, &says) }
+                { text(Some("says"), place.centre().x, place.bottom() - 2, &it.says()) }
             </g>
         })
     });
