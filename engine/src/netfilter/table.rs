@@ -173,6 +173,7 @@ impl Tables {
     }
 
     /// The same tables where each origin has another number.
+    #[must_use]
     pub fn with_origins(&self, number: &dyn Fn(OriginId) -> OriginId) -> Self {
         let mut tables = self.clone();
         for loaded in tables.loaded.iter_mut().flatten() {

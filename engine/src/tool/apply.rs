@@ -75,11 +75,10 @@ pub fn apply_sharing(
     for (id, ns) in applier.world.netns.iter() {
         applier.names.insert(ns.name.to_string(), id);
     }
-    let applied = items.iter().enumerate();
-    let applied = applied.map(|(index, item)| applier.apply(item).map_err(|it| (index, it)));
-    let all = applied.collect();
+    let mut each = items.iter().enumerate();
+    let failed = each.find_map(|(index, item)| Some((index, applier.apply(item).err()?)));
     applier.settle();
-    all
+    failed.map_or(Ok(()), Err)
 }
 
 /// A world with its namespaces and origins by name: a cluster has too many to search each time.

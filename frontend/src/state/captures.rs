@@ -59,7 +59,7 @@ mod tests {
         "IP 10.244.1.3.53 > 10.244.1.2.55140: 18969*- 1/0/0 A 10.96.0.20 (92)",
         "IP 10.96.0.10.53 > 10.244.1.2.55140: 36744*- 0/1/0 (140)",
         "IP 10.244.1.2.57214 > 10.96.0.20.80: Flags [S], seq 4142351736, win 64860, options [mss 1410,sackOK,TS val 2892009707 ecr 0,nop,wscale 10], length 0",
-        "IP 10.244.2.2.8080 > 10.244.1.2.57214: Flags [S.], seq 2369970365, ack 4142351737, win 64308, options [mss 1410,sackOK,TS val 3702172908 ecr 2892009707,nop,wscale 10], length 0",
+        "IP 10.244.2.2.8080 > 10.244.1.2.57214: Flags [S.], seq 2369970380, ack 4142351737, win 64308, options [mss 1410,sackOK,TS val 3702172908 ecr 2892009707,nop,wscale 10], length 0",
         "IP 10.244.1.2.57214 > 10.96.0.20.80: Flags [P.], seq 1:67, ack 1, win 64, options [nop,nop,TS val 2892009707 ecr 3702172908], length 66: HTTP: GET / HTTP/1.1",
         "IP 10.96.0.20.80 > 10.244.1.2.57214: Flags [P.], seq 1:116, ack 67, win 63, options [nop,nop,TS val 3702172908 ecr 2892009707], length 115: HTTP: HTTP/1.1 200 OK",
         "IP 10.244.1.2.57214 > 10.244.2.2.8080: Flags [F.], seq 67, ack 116, win 64, options [nop,nop,TS val 2892009707 ecr 3702172908], length 0",

@@ -31,6 +31,7 @@ impl Action {
             | Self::RestoreText
             | Self::Send(_)
             | Self::SelectVariant(_)
+            | Self::SelectDevice(Some(_))
             | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures) => Need::Now,
             Self::Edit(_) | Self::SelectTab(Tab::Yaml) => Need::Soon,
             _ => Need::Nothing,

@@ -47,16 +47,20 @@ fn a_first_visit_does_without_it() {
         page.is_at(3);
         page.press("Pause");
         fine("playing");
-        for tab in ["Tables", "Captures", "Packet"] {
+        for tab in ["Tables", "Packet"] {
             page.open_tab(tab);
             page.walk();
             fine(tab);
         }
-        page.click("[data-device='node-1/vbr0']");
         page.keys(Key::End);
         page.is_at(n_steps);
         page.press("Dark theme");
         fine("choosing");
+        page.click("[data-device='node-1/vbr0']");
+        page.holds(
+            "captures come with it",
+            "return performance.getEntriesByType('resource').some(it => it.name.includes('/second-'))",
+        );
     });
 }
 
