@@ -68,13 +68,13 @@ pub(crate) fn seen(run: &Run) -> Vec<Seen> {
 /// Where the packet is as a hop ends.
 pub(crate) fn at(run: &Run, step: usize) -> Option<String> {
     let moved = run.story.steps[step].moves.first()?;
-    Some(run.start.device_name(moved.to))
+    Some(run.end.device_name(moved.to))
 }
 
 /// The namespaces of a run's world, sorted.
 pub(crate) fn netns_names(run: &Run) -> Vec<String> {
     let mut names: Vec<String> =
-        run.start.netns.iter().map(|(_, netns)| netns.name.to_string()).collect();
+        run.end.netns.iter().map(|(_, netns)| netns.name.to_string()).collect();
     names.sort();
     names
 }
