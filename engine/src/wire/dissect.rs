@@ -474,7 +474,7 @@ fn tunnelled(layers: &mut Vec<Layer>, frame: &[u8]) {
     fields.plain("Flags", |[raw]: [u8; 1]| format!("0x{raw:02x}"));
     fields.plain("Reserved", |raw: [u8; 3]| hex(&raw));
     fields.plain("Network identifier", |_: [u8; 3]| vni.to_string());
-    fields.plain("Reserved", |raw: [u8; 1]| hex(&raw));
+    fields.plain("Reserved, last byte", |raw: [u8; 1]| hex(&raw));
     layers.push(fields.layer("VXLAN", start, format!("network {vni}")));
     let inner = start + vxlan::LEN;
     for mut layer in plain(&frame[inner..end]) {
