@@ -53,10 +53,14 @@ pub(super) fn choose(
     at.only(&["label", "choices"], report);
     let label = at.required("label", "text", report).and_then(|it| it.text("text", report));
     let (mut choices, mut chosen) = (Vec::new(), 0);
-    for choice in at.list("choices", "a list of variants", report) {
+    let listed = at.list("choices", "a list of variants", report);
+    for choice in &listed {
         choice.only(&["name", "title", "set"], report);
         let mut text = |key| choice.required(key, "text", report)?.text("text", report);
         let (Some(own_name), Some(title)) = (text("name"), text("title")) else { continue };
+        if choices.iter().any(|it: &Variant| it.name == own_name) {
+            report.problem(choice.problem(format!("there is a variant {own_name:?} before it")));
+        }
         let set = choice.list("set", "a list of changes", report);
         if choices.is_empty() && !set.is_empty() {
             report.problem(
@@ -70,7 +74,9 @@ pub(super) fn choose(
         choices.push(Variant { name: own_name.to_owned(), title: title.to_owned() });
     }
     let Some(first) = choices.first() else {
-        return Err(at.problem("expected at least one variant, found none"));
+        // What is wrong with those that are listed has been said.
+        let none = || at.problem("expected at least one variant, found none");
+        return if listed.is_empty() { Err(none()) } else { Ok(None) };
     };
     if let Some(name) = name.filter(|&name| name != first.name && chosen == 0) {
         let known: Vec<&str> = choices.iter().map(|it| &*it.name).collect();

@@ -41,6 +41,9 @@ fn pod_view(pod: &Pod) -> PodView {
 
 /// `api :8080`.
 fn container_label(container: &Container) -> String {
-    let ports = container.ports.iter().map(|port| format!(" :{}", port.number));
+    // One number may be a port of UDP and one of TCP.
+    let mut numbers: Vec<u16> = container.ports.iter().map(|port| port.number).collect();
+    numbers.dedup();
+    let ports = numbers.into_iter().map(|number| format!(" :{number}"));
     std::iter::once(container.name.clone()).chain(ports).collect()
 }

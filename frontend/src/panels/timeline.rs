@@ -91,6 +91,9 @@ fn share_start(step_idx: usize, n_steps: usize) -> usize {
 /// A segment's share of the track, in per mille, that has room for its name.
 const NAMED: usize = 100;
 
+/// Two of the article's numbers stand side by side from here on, in per mille of the track.
+const CLOSE: usize = 24;
+
 fn per_cent(per_mille: usize) -> String {
     format!("{}.{}%", per_mille / 10, per_mille % 10)
 }
@@ -115,14 +118,31 @@ fn track(shown: &Shown) -> Html {
             </g>
         }
     });
-    let marks = shown.run.captions.iter().enumerate().filter_map(|(step_idx, caption)| {
-        let at = step_idx * 1000 / n_steps.saturating_sub(1).max(1);
-        let number = caption.article?;
-        Some(html! {
-            <text key={format!("article-{step_idx}")} class="mark" x={per_cent(at)} y="5">{ number }</text>
-        })
+    let numbers = shown.run.captions.iter().enumerate().filter_map(|(step_idx, caption)| {
+        Some((step_idx * 1000 / n_steps.saturating_sub(1).max(1), caption.article?))
+    });
+    let marks = marks(numbers).into_iter().map(|(at, first, last)| {
+        let text = if first == last { first.to_string() } else { format!("{first}–{last}") };
+        html! { <text key={format!("article-{at}")} class="mark" x={per_cent(at)} y="5">{ text }</text> }
     });
     html! { <svg class="track" aria-hidden="true">{ for segments }{ for marks }</svg> }
+}
+
+/// The article's numbers where they stand, in thousandths; those too close to stand side by side are one mark, from the
+/// first number to the last that counts on.
+fn marks(numbers: impl Iterator<Item = (usize, u8)>) -> Vec<(usize, u8, u8)> {
+    let mut marks: Vec<(usize, u8, u8)> = Vec::new();
+    for (at, number) in numbers {
+        match marks.last_mut() {
+            Some((from, _, last)) if at - *from < CLOSE => {
+                if number == *last + 1 {
+                    *last = number;
+                }
+            }
+            _ => marks.push((at, number, number)),
+        }
+    }
+    marks
 }
 
 /// Veils the part of the track that is ahead of the playhead.
@@ -138,6 +158,12 @@ fn ahead(step_idx: usize, n_steps: usize) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_would_cover_each_other_are_one_mark() {
+        let numbers = [(10, 1), (20, 2), (30, 3), (100, 4), (110, 1)];
+        assert_eq!(marks(numbers.into_iter()), [(10, 1, 3), (100, 4, 4)]);
+    }
 
     #[test]
     fn segments_cover_the_track_and_each_step_stands_within_its_own() {
