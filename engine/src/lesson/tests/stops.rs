@@ -167,3 +167,16 @@ fn a_variant_changes_the_lab_and_nothing_else() {
     let plain = Lab::load_variant(super::TWO_PODS, &[], Some("own"));
     assert!(plain.is_err());
 }
+
+#[test]
+fn variants_that_cannot_be_told_apart_or_read_are_named_one_by_one() {
+    let said = |choices: &str| {
+        let text = lab(&format!("  variants:\n    label: x\n    choices: {choices}\n"));
+        let problems = Lab::load(&text).err().unwrap_or_default();
+        problems.into_iter().map(|it| it.message).collect::<Vec<_>>()
+    };
+    let twice = said("[{name: own, title: a}, {name: own, title: b}]");
+    assert_eq!(twice, ["there is a variant \"own\" before it"]);
+    assert_eq!(said("[{name: own}]"), ["expected text, found nothing"]);
+    assert_eq!(said("[]"), ["expected at least one variant, found none"]);
+}
