@@ -177,7 +177,7 @@ pub struct Skb {
     pub id: PacketId,
     pub pkt_type: PacketType,
     pub frame: Vec<u8>,
-    /// The device it came in by, in this namespace (`skb->skb_iif`); None for this host's own.
+    /// The device it came in by, in this namespace (`skb->skb_iif`); None for this host's own, and while a bridge has it.
     pub iif: Option<DevId>,
     pub mark: Mark,
     pub ct: Ct,

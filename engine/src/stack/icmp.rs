@@ -431,7 +431,8 @@ pub(super) fn send_error<T: Tracer>(
     if let Some(options) = skb.options.filter(|it| it.changed) {
         quote[10..12].copy_from_slice(&options.checksum_was.to_be_bytes());
     }
-    if skb.iif.is_none() && header.protocol == Protocol::Tcp && route.dst.dev != ns.lo {
+    let own = skb.iif.is_none() && skb.bridge.is_none();
+    if own && header.protocol == Protocol::Tcp && route.dst.dev != ns.lo {
         undo_checksum(&header, &mut quote);
     }
     let mut frame = ip::new_frame(ctx);
