@@ -1,9 +1,10 @@
-//! `everyhop export`: a lab's world as a script that builds it for real, or its run as a capture.
+//! `everyhop export`: a lab's world as a script that builds it for real; its run as a capture, a picture or a diagram.
 
 use std::path::PathBuf;
 
-use everyhop_engine::export;
-use everyhop_engine::lesson::Lab;
+use everyhop_engine::export::{self, mermaid};
+use everyhop_engine::lesson::{Lab, Run};
+use everyhop_frontend::picture::Picture;
 use lexopt::prelude::*;
 
 use crate::{Answer, Failure, input, lab, print_bytes};
@@ -12,16 +13,20 @@ use crate::{Answer, Failure, input, lab, print_bytes};
 enum Form {
     BuildScript,
     Pcapng,
+    Svg,
+    Mermaid,
 }
 
 /// Names of the forms that there are, for messages.
-const FORMS: &str = "build.sh or pcapng";
+const FORMS: &str = "build.sh, pcapng, svg or mermaid";
 
 impl Form {
     fn from_name(name: &str) -> Option<Self> {
         match name {
             "build.sh" => Some(Self::BuildScript),
             "pcapng" => Some(Self::Pcapng),
+            "svg" => Some(Self::Svg),
+            "mermaid" => Some(Self::Mermaid),
             _ => None,
         }
     }
@@ -29,7 +34,7 @@ impl Form {
 
 /// Runs the command with the arguments that follow its name.
 pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
-    let (mut path, mut form, mut to) = (None, None, None);
+    let (mut path, mut form, mut to, mut step) = (None, None, None, None);
     while let Some(arg) = args.next()? {
         match arg {
             Long("as") => {
@@ -38,6 +43,13 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
                     Some(Form::from_name(&name).ok_or_else(|| {
                         Failure(format!("--as: expected {FORMS}, found {name:?}"))
                     })?);
+            }
+            Long("step") => {
+                let text = args.value()?.string()?;
+                let number: Option<usize> = text.parse().ok().filter(|&number| number > 0);
+                step = Some(number.ok_or_else(|| {
+                    Failure(format!("--step: expected a step's number, from 1, found {text:?}"))
+                })?);
             }
             Short('o') => to = Some(PathBuf::from(args.value()?)),
             Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
@@ -48,9 +60,12 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
         Failure("export needs LAB.yaml, or - for standard input; everyhop --help shows how".into())
     })?;
     let form = form.ok_or_else(|| Failure(format!("export needs --as with {FORMS}")))?;
+    if step.is_some() && !matches!(form, Form::Svg) {
+        return Err(Failure("--step goes with --as svg only".into()));
+    }
     let name = input::name(&path);
     let lab = lab::load(&name, &input::read(&path, lab::MAX_BYTES)?)?;
-    let bytes = exported(&lab, form).map_err(|why| Failure(format!("{name}: {why}")))?;
+    let bytes = exported(&lab, form, step).map_err(|why| Failure(format!("{name}: {why}")))?;
     match to {
         Some(file) => {
             let failed = |e| Failure(format!("{}: {e}", file.display()));
@@ -61,19 +76,33 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     Ok(Answer::Done)
 }
 
-fn exported(lab: &Lab, form: Form) -> Result<Vec<u8>, String> {
-    match form {
-        Form::BuildScript => {
-            let script = export::script(&lab.world(0..lab.cluster.nodes.len()))
-                .map_err(|e| e.to_string())?;
-            Ok(script.into_bytes())
-        }
-        Form::Pcapng if lab.actions.is_empty() => {
-            Err("the lab has no actions, so there is nothing to capture".into())
-        }
-        Form::Pcapng => {
-            let run = lab.run_acts(&lab.actions);
-            Ok(export::pcapng(&run.end, &run.trace, &run.story))
-        }
+fn exported(lab: &Lab, form: Form, step: Option<usize>) -> Result<Vec<u8>, String> {
+    if let Form::BuildScript = form {
+        let world = lab.world(0..lab.cluster.nodes.len());
+        return export::script(&world).map(String::into_bytes).map_err(|e| e.to_string());
     }
+    if lab.actions.is_empty() {
+        return Err("the lab has no actions, so there is nothing to show".into());
+    }
+    let run = lab.run();
+    Ok(match form {
+        Form::BuildScript | Form::Pcapng => export::pcapng(&run.end, &run.trace, &run.story),
+        Form::Mermaid => mermaid(&run.end, &run.story, &points(&run)).into_bytes(),
+        Form::Svg => {
+            let picture = Picture::new(lab, &run, false);
+            let text = match step {
+                Some(number) => picture.step(number - 1).map_err(|none| {
+                    format!("--step {number}: the run has {} steps", none.n_steps)
+                })?,
+                None => picture.played(),
+            };
+            text.into_bytes()
+        }
+    })
+}
+
+/// What the lesson stops at.
+fn points(run: &Run) -> Vec<mermaid::Point<'_>> {
+    let stops = run.stops.iter();
+    stops.map(|it| mermaid::Point { steps: it.first..=it.at, title: &it.caption.title }).collect()
 }

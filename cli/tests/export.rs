@@ -72,21 +72,63 @@ fn a_capture_is_read_by_tshark_without_a_warning_and_every_packet_says_why() {
 }
 
 #[test]
+fn a_step_is_a_picture_with_its_packet_and_a_lesson_one_that_plays() {
+    let path = file(&scratch("export-svg"), "lab.yaml", LAB.as_bytes());
+    let first = everyhop(&["export", &path, "--as", "svg", "--step", "1"]).printed();
+    assert!(first.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{first}");
+    assert_eq!(first.matches("data-packet").count(), 1, "{first}");
+    assert!(first.contains("Step 1 of "), "{first}");
+    let played = everyhop(&["export", &path, "--as", "svg"]).printed();
+    assert!(played.matches("data-packet").count() > 8 && played.contains("infinite"), "{played}");
+}
+
+#[test]
+fn a_ping_is_a_diagram_of_who_speaks_to_whom() {
+    let path = file(&scratch("export-mermaid"), "lab.yaml", LAB.as_bytes());
+    let diagram = everyhop(&["export", &path, "--as", "mermaid"]).printed();
+    let lines: Vec<&str> = diagram.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "sequenceDiagram",
+            "  participant n0 as a",
+            "  participant n1 as node-1",
+            "  participant n2 as b"
+        ]
+    );
+    // The question over the bridge, and its answer back: a sends, b answers.
+    for way in ["  n0->>n1: ", "  n1->>n2: ", "  n2-->>n1: ", "  n1-->>n0: "] {
+        assert!(lines.iter().any(|it| it.starts_with(way)), "{way} is missing in\n{diagram}");
+    }
+    assert!(lines[4..].iter().enumerate().all(|(at, it)| it.contains(&format!(": {}. ", at + 1))));
+}
+
+#[test]
 fn what_cannot_be_exported_is_said() {
     let dir = scratch("export-not");
     let path = file(&dir, "lab.yaml", LAB.as_bytes());
     let refused = |args: &[&str]| everyhop(&[&["export"], args].concat()).refused();
-    assert_eq!(refused(&[&path]), "export needs --as with build.sh or pcapng");
+    let forms = "build.sh, pcapng, svg or mermaid";
+    assert_eq!(refused(&[&path]), format!("export needs --as with {forms}"));
+    assert_eq!(refused(&[&path, "--as", "png"]), format!("--as: expected {forms}, found \"png\""));
     assert_eq!(
-        refused(&[&path, "--as", "svg"]),
-        "--as: expected build.sh or pcapng, found \"svg\""
+        refused(&[&path, "--as", "pcapng", "--step", "1"]),
+        "--step goes with --as svg only"
     );
+    assert_eq!(
+        refused(&[&path, "--as", "svg", "--step", "0"]),
+        "--step: expected a step's number, from 1, found \"0\""
+    );
+    let many = refused(&[&path, "--as", "svg", "--step", "99"]);
+    assert!(many.starts_with(&format!("{path}: --step 99: the run has ")), "{many}");
     let objects = LAB.split("---\napiVersion: everyhop").next().expect("it has objects");
     let path = file(&dir, "objects.yaml", objects.as_bytes());
-    assert_eq!(
-        refused(&[&path, "--as", "pcapng"]),
-        format!("{path}: the lab has no actions, so there is nothing to capture")
-    );
+    for form in ["pcapng", "svg", "mermaid"] {
+        assert_eq!(
+            refused(&[&path, "--as", form]),
+            format!("{path}: the lab has no actions, so there is nothing to show")
+        );
+    }
     let lost = text(&dir.join("no-such-folder/x"));
     assert!(refused(&[&path, "--as", "build.sh", "-o", &lost]).starts_with(&lost));
 }

@@ -1,12 +1,13 @@
 //! Everyhop's page: draws what the engine recorded, and says so plainly when its own code fails.
 //!
 //! `state` is the page as one value, without a browser. `layout` and `scene` turn a world and a playhead into plain
-//! shapes; `svg` and `panels` show them. `hooks` ties the session to the browser, which only `platform` names.
+//! shapes; `svg` and `panels` show them, `picture` writes them as files. `hooks` ties the session to the browser, which only `platform` names.
 
 pub mod app;
 pub mod hooks;
 pub mod layout;
 pub mod panels;
+pub mod picture;
 pub mod platform;
 pub mod scene;
 pub mod state;

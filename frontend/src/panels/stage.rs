@@ -4,9 +4,9 @@ use everyhop_engine::base::{DevId, NsId};
 use yew::prelude::*;
 
 use crate::hooks::Dispatch;
-use crate::layout::{ClusterView, NetnsKind, lay_out};
+use crate::layout::{NetnsKind, lay_out};
 use crate::platform;
-use crate::scene::{is_busy, scene};
+use crate::scene::{folded, scene};
 use crate::state::run::Shown;
 use crate::state::{Action, Shared};
 use crate::svg::{Selection, Stage, use_glide};
@@ -81,23 +81,6 @@ fn zoomed(zoom: u32, nearer: bool) -> u32 {
     ZOOMS[next]
 }
 
-/// A cluster of this many nodes is drawn whole, whatever happens in it.
-const DRAWN_WHOLE: usize = 2;
-
-/// What belongs together, with the nodes folded in which nothing happens.
-fn view(shown: &Shown, unfolded: &[NsId]) -> ClusterView {
-    let (mut view, world) = (ClusterView::from(&shown.lab.cluster), &shown.run.end);
-    if view.nodes.len() > DRAWN_WHOLE {
-        for node in &mut view.nodes {
-            let own = std::iter::once(&node.netns).chain(node.pods.iter().map(|pod| &pod.netns));
-            let mut own = own.filter_map(|name| world.find_netns(name));
-            let opened = world.find_netns(&node.netns).is_some_and(|ns| unfolded.contains(&ns));
-            node.folded = !opened && !own.any(|ns| is_busy((&shown.run).into(), ns));
-        }
-    }
-    view
-}
-
 /// How long a packet glides into a step that the learner asked for.
 const GLIDE_MS: u32 = 500;
 
@@ -106,16 +89,22 @@ pub fn StageFrame(props: &Props) -> Html {
     let unfolded = use_state_eq(Vec::<NsId>::new);
     let layout = use_memo(
         (props.shown.clone(), props.narrow, (*unfolded).clone()),
-        |(shown, narrow, unfolded)| lay_out(&shown.run.end, &view(shown, unfolded), *narrow),
+        |(shown, narrow, unfolded)| {
+            lay_out(
+                &shown.run.end,
+                &folded((&shown.lab.cluster).into(), (&shown.run).into(), unfolded),
+                *narrow,
+            )
+        },
     );
     let layout = Shared::from(layout);
     let scene = use_memo(
         (props.shown.clone(), layout.clone(), props.step_idx),
         |(shown, layout, step_idx)| scene((&shown.run).into(), layout, *step_idx),
     );
-    let (folded, unfold) = (layout.clone(), unfolded.clone());
+    let (drawn, unfold) = (layout.clone(), unfolded.clone());
     let on_select =
-        use_callback((props.dispatch.clone(), folded), move |selection, (dispatch, layout)| {
+        use_callback((props.dispatch.clone(), drawn), move |selection, (dispatch, layout)| {
             if let Selection::Netns(ns) = selection
                 && layout.netns_box(ns).is_some_and(|it| it.kind == NetnsKind::Folded)
             {

@@ -11,7 +11,9 @@ use everyhop_engine::story::{Leg, LegKind, Move, MoveKind, Outcome, Step, Story}
 use everyhop_engine::trace::{DropReason, Event, FrameId, Recorder};
 use everyhop_engine::world::World;
 
-use crate::layout::{Layout, Origin, Point, Rect, fit, simplify, until_crossing, until_entry};
+use crate::layout::{
+    ClusterView, Layout, Origin, Point, Rect, fit, simplify, until_crossing, until_entry,
+};
 
 pub use gates::{Act, Gate, Rewrite};
 pub use tag::LINE;
@@ -103,6 +105,9 @@ impl Mark {
     }
 }
 
+/// Hundredths of a percent.
+pub const WHOLE: i32 = 10_000;
+
 /// A piece of the way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stroke {
@@ -120,7 +125,7 @@ impl Glyph {
         self.way.last().copied().unwrap_or_default()
     }
 
-    /// The way as (hundredths of a percent of its length, point), for an even speed along it.
+    /// The way as (hundredths of a percent of its length, point), for an even speed along it; [`WHOLE`] is all of it.
     pub fn stops(&self) -> Vec<(i32, Point)> {
         let total: i32 = self.way.windows(2).map(|pair| pair[0].distance(pair[1])).sum();
         let mut gone = 0;
@@ -130,7 +135,7 @@ impl Glyph {
             .map(|&point| {
                 gone += last.distance(point);
                 last = point;
-                (if total == 0 { 10_000 } else { gone * 10_000 / total }, point)
+                (if total == 0 { WHOLE } else { gone * WHOLE / total }, point)
             })
             .collect()
     }
@@ -189,8 +194,25 @@ pub fn scene(told: Told<'_>, layout: &Layout, step: usize) -> Scene {
     scene
 }
 
+/// A cluster of this many nodes is drawn whole, whatever happens in it.
+const DRAWN_WHOLE: usize = 2;
+
+/// A cluster with the nodes folded in which nothing happens and that nobody unfolded.
+pub fn folded(mut view: ClusterView, told: Told<'_>, unfolded: &[NsId]) -> ClusterView {
+    let world = told.world;
+    if view.nodes.len() > DRAWN_WHOLE {
+        for node in &mut view.nodes {
+            let own = std::iter::once(&node.netns).chain(node.pods.iter().map(|pod| &pod.netns));
+            let mut own = own.filter_map(|name| world.find_netns(name));
+            let opened = world.find_netns(&node.netns).is_some_and(|ns| unfolded.contains(&ns));
+            node.folded = !opened && !own.any(|ns| is_busy(told, ns));
+        }
+    }
+    view
+}
+
 /// Whether anything happens in a namespace: a flood's copy that ends at the door of a machine is not enough.
-pub fn is_busy(told: Told<'_>, ns: NsId) -> bool {
+fn is_busy(told: Told<'_>, ns: NsId) -> bool {
     let inside = |dev: DevId| told.world.devices[dev].ns == ns;
     let moves = told.story.steps.iter().flat_map(|step| step.moves.iter().enumerate());
     let mut matters = moves.filter(|(order, it)| *order == 0 || it.kind != MoveKind::Wire);

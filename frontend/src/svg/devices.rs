@@ -18,15 +18,23 @@ pub(super) struct Props {
 
 #[component]
 pub(super) fn Devices(props: &Props) -> Html {
+    devices(&props.layout, props.selected, &props.on_select)
+}
+
+pub(super) fn devices(
+    layout: &Layout,
+    selected: Option<DevId>,
+    on_select: &Callback<Selection>,
+) -> Html {
     // The network's ports stand on the network, which is a device itself.
     let drawn = |network: bool| {
-        let these = props.layout.devices.iter();
+        let these = layout.devices.iter();
         these.filter(move |(_, it)| (it.kind == ChipKind::Network) == network)
     };
-    let view = |(dev, it): (DevId, &DeviceBox)| device(props, dev, it);
+    let view = |(dev, it): (DevId, &DeviceBox)| device(dev, it, selected == Some(dev), on_select);
     html! {
         <>
-            { stacks(&props.layout) }
+            { stacks(layout) }
             <g class="devices">
                 { for drawn(true).map(view) }
                 { for drawn(false).map(view) }
@@ -35,10 +43,9 @@ pub(super) fn Devices(props: &Props) -> Html {
     }
 }
 
-fn device(props: &Props, dev: DevId, it: &DeviceBox) -> Html {
+fn device(dev: DevId, it: &DeviceBox, selected: bool, on_select: &Callback<Selection>) -> Html {
     let r = it.rect;
-    let (onclick, onkeydown) = selects(&props.on_select, Selection::Device(dev));
-    let selected = props.selected == Some(dev);
+    let (onclick, onkeydown) = selects(on_select, Selection::Device(dev));
     let (class, rx) = match it.kind {
         ChipKind::Eth => ("device device-eth", 6),
         ChipKind::Veth => ("device device-veth", 6),

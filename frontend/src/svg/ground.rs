@@ -18,12 +18,19 @@ pub(super) struct Props {
 
 #[component]
 pub(super) fn Ground(props: &Props) -> Html {
-    let layout = &props.layout;
+    ground(&props.layout, props.selected, &props.on_select)
+}
+
+pub(super) fn ground(
+    layout: &Layout,
+    selected: Option<NsId>,
+    on_select: &Callback<Selection>,
+) -> Html {
     html! {
         <>
             <g class="ground">
                 { for layout.machines.iter().map(machine) }
-                { for layout.netns.iter().map(|it| netns(it, props.selected == Some(it.ns), &props.on_select)) }
+                { for layout.netns.iter().map(|it| netns(it, selected == Some(it.ns), on_select)) }
                 { for layout.host_pods.iter().enumerate().map(host_pod) }
                 { for layout.containers.iter().enumerate().map(container) }
             </g>

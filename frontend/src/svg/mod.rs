@@ -13,13 +13,14 @@ use everyhop_engine::story::LegKind;
 use yew::prelude::*;
 
 use crate::layout::{Layout, NetnsKind};
-use crate::scene::Scene;
+use crate::scene::{Scene, WHOLE};
 use crate::state::Shared;
 
 use devices::Devices;
 use ground::Ground;
 use lights::{gates, rings, trail};
 use packets::packets;
+pub use packets::places;
 
 /// What a reader chose on the stage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +57,7 @@ impl Stage<'_> {
         };
         let (w, h) = (layout.width, layout.height);
         let style = format!("--w:{w};--h:{h};--glide:{glide_ms}ms");
+        let places = places(&scene.packets, step_idx, (0, WHOLE));
         let (below, above) = (layout.clone(), layout.clone());
         html! {
             <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} {style} role="group" aria-label={summary(layout)}>
@@ -64,10 +66,30 @@ impl Stage<'_> {
                 <Devices ..devices::Props { layout: above, selected: device, on_select: on_select.clone() } />
                 { gates(layout, scene, step_idx) }
                 { rings(layout, scene) }
+                <style>{ places }</style>
                 { packets(scene, step_idx, on_select) }
             </svg>
         }
     }
+}
+
+/// What stands in a picture that nobody can click on, without components: below the trail, and above it.
+pub fn still(layout: &Layout) -> [Html; 2] {
+    let nobody = Callback::noop();
+    [ground::ground(layout, None, &nobody), devices::devices(layout, None, &nobody)]
+}
+
+/// What one step of such a picture shows: its trail, and what moves.
+pub fn moving(layout: &Layout, scene: &Scene, step_idx: usize) -> [Html; 2] {
+    let nobody = Callback::noop();
+    let above = html! {
+        <>
+            { gates(layout, scene, step_idx) }
+            { rings(layout, scene) }
+            { packets(scene, step_idx, &nobody) }
+        </>
+    };
+    [trail(scene, step_idx), above]
 }
 
 /// The time to glide into this step, fixed when the step begins: none unless the playhead came from the step before, so
@@ -82,7 +104,7 @@ pub fn use_glide(step_idx: usize, glide_ms: u32) -> u32 {
 }
 
 /// `Network with 2 machines and 4 pods`.
-fn summary(layout: &Layout) -> String {
+pub fn summary(layout: &Layout) -> String {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let leaves = layout.netns.iter().filter(|it| it.kind == NetnsKind::Leaf).count();
     if layout.machines.is_empty() {

@@ -1,5 +1,6 @@
 //! Packets: a dot with a tag. They move by `transform` alone, by a CSS animation along their way, so that nothing is
-//! rendered while they glide and the reader's wish for less motion holds.
+//! rendered while they glide and the reader's wish for less motion holds. Where they are is in rules of a style sheet, not in
+//! attributes, which a page's content security policy may forbid.
 
 use std::fmt::Write as _;
 
@@ -10,40 +11,40 @@ use yew::prelude::*;
 use super::shapes::{label, rect, s};
 use super::{Selection, leg_class, selects};
 use crate::layout::Rect;
-use crate::scene::{Glyph, LINE, Mark, Part, Rewrite, Scene};
+use crate::scene::{Glyph, LINE, Mark, Part, Rewrite, Scene, WHOLE};
 
 pub(super) fn packets(scene: &Scene, step_idx: usize, on_select: &Callback<Selection>) -> Html {
     let drawn =
         |leads: bool| scene.packets.iter().filter(move |it| (it.part == Part::Main) == leads);
     html! {
-        <>
-        <style>{ keyframes(&scene.packets, step_idx) }</style>
         <g class="packets">
             { for drawn(false).map(|it| other(it, step_idx)) }
             { for drawn(true).map(|it| leading(it, step_idx, on_select)) }
         </g>
-        </>
     }
 }
 
-fn animation(glyph: &Glyph, step_idx: usize) -> String {
+/// The class that says where a packet rests and how it comes there.
+fn place(glyph: &Glyph, step_idx: usize) -> String {
     format!("hop-{step_idx}-{}", glyph.id.index())
 }
 
-/// Rests at the end of its way; the animation overrides that while it lasts.
-fn motion(glyph: &Glyph, step_idx: usize) -> String {
-    let rest = glyph.rest();
-    let name = animation(glyph, step_idx);
-    format!("transform:translate({}px,{}px);animation-name:{name}", rest.x, rest.y)
-}
-
-fn keyframes(packets: &[Glyph], step_idx: usize) -> String {
+/// The rules for those classes: a packet rests at the end of its way; the animation overrides that while it lasts, which
+/// is the part of it between `from` and `to`, in hundredths of a per cent.
+pub fn places(packets: &[Glyph], step_idx: usize, (from, to): (i32, i32)) -> String {
     let mut css = String::new();
-    for glyph in packets.iter().filter(|it| it.part != Part::Parked) {
-        // Writing to a string cannot fail.
-        let _ = write!(css, "@keyframes {}{{", animation(glyph, step_idx));
+    // Writing to a string cannot fail.
+    for glyph in packets {
+        let (rest, name) = (glyph.rest(), place(glyph, step_idx));
+        let _ = write!(css, ".{name}{{transform:translate({}px,{}px)", rest.x, rest.y);
+        if glyph.part == Part::Parked {
+            css.push('}');
+            continue;
+        }
+        let _ = write!(css, ";animation-name:{name}}}@keyframes {name}{{");
         for (share, point) in glyph.stops() {
-            let (percent, rest) = (share / 100, share % 100);
+            let at = from + (to - from) * share / WHOLE;
+            let (percent, rest) = (at / 100, at % 100);
             let (x, y) = (point.x, point.y);
             let _ = write!(css, "{percent}.{rest:02}%{{transform:translate({x}px,{y}px)}}");
         }
@@ -57,9 +58,15 @@ fn leading(glyph: &Glyph, step_idx: usize, on_select: &Callback<Selection>) -> H
     let aria_label =
         format!("Packet at {}: {}{}", glyph.at, glyph.label, spoken(glyph.mark.as_ref()));
     let answers = matches!(glyph.kind, LegKind::Reply | LegKind::ArpReply);
-    let class = classes!("glyph", "glides", leg_class(glyph.kind), answers.then_some("answers"));
+    let class = classes!(
+        "glyph",
+        "glides",
+        leg_class(glyph.kind),
+        answers.then_some("answers"),
+        place(glyph, step_idx)
+    );
     html! {
-        <g key={format!("{step_idx}-{}", glyph.id.index())} {class} style={motion(glyph, step_idx)}
+        <g key={format!("{step_idx}-{}", glyph.id.index())} {class}
             data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
             role="button" tabindex="0" aria-label={aria_label} {onclick} {onkeydown}>
             { dot(8) }
@@ -73,16 +80,13 @@ fn leading(glyph: &Glyph, step_idx: usize, on_select: &Callback<Selection>) -> H
 
 /// A flood's copy or a packet that waits: a dot whose name is told by its title.
 fn other(glyph: &Glyph, step_idx: usize) -> Html {
-    let (class, style, what) = match glyph.part {
-        Part::Parked => {
-            let rest = glyph.rest();
-            let style = format!("transform:translate({}px,{}px)", rest.x, rest.y);
-            ("glyph parked", style, "waits for ARP")
-        }
-        Part::Main | Part::Copy => ("glyph copy glides", motion(glyph, step_idx), "copy of"),
+    let (class, what) = match glyph.part {
+        Part::Parked => ("glyph parked", "waits for ARP"),
+        Part::Main | Part::Copy => ("glyph copy glides", "copy of"),
     };
+    let class = classes!(class, leg_class(glyph.kind), place(glyph, step_idx));
     html! {
-        <g key={format!("{step_idx}-{}", glyph.id.index())} class={classes!(class, leg_class(glyph.kind))} {style}
+        <g key={format!("{step_idx}-{}", glyph.id.index())} {class}
             role="img" aria-label={format!("{what}: {} at {}", glyph.label, glyph.at)}>
             <title>{ format!("{what}: {}", glyph.label) }</title>
             if glyph.part == Part::Parked {
