@@ -34,7 +34,7 @@ impl Form {
 
 /// Runs the command with the arguments that follow its name.
 pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
-    let (mut path, mut form, mut to, mut step) = (None, None, None, None);
+    let (mut path, mut form, mut to, mut step, mut hops) = (None, None, None, None, false);
     while let Some(arg) = args.next()? {
         match arg {
             Long("as") => {
@@ -51,6 +51,7 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
                     Failure(format!("--step: expected a step's number, from 1, found {text:?}"))
                 })?);
             }
+            Long("hops") => hops = true,
             Short('o') => to = Some(PathBuf::from(args.value()?)),
             Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
@@ -63,9 +64,13 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     if step.is_some() && !matches!(form, Form::Svg) {
         return Err(Failure("--step goes with --as svg only".into()));
     }
+    if hops && step.is_none() {
+        return Err(Failure("--hops goes with --step only".into()));
+    }
     let name = input::name(&path);
     let lab = lab::load(&name, &input::read(&path, lab::MAX_BYTES)?)?;
-    let bytes = exported(&lab, form, step).map_err(|why| Failure(format!("{name}: {why}")))?;
+    let bytes = exported(&lab, form, step.map(|number| (number, hops)))
+        .map_err(|why| Failure(format!("{name}: {why}")))?;
     match to {
         Some(file) => {
             let failed = |e| Failure(format!("{}: {e}", file.display()));
@@ -76,7 +81,8 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     Ok(Answer::Done)
 }
 
-fn exported(lab: &Lab, form: Form, step: Option<usize>) -> Result<Vec<u8>, String> {
+/// `step`: its number, and whether every hop is one.
+fn exported(lab: &Lab, form: Form, step: Option<(usize, bool)>) -> Result<Vec<u8>, String> {
     if let Form::BuildScript = form {
         let world = lab.world(0..lab.cluster.nodes.len());
         return export::script(&world).map(String::into_bytes).map_err(|e| e.to_string());
@@ -91,9 +97,17 @@ fn exported(lab: &Lab, form: Form, step: Option<usize>) -> Result<Vec<u8>, Strin
         Form::Svg => {
             let picture = Picture::new(lab, &run, false);
             let text = match step {
-                Some(number) => picture.step(number - 1).map_err(|none| {
-                    format!("--step {number}: the run has {} steps", none.n_steps)
-                })?,
+                Some((number, hops)) => {
+                    let index = number - 1;
+                    let (found, what) = if hops {
+                        (picture.hop(index), "hops")
+                    } else {
+                        (picture.stop(index), "steps")
+                    };
+                    found.map_err(|none| {
+                        format!("--step {number}: the lab has {} {what}", none.n_steps)
+                    })?
+                }
                 None => picture.played(),
             };
             text.into_bytes()

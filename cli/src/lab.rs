@@ -25,9 +25,14 @@ pub(crate) fn load_for(
     report(file, 0, text.and_then(|text| Lab::load_variant(text, ends, variant)))
 }
 
-/// The same for a piece of `file` that begins after its first `lines_before` lines.
-pub(crate) fn load_block(file: &str, lines_before: usize, text: &str) -> Result<Lab, Failure> {
-    report(file, lines_before, Lab::load(text))
+/// The same for a text that begins after the first `lines_before` lines of `file`.
+pub(crate) fn load_text(
+    file: &str,
+    lines_before: usize,
+    text: &str,
+    variant: Option<&str>,
+) -> Result<Lab, Failure> {
+    report(file, lines_before, Lab::load_variant(text, &[], variant))
 }
 
 fn report(

@@ -7,8 +7,9 @@ mod check;
 mod export;
 mod flow;
 mod input;
+mod junit;
 mod lab;
-mod markdown;
+mod pages;
 mod reach;
 mod replay;
 mod rules;
@@ -37,7 +38,7 @@ everyhop shows every hop a packet takes through Kubernetes.
   everyhop flow LAB.yaml --node NAME --src IP --dst IP --dport N [--proto tcp|udp|sctp] [--json]
       what that node does with the first packet of such a connection, over every random choice of its rules
 
-  everyhop export LAB.yaml --as build.sh|pcapng|svg|mermaid [--step N] [-o FILE]
+  everyhop export LAB.yaml --as build.sh|pcapng|svg|mermaid [--step N [--hops]] [-o FILE]
       build.sh: the lab's world as a shell script that builds it for real on a Linux machine; of the lab's actions,
       pcapng: what every device saw, as a capture; svg: a picture of step N, or of all that the lesson stops at, moving;
       mermaid: a sequence diagram; to standard output or FILE
@@ -46,8 +47,9 @@ everyhop shows every hop a packet takes through Kubernetes.
       say for every pod and every other whether the lab's NetworkPolicies let it through, and why; without --ports for
       the ports that the destination declares
 
-  everyhop check FILE...
-      load and run every lab, also those in fenced blocks of Markdown marked everyhop, and check what they claim
+  everyhop check [--junit FILE] FILE...
+      load and run every lab, also those in Markdown and HTML (fenced blocks marked everyhop, <every-hop> elements), and
+      check what they claim; --junit writes the results for a build server, too
 
 Names of pods may be NAMESPACE/NAME. Exit code: 0 done, 1 the answer is no, 2 bad input or usage.
 ";

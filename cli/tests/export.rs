@@ -120,7 +120,7 @@ fn what_cannot_be_exported_is_said() {
         "--step: expected a step's number, from 1, found \"0\""
     );
     let many = refused(&[&path, "--as", "svg", "--step", "99"]);
-    assert!(many.starts_with(&format!("{path}: --step 99: the run has ")), "{many}");
+    assert!(many.starts_with(&format!("{path}: --step 99: the lab has ")), "{many}");
     let objects = LAB.split("---\napiVersion: everyhop").next().expect("it has objects");
     let path = file(&dir, "objects.yaml", objects.as_bytes());
     for form in ["pcapng", "svg", "mermaid"] {

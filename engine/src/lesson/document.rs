@@ -1,22 +1,13 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
-use super::{Act, Action, Expect, Protocol, Source, action, around, end, narration};
+use super::expect::Expect;
+use super::{Act, Action, Protocol, Source, action, around, end, narration};
 use crate::base::Nanos;
 use crate::kube::control::{self, What};
 use crate::kube::{Cluster, Cni, Objects, Settings};
-use crate::story::Verdict;
 use crate::yaml::{At, Place, Report};
 
 const API_VERSION: &str = "everyhop.dev/v1";
-const VERDICTS: [Verdict; 7] = [
-    Verdict::Delivered,
-    Verdict::Dropped,
-    Verdict::Rejected,
-    Verdict::Refused,
-    Verdict::Timeout,
-    Verdict::Unmodelled,
-    Verdict::Applied,
-];
 pub(super) const WAIT: &str = "a time of at most 600s, such as 500ms or 2s";
 const MAX_WAIT: Nanos = Nanos::from_secs(600);
 /// Each is a run of its own.
@@ -143,7 +134,7 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     }
     document.actions = actions.iter().filter_map(|at| read_action(at, report)).collect();
     for at in spec.list("expect", "a list of expectations", report) {
-        document.expect.extend(read_expect(&at, actions.len(), report));
+        document.expect.extend(Expect::read(&at, actions.len(), report));
     }
     document.script = narration::read(&spec, report);
     document
@@ -235,24 +226,6 @@ pub(super) fn read_time(text: &str) -> Option<Nanos> {
     };
     let span = Nanos(number.parse::<u64>().ok()?.checked_mul(unit_ns)?);
     (span <= MAX_WAIT).then_some(span)
-}
-
-fn read_expect(at: &At<'_>, n_actions: usize, report: &mut Report) -> Option<Expect> {
-    if !at.is_map(report) {
-        return None;
-    }
-    at.only(&["action", "verdict"], report);
-    let last = i64::try_from(n_actions).ok()?;
-    let action = at
-        .required("action", "an action's number, from 1", report)
-        .and_then(|number| number.number(1..=last, report));
-    let names = VERDICTS.map(Verdict::name).join(", ");
-    let expected = format!("one of {names}");
-    let verdict = at.required("verdict", &expected, report)?.parsed(&expected, report, |text| {
-        VERDICTS.into_iter().find(|verdict| verdict.name() == text)
-    });
-    let action = usize::try_from(action?).ok()?.checked_sub(1)?;
-    Some(Expect { action, verdict: verdict?, place: at.place() })
 }
 
 impl Document {

@@ -5,6 +5,7 @@
 mod around;
 mod document;
 mod end;
+mod expect;
 mod names;
 pub mod narration;
 mod pattern;
@@ -16,17 +17,18 @@ mod variant;
 use std::fmt;
 
 pub use end::{Destination, Named, Refused, Source};
+pub use expect::Claim;
 pub use run::{ActionResult, Run};
 pub use variant::{Variant, Variants};
 
 use crate::base::Nanos;
 use crate::kube::control::{self, Change};
 use crate::kube::{self, Cluster, Objects, Settings};
-use crate::story::Verdict;
 use crate::tool::Configured;
 use crate::world::World;
 use crate::yaml::{self, At, Place, Problem, Report};
 use document::Document;
+use expect::Expect;
 
 /// A lab, ready to run.
 #[derive(Clone, Debug)]
@@ -44,7 +46,7 @@ pub struct Lab {
     pub settings: Settings,
     script: narration::Script,
     pub variants: Option<Variants>,
-    pub expect: Vec<Expect>,
+    expect: Vec<Expect>,
     kept: kube::Kept,
 }
 
@@ -150,16 +152,6 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// A claim about how an action ends.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Expect {
-    /// Index into [`Lab::actions`].
-    pub action: usize,
-    pub verdict: Verdict,
-    /// Where the claim is written.
-    pub place: Place,
-}
-
 impl Lab {
     /// Reads a lab from a text: Kubernetes objects, and at most one document of kind Lab. A text that cannot be used
     /// gives all its problems.
@@ -223,16 +215,14 @@ impl Lab {
         found.map(Change::words).unwrap_or_default()
     }
 
+    /// How many claims there are.
+    pub fn n_claims(&self) -> usize {
+        self.expect.len()
+    }
+
     /// The claims that a run does not keep.
     pub fn unmet(&self, run: &Run) -> Vec<Problem> {
-        let unmet = self.expect.iter().filter_map(|expect| {
-            let result = run.results.get(expect.action)?;
-            let (claimed, found) = (expect.verdict.name(), result.verdict.name());
-            let because = &result.because;
-            let message = format!("expected the verdict {claimed}, found {found}: {because}");
-            (result.verdict != expect.verdict).then(|| expect.place.problem(message))
-        });
-        unmet.collect()
+        self.expect.iter().filter_map(|expect| expect.unmet(self, run)).collect()
     }
 }
 

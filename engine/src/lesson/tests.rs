@@ -6,7 +6,7 @@ mod control;
 use super::*;
 use crate::base::Rng;
 use crate::link::{DeviceKind, bridge::FdbEntry};
-use crate::story::trace_text;
+use crate::story::{Verdict, trace_text};
 use crate::trace::{Event, Learnt};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -574,4 +574,53 @@ fn a_load_balancer_at_a_nodes_address_is_pointed_out() {
         )
     });
     assert!(found, "{notices:?}");
+}
+
+#[test]
+fn a_claim_in_words_says_what_really_happened_where_it_does_not_hold() {
+    let text = lab("  actions:
+  - {from: pod/a, to: \"pod/shop/b:80\", proto: tcp}
+  - {from: pod/a, to: \"pod/shop/b:53\", proto: udp}
+  expect:
+  - \"action 1: refused\"
+  - delivered
+  - reaches pod/shop/b
+  - reaches pod/a
+  - sees source 10.244.1.2
+  - sees source 10.244.1.9
+  - status 200
+  - dropped by NetworkPolicy default/deny
+  - at shop_b/eth0 in step 1
+");
+    let lab = load(&text);
+    let run = lab.run();
+    let unmet: Vec<_> = lab.unmet(&run).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        unmet,
+        [
+            "8:5: spec.expect[0]: expected the verdict refused, found delivered: 10.244.1.3 answered",
+            "11:5: spec.expect[3]: expected that it reaches pod/a, found that pod/shop/b read it",
+            "13:5: spec.expect[5]: expected that the receiver sees 10.244.1.9, found 10.244.1.2",
+            "14:5: spec.expect[6]: expected the status 200, found delivered: 10.244.1.3 answered",
+            "15:5: spec.expect[7]: expected that it is dropped by NetworkPolicy default/deny, found delivered: 10.244.1.3 answered",
+            "16:5: spec.expect[8]: expected a packet at shop_b/eth0 in step 1, found a/eth0: a has a TCP SYN to send, and it must wait",
+        ]
+    );
+}
+
+#[test]
+fn a_claim_that_cannot_be_read_says_what_could() {
+    let known = "expected a verdict (delivered, dropped, rejected, refused, timeout, unmodelled, applied), \"reaches pod/NAME\", \"dropped by WORDS\", \"sees source IP\", \"status NUMBER\", \"answers IP\" or \"at NETNS/DEVICE in step NUMBER\"";
+    let text = lab("  actions: [{from: pod/a, to: pod/shop/b}]
+  expect: [arrives, reaches b, \"action 2: delivered\", sees source me]
+");
+    assert_eq!(
+        refused(&text),
+        [
+            format!("5:12: spec.expect[0]: {known}, found \"arrives\""),
+            "5:21: spec.expect[1]: expected pod/NAME after \"reaches\", found \"b\"".into(),
+            "5:32: spec.expect[2]: the lab has 1 actions".into(),
+            "5:55: spec.expect[3]: expected an IPv4 address, found \"me\"".into(),
+        ]
+    );
 }

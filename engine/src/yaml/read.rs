@@ -113,6 +113,11 @@ impl<'a> At<'a> {
         matches!(&self.node.value, Value::Scalar(scalar) if scalar.meaning() == Meaning::Null)
     }
 
+    /// Whether the value is a map; no problem if it is not.
+    pub fn is_written_as_map(&self) -> bool {
+        matches!(&self.node.value, Value::Map(_))
+    }
+
     /// The value of a map's field. None: no map, no such field, or null, which Kubernetes treats as absent.
     pub fn field(&self, key: &str) -> Option<Self> {
         let Value::Map(fields) = &self.node.value else { return None };
