@@ -45,20 +45,28 @@ impl<'a> Picture<'a> {
         Self { lab, run, layout }
     }
 
-    /// One step, counted from 0, with its title below.
-    pub fn step(&self, step: usize) -> Result<String, NoStep> {
+    /// One step of the lesson, counted from 0, with its title below.
+    pub fn stop(&self, index: usize) -> Result<String, NoStep> {
+        let n_steps = self.run.stops.len();
+        let stop = self.run.stops.get(index).ok_or(NoStep { n_steps })?;
+        Ok(self.at(stop.at, &format!("Step {} of {n_steps}. {}", index + 1, stop.caption.title)))
+    }
+
+    /// The same, where every hop is a step.
+    pub fn hop(&self, index: usize) -> Result<String, NoStep> {
         let n_steps = self.run.story.steps.len();
-        if step >= n_steps {
-            return Err(NoStep { n_steps });
-        }
-        let told = self.run.captions.get(step).map_or("", |caption| &caption.title);
-        let said = self.said(&format!("Step {} of {n_steps}. {told}", step + 1));
-        let scene = scene(Told::from(self.run), &self.layout, step);
-        let css = places(&scene.packets, step, (0, WHOLE));
-        let [trail, above] = moving(&self.layout, &scene, step);
-        Ok(self.file((css, STILL), said.len(), |ground, devices| {
+        let caption = self.run.captions.get(index).ok_or(NoStep { n_steps })?;
+        Ok(self.at(index, &format!("Hop {} of {n_steps}. {}", index + 1, caption.title)))
+    }
+
+    fn at(&self, hop: usize, said: &str) -> String {
+        let said = self.said(said);
+        let scene = scene(Told::from(self.run), &self.layout, hop);
+        let css = places(&scene.packets, hop, (0, WHOLE));
+        let [trail, above] = moving(&self.layout, &scene, hop);
+        self.file((css, STILL), said.len(), |ground, devices| {
             html! { <>{ ground }{ trail }{ devices }{ above }{ said_at(&self.layout, &said) }</> }
-        }))
+        })
     }
 
     /// Everything that the lesson stops at, one after the other, over and over.

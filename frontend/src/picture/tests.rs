@@ -19,7 +19,7 @@ fn a_step_is_one_well_formed_file_with_its_packet_where_the_trace_has_it() {
     let (lab, run) = ran();
     let picture = Picture::new(&lab, &run, false);
     for (index, step) in run.story.steps.iter().enumerate() {
-        let text = picture.step(index).expect("the step is there");
+        let text = picture.hop(index).expect("the step is there");
         balanced(&text);
         let Some(moved) = step.moves.first() else { continue };
         let device = run.end.device_name(moved.to);
@@ -31,7 +31,7 @@ fn a_step_is_one_well_formed_file_with_its_packet_where_the_trace_has_it() {
 fn a_file_asks_nothing_of_anybody_and_runs_nothing() {
     let (lab, run) = ran();
     let picture = Picture::new(&lab, &run, true);
-    for text in [picture.step(3).expect("there are more"), picture.played()] {
+    for text in [picture.stop(3).expect("there are more"), picture.played()] {
         for word in ["<script", "href", "url(", "@import", "onclick", "tabindex", "role=\"button\""]
         {
             assert_eq!(count(&text, word), 0, "{word}");
@@ -57,8 +57,10 @@ fn a_played_lesson_shows_every_stop_once_with_its_title() {
 #[test]
 fn a_step_beyond_the_end_is_refused_with_their_number() {
     let (lab, run) = ran();
-    let n_steps = run.story.steps.len();
-    assert_eq!(Picture::new(&lab, &run, false).step(n_steps), Err(NoStep { n_steps }));
+    let picture = Picture::new(&lab, &run, false);
+    let (n_hops, n_stops) = (run.story.steps.len(), run.stops.len());
+    assert_eq!(picture.hop(n_hops), Err(NoStep { n_steps: n_hops }));
+    assert_eq!(picture.stop(n_stops), Err(NoStep { n_steps: n_stops }));
 }
 
 /// Every element that opens closes, in order.
