@@ -22,49 +22,16 @@ function failed() {
 addEventListener("error", failed, true);
 addEventListener("unhandledrejection", failed);
 
-// The page's code comes in two files. The second, which the meta element `everyhop-second` names, has what a first visit
-// does not need, and takes memory, table and functions from the first.
-let first, second, coming;
+everyhopParts.second = document.querySelector("meta[name=everyhop-second]").content;
 
-const secondAddress = () => document.querySelector("meta[name=everyhop-second]").content;
-
-function everyhopFirst(exports) {
-  first = exports;
-}
-
-function everyhopSecondHere() {
-  return !!second;
-}
-
-function everyhopSecondSoon() {
-  coming ??= fetch(secondAddress())
-    .then((response) => (response.ok ? response.arrayBuffer() : Promise.reject(response.status)))
-    .then((bytes) => second || WebAssembly.instantiate(bytes, { e: first }))
-    .then((it) => (second = it))
-    .catch(() => (coming = undefined))
-    .then(() => dispatchEvent(new Event("everyhop-second")));
-}
-
-function everyhopSecondNow() {
-  try {
-    const request = new XMLHttpRequest();
-    request.open("GET", secondAddress(), false);
-    // A page may not ask for bytes while it stands still, only for text: here one letter a byte.
-    request.overrideMimeType("text/plain; charset=x-user-defined");
-    request.send();
-    if (request.status !== 200) throw new Error(`${request.status}`);
-    const bytes = Uint8Array.from(request.response, (letter) => letter.charCodeAt(0));
-    second = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: first });
-  } catch (problem) {
-    const crash = document.getElementById("crash");
-    crash.textContent = "A part of this page did not arrive, so it cannot go on. What you typed is kept. ";
-    const again = document.createElement("button");
-    again.onclick = () => location.reload();
-    again.className = "btn";
-    again.textContent = "Reload";
-    crash.append(again);
-    crash.hidden = false;
-    delete document.documentElement.dataset.ready;
-    throw problem;
-  }
-}
+everyhopParts.lost = () => {
+  const crash = document.getElementById("crash");
+  crash.textContent = "A part of this page did not arrive, so it cannot go on. What you typed is kept. ";
+  const again = document.createElement("button");
+  again.onclick = () => location.reload();
+  again.className = "btn";
+  again.textContent = "Reload";
+  crash.append(again);
+  crash.hidden = false;
+  delete document.documentElement.dataset.ready;
+};

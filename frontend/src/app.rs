@@ -12,7 +12,7 @@ use crate::panels::top::top;
 use crate::panels::{Composer, Lessons, StageFrame, Variants, composer, lessons, stage, variants};
 use crate::platform;
 use crate::state::route::Route;
-use crate::state::{Action, Page, Session};
+use crate::state::{Action, Page, Session, Tab};
 
 fn opened() -> Session {
     let crashed = platform::crashed_before();
@@ -99,7 +99,7 @@ pub fn App() -> Html {
             if let Some(shown) = &session.shown {
                 { caption(&session, shown, &dispatch) }
                 { timeline(&session, shown, &dispatch) }
-                { drawer(&session, shown, text_fits, &dispatch) }
+                { drawer(&session, shown, text_fits, &Tab::ALL, &dispatch) }
             }
         </div>
     }

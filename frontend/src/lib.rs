@@ -1,9 +1,11 @@
 //! Everyhop's page: draws what the engine recorded, and says so plainly when its own code fails.
 //!
 //! `state` is the page as one value, without a browser. `layout` and `scene` turn a world and a playhead into plain
-//! shapes; `svg` and `panels` show them, `picture` writes them as files. `hooks` ties the session to the browser, which only `platform` names.
+//! shapes; `svg` and `panels` show them, `picture` writes them as files. `app` is the page, `embed` a lab
+//! within another's. `hooks` ties the session to the browser, which only `platform` names.
 
 pub mod app;
+pub mod embed;
 pub mod hooks;
 pub mod layout;
 pub mod panels;
@@ -18,9 +20,10 @@ use state::route::Route;
 
 /// Puts the page on its mount point.
 pub fn mount() {
-    let Some(root) = platform::mount_point() else { return };
     platform::install_crash_notice();
     platform::second::begin();
+    // In another's page, labs are put into elements one by one.
+    let Some(root) = platform::mount_point() else { return };
     let render = move || {
         yew::Renderer::<app::App>::with_root(root).render();
     };

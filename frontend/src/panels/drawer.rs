@@ -19,13 +19,19 @@ fn tab_id(tab: Tab) -> String {
     format!("tab-{}", name.to_ascii_lowercase())
 }
 
-/// The tabs, and the one that is open. `text_fits`: whether the browser had room to keep the editor's text.
-pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Dispatch) -> Html {
+/// These tabs, and the one that is open. `text_fits`: whether the browser had room to keep the editor's text.
+pub fn drawer(
+    session: &Session,
+    shown: &Shown,
+    text_fits: bool,
+    tabs: &[Tab],
+    dispatch: &Dispatch,
+) -> Html {
     let move_focus = {
-        let (dispatch, tab) = (dispatch.clone(), session.tab);
+        let (dispatch, tab, tabs) = (dispatch.clone(), session.tab, tabs.to_vec());
         Callback::from(move |event: KeyboardEvent| {
-            let here = Tab::ALL.iter().position(|&t| t == tab).unwrap_or(0);
-            let n = Tab::ALL.len();
+            let here = tabs.iter().position(|&t| t == tab).unwrap_or(0);
+            let n = tabs.len();
             let to = match event.key().as_str() {
                 "ArrowRight" => (here + 1) % n,
                 "ArrowLeft" => (here + n - 1) % n,
@@ -34,11 +40,11 @@ pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Disp
                 _ => return,
             };
             event.prevent_default();
-            dispatch.emit(Action::SelectTab(Tab::ALL[to]));
-            platform::focus(&tab_id(Tab::ALL[to]));
+            dispatch.emit(Action::SelectTab(tabs[to]));
+            platform::focus(&tab_id(tabs[to]));
         })
     };
-    let tabs = Tab::ALL.into_iter().map(|tab| {
+    let tabs = tabs.iter().map(|&tab| {
         let on = tab == session.tab;
         html! {
             <button

@@ -2,7 +2,15 @@
 
 use std::panic::PanicHookInfo;
 
+use wasm_bindgen::prelude::wasm_bindgen;
+
 use super::{hash, root, window};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = everyhopParts, js_name = stopped)]
+    fn stopped(words: &str);
+}
 
 const CRASHED: &str = "everyhop.crashed";
 
@@ -16,7 +24,11 @@ fn notice(info: &PanicHookInfo<'_>) {
     if let Some(storage) = window().and_then(|w| w.session_storage().ok().flatten()) {
         let _ = storage.set_item(CRASHED, &hash());
     }
-    let Some(crash) = document.get_element_by_id("crash") else { return };
+    let Some(crash) = document.get_element_by_id("crash") else {
+        // A lab in another's page: its element shows its picture again.
+        stopped(&words(info));
+        return;
+    };
     crash.set_text_content(Some(&format!(
         "This page stopped because of a mistake in its own code. What you typed is kept. ({}) ",
         words(info)

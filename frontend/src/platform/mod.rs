@@ -1,6 +1,7 @@
 //! The browser: the only module that names `web_sys` and gloo. Each function does one thing to it or asks one thing.
 
 mod crash;
+pub mod embedded;
 pub mod second;
 
 use everyhop_engine::base::SortedMap;
@@ -83,7 +84,8 @@ pub fn on_key(call: impl Fn(Key) + 'static) -> Option<Guard> {
     Some(listener.into())
 }
 
-fn key_of(event: &KeyboardEvent) -> Option<Key> {
+/// What a key means to the playhead, if it is nobody else's.
+pub fn key_of(event: &KeyboardEvent) -> Option<Key> {
     if event.default_prevented() || event.ctrl_key() || event.meta_key() || event.alt_key() {
         return None;
     }
@@ -258,9 +260,17 @@ pub fn set_caret(area: &NodeRef, utf16_at: u32, line: usize) {
     area.set_scroll_top((line - 3).max(0).saturating_mul(line_height));
 }
 
+/// The element with this id: in the shadow that has the focus, else in the page.
+fn element(id: &str) -> Option<web_sys::Element> {
+    let document = window()?.document()?;
+    let shadow = document.active_element().and_then(|it| it.shadow_root());
+    let within = shadow.and_then(|shadow| shadow.get_element_by_id(id));
+    within.or_else(|| document.get_element_by_id(id))
+}
+
 /// Focuses the element with this id.
 pub fn focus(id: &str) {
-    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    let element = element(id);
     if let Some(element) = element.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
         let _ = element.focus();
     }
@@ -268,8 +278,7 @@ pub fn focus(id: &str) {
 
 /// Scrolls the element with this id into view within its own list, as little as needed; of a tall one, its beginning.
 pub fn reveal(id: &str) {
-    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
-    let Some(element) = element.and_then(|e| e.dyn_into::<HtmlElement>().ok()) else { return };
+    let Some(element) = element(id).and_then(|e| e.dyn_into::<HtmlElement>().ok()) else { return };
     let Some(list) = element.closest("[data-scrolls]").ok().flatten() else { return };
     let (top, bottom) = (element.offset_top(), element.offset_top() + element.offset_height());
     if top < list.scroll_top() {
@@ -289,8 +298,7 @@ pub fn scroll_up(id: &str) {
 
 /// Scrolls an element sideways, if this place in it is out of sight.
 pub fn reveal_column(id: &str, x: i32) {
-    let element = window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
-    let Some(element) = element else { return };
+    let Some(element) = element(id) else { return };
     let (left, width) = (element.scroll_left(), element.client_width());
     if x < left + width / 8 || x > left + width * 7 / 8 {
         element.set_scroll_left(x - width / 2);

@@ -1,4 +1,4 @@
-//! The second file of the page's code, with what a first visit does not need. `public/start.js` fetches it.
+//! The second file of the page's code, with what a first visit does not need. `public/parts.js` fetches it.
 //!
 //! A function that is in it may be called at any time: it is then fetched while the page stands still. To spare
 //! readers that, what leads there asks here first.
@@ -12,19 +12,19 @@ use super::{after, window};
 #[wasm_bindgen]
 extern "C" {
     /// Hands over what the second file needs of the first.
-    #[wasm_bindgen(js_name = everyhopFirst)]
+    #[wasm_bindgen(js_namespace = everyhopParts, js_name = begin)]
     fn first_is(exports: &JsValue);
 
     /// Fetches the file, and sends the window the event [`EVENT`] when it is there or will not come.
-    #[wasm_bindgen(js_name = everyhopSecondSoon)]
+    #[wasm_bindgen(js_namespace = everyhopParts, js_name = secondSoon)]
     fn soon();
 
     /// Has the file at once, or says on the page that it is missing and throws. Called by every function that has moved
     /// there; the splitter in xtask knows it by this name.
-    #[wasm_bindgen(js_name = everyhopSecondNow)]
+    #[wasm_bindgen(js_namespace = everyhopParts, js_name = secondNow)]
     fn now();
 
-    #[wasm_bindgen(js_name = everyhopSecondHere)]
+    #[wasm_bindgen(js_namespace = everyhopParts, js_name = secondHere)]
     fn is_here() -> bool;
 }
 

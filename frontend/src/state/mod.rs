@@ -192,6 +192,8 @@ pub enum Action {
     TooLong(Rc<str>),
     /// Load and run the editor's text.
     RunText,
+    /// Show this lab of nobody's list.
+    Load(Rc<str>),
     /// Put the draft aside and show the lesson's own text.
     RestoreText,
     /// Take the text back that was put aside.
@@ -539,6 +541,10 @@ impl Session {
                 if let Some(lesson) = self.lesson() {
                     self.run_text(lesson, &self.texts.draft(lesson));
                 }
+            }
+            Action::Load(text) => {
+                self.texts.drafts.insert(OWN.id, text);
+                self.load(OWN.id, true, None);
             }
             Action::RestoreText => {
                 if let Some(lesson) = self.lesson() {

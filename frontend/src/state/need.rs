@@ -28,6 +28,7 @@ impl Action {
             Self::Open(route) => need_of(route.as_ref()),
             Self::TooLong(_)
             | Self::RunText
+            | Self::Load(_)
             | Self::RestoreText
             | Self::Send(_)
             | Self::SelectVariant(_)

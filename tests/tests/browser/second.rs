@@ -85,7 +85,7 @@ fn a_function_that_is_called_unannounced_has_it_fetched() {
     on_page(|page| {
         page.open("");
         // Nothing of the page asks for it beforehand any more.
-        page.browser.ask("everyhopSecondHere = () => true", &[]);
+        page.browser.ask("everyhopParts.secondHere = () => true", &[]);
         page.open_tab("YAML");
         assert_eq!(n_requests(page), 0);
         editor::runs(page, NODE_TO_NODE);

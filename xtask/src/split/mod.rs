@@ -27,7 +27,7 @@ pub(crate) use constants::Constants;
 pub(crate) use rooms::Rooms;
 
 /// The page's JavaScript that loads the second module, as the first imports it.
-const LOAD: &str = "everyhopSecondNow";
+const LOAD: &str = "secondNow";
 /// The second module's name for what it imports.
 const FIRST: &str = "e";
 

@@ -65,14 +65,47 @@ fn split_in(dir: &Path) -> Result {
     let renamed = rename_imports(&text(&script)?, &parts.imports)?;
     let mut page = Page { dir, html: text(&dir.join("index.html"))? };
     remove(&whole)?;
-    page.rename(&name_of(&whole)?, "first", "wasm", &parts.first)?;
+    let first = page.rename(&name_of(&whole)?, "first", "wasm", &parts.first)?;
     remove(&script)?;
-    page.rename(&name_of(&script)?, "page", "js", renamed.as_bytes())?;
-    page.rename(SECOND, "second", "wasm", &parts.second)?;
-    let start = text(&dir.join("start.js"))?;
+    let glue = page.rename(&name_of(&script)?, "page", "js", renamed.as_bytes())?;
+    let second = page.rename(SECOND, "second", "wasm", &parts.second)?;
+    let common = public("parts.js")?;
+    let start = without_comments(&format!("{common}{}", text(&dir.join("start.js"))?));
     remove(&dir.join("start.js"))?;
-    page.rename("start.js", "start", "js", without_comments(&start).as_bytes())?;
-    write(&dir.join("index.html"), page.html.as_bytes())
+    page.rename("start.js", "start", "js", start.as_bytes())?;
+    write(&dir.join("index.html"), page.html.as_bytes())?;
+    embedding(dir, &common, [("page.js", &glue), ("first.wasm", &first), ("second.wasm", &second)])
+}
+
+/// The style sheets of a lab in another's page, in their order.
+const SHEETS: &[&str] = &["palette", "style", "stage", "panels", "embed"];
+
+/// What other pages load: under names that stay, with the names of this build in them.
+fn embedding(dir: &Path, common: &str, names: [(&str, &str); 3]) -> Result {
+    let mut sheet = String::new();
+    for name in SHEETS {
+        sheet += &text(&root().join(format!("frontend/{name}.css")))?;
+    }
+    let sheet_name = format!("embed-{:016x}.css", hash(sheet.as_bytes()));
+    write(&dir.join(&sheet_name), sheet.as_bytes())?;
+    let mut element = public("everyhop.js")?;
+    let version = env!("CARGO_PKG_VERSION");
+    let own = [("embed.css", sheet_name.as_str()), ("0.0.0", version)];
+    for (old, new) in names.into_iter().chain(own) {
+        if !element.contains(old) {
+            return failed(format!("public/everyhop.js does not name {old}"));
+        }
+        element = element.replace(old, new);
+    }
+    // What it imports begins before its own first line does, and needs the parts.
+    let parts_name = format!("parts-{:016x}.js", hash(common.as_bytes()));
+    write(&dir.join(&parts_name), without_comments(common).as_bytes())?;
+    write(&dir.join("everyhop.js"), format!("import \"./{parts_name}\";\n{element}").as_bytes())
+}
+
+/// A file of the sources' folder `public`.
+fn public(name: &str) -> Result<String> {
+    text(&root().join("public").join(name))
 }
 
 /// The texts of all lessons but the first: none is read before the page has been asked for another lesson.
@@ -93,13 +126,14 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// Writes a file under a name that tells its content, and has the page refer to that.
-    fn rename(&mut self, old: &str, stem: &str, extension: &str, content: &[u8]) -> Result {
+    fn rename(&mut self, old: &str, stem: &str, extension: &str, content: &[u8]) -> Result<String> {
         let name = format!("{stem}-{:016x}.{extension}", hash(content));
         if !self.html.contains(old) {
             return failed(format!("index.html does not name {old}"));
         }
         self.html = self.html.replace(old, &name);
-        write(&self.dir.join(name), content)
+        write(&self.dir.join(&name), content)?;
+        Ok(name)
     }
 }
 

@@ -12,7 +12,7 @@ use super::*;
 const HOUSE: &str = r#"
 (module
   (type $add (func (param i32 i64) (result i32)))
-  (import "./page_bg.js" "__wbg_everyhopSecondNow_0123" (func $load))
+  (import "./page_bg.js" "__wbg_secondNow_0123" (func $load))
   (table 4 4 funcref)
   (memory (export "memory") 1)
   (global $stack (mut i32) (i32.const 1024))
