@@ -77,6 +77,10 @@ const wide = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) target.ask?.(`narrow ${contentRect.width < 760}`);
 });
 
+// Room for the lab before it is there, so that what stands below does not jump and is not taken for seen.
+const room = "adoptedStyleSheets" in document ? new CSSStyleSheet() : undefined;
+room?.replaceSync(":host { display: block; min-height: 340px }");
+
 class EveryHop extends HTMLElement {
   static version = version;
   static observedAttributes = ["lesson", "step", "marker", "src"];
@@ -93,6 +97,7 @@ class EveryHop extends HTMLElement {
     super();
     this.#root = this.attachShadow({ mode: "open" });
     this.#root.innerHTML = frame;
+    if (room) this.#root.adoptedStyleSheets = [room];
     this.#app = this.#root.querySelector(".app");
     shown.set(this.#app, this);
     this.#root.querySelector(".live").onclick = () => this.#begin();

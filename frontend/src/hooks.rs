@@ -147,3 +147,11 @@ pub fn use_narrow() -> bool {
     use_guard((0, 0), Box::new(move || platform::on_resize(move |is| setter.set(is))));
     *narrow
 }
+
+/// Keeps rules in force for the document or shadow that `node` is in: one text for each name. They stand in no attribute, since a
+/// page's content security policy may forbid that.
+#[hook]
+pub fn use_rules(node: &NodeRef, name: &'static str, rules: String) {
+    let node = node.clone();
+    use_effect_with(rules, move |rules| platform::set_rules(&node, name, rules));
+}

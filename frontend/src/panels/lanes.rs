@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use crate::hooks::{Dispatch, click};
+use crate::hooks::{Dispatch, click, use_rules};
 use crate::platform;
 use crate::state::lanes::{Kind, Lanes, Leg, Mark, lanes};
 use crate::state::run::Shown;
@@ -95,6 +95,10 @@ pub fn Timeline(props: &Props) -> Html {
         }
     };
     let (w, h) = scale.size();
+    let tops = (0..lanes.places.len())
+        .map(|lane| format!(".place-{lane}{{top:{}px}}", Scale::y(lane) - 9));
+    let board = use_node_ref();
+    use_rules(&board, "lanes", format!(".places{{height:{h}px}}") + &tops.collect::<String>());
     let seek = maybe_seek(&props.dispatch, scale);
     html! {
         <div class="lanes">
@@ -103,10 +107,10 @@ pub fn Timeline(props: &Props) -> Html {
                 { jump("Previous step of these kinds", "‹", beside(Box::new((0..here).rev()))) }
                 { jump("Next step of these kinds", "›", beside(Box::new(here + 1..n))) }
             </div>
-            <div id="lanes" class="board" tabindex="0" role="group" aria-label="Lanes by place">
-                <div class="places" style={format!("height:{h}px")}>
+            <div ref={board} id="lanes" class="board" tabindex="0" role="group" aria-label="Lanes by place">
+                <div class="places">
                     { for lanes.places.iter().enumerate().map(|(lane, ns)| html! {
-                        <span key={lane} style={format!("top:{}px", Scale::y(lane) - 9)}>{ &*world.netns[*ns].name }</span>
+                        <span key={lane} class={format!("place-{lane}")}>{ &*world.netns[*ns].name }</span>
                     }) }
                 </div>
                 <svg width={w.to_string()} height={h.to_string()} viewBox={format!("0 0 {w} {h}")} aria-hidden="true" onclick={seek}>

@@ -3,13 +3,13 @@
 use everyhop_engine::base::{DevId, NsId};
 use yew::prelude::*;
 
-use crate::hooks::Dispatch;
+use crate::hooks::{Dispatch, use_rules};
 use crate::layout::{NetnsKind, lay_out};
 use crate::platform;
 use crate::scene::{folded, scene};
 use crate::state::run::Shown;
 use crate::state::{Action, Shared};
-use crate::svg::{Selection, Stage, use_glide};
+use crate::svg::{Rules, Selection, Stage, use_glide};
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -143,10 +143,13 @@ pub fn StageFrame(props: &Props) -> Html {
         layout: &layout,
         scene: &scene,
         step_idx: props.step_idx,
-        glide_ms,
         selected,
         on_select: &on_select,
     };
+    let section = use_node_ref();
+    let rules = Rules { layout: &layout, scene: &scene, step_idx: props.step_idx, glide_ms }.text();
+    let zoomed_to = format!(".view{{--zoom:{}}}", f64::from(*zoom) / 100.0);
+    use_rules(&section, "stage", rules + &zoomed_to);
     let set_zoom = |to: u32| {
         let zoom = zoom.setter();
         Callback::from(move |_: MouseEvent| zoom.set(to))
@@ -190,6 +193,7 @@ pub fn StageFrame(props: &Props) -> Html {
     };
     html! {
         <section
+            ref={section}
             class="stage"
             aria-label="Stage"
             data-step={step.to_string()}
@@ -210,7 +214,7 @@ pub fn StageFrame(props: &Props) -> Html {
                 { button("Whole stage (0)", "⤢", ZOOMS[0]) }
                 { button("Larger (+)", "+", nearer) }
             </div>
-            <div class={classes!("view", lens.class())} style={format!("--zoom:{}", f64::from(*zoom) / 100.0)}>
+            <div class={classes!("view", lens.class())}>
                 { stage.view() }
             </div>
         </section>

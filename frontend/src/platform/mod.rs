@@ -7,6 +7,7 @@ pub mod second;
 use everyhop_engine::base::SortedMap;
 use gloo_events::EventListener;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{HtmlElement, HtmlInputElement, HtmlTextAreaElement, KeyboardEvent};
 use yew::{InputEvent, NodeRef, TargetCast};
 
@@ -224,6 +225,19 @@ fn stored(key: &str) -> Option<String> {
 
 fn store(key: &str, value: &str) -> bool {
     storage().is_some_and(|storage| storage.set_item(key, value).is_ok())
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = everyhopParts)]
+    fn sheet(element: &web_sys::Element, name: &str, rules: &str);
+}
+
+/// Puts rules in force around an element, in the place of those of the same name.
+pub fn set_rules(node: &NodeRef, name: &str, rules: &str) {
+    if let Some(element) = node.cast::<web_sys::Element>() {
+        sheet(&element, name, rules);
+    }
 }
 
 /// The text of the field that an event came from.

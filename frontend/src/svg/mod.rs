@@ -37,8 +37,6 @@ pub struct Stage<'a> {
     pub scene: &'a Scene,
     /// The playhead.
     pub step_idx: usize,
-    /// How long a packet glides, in milliseconds; 0: it jumps.
-    pub glide_ms: u32,
     pub selected: Option<Selection>,
     /// Keep the same callback from render to render (`use_callback`), or everything renders again.
     pub on_select: &'a Callback<Selection>,
@@ -46,7 +44,7 @@ pub struct Stage<'a> {
 
 impl Stage<'_> {
     pub fn view(&self) -> Html {
-        let &Self { layout, scene, step_idx, glide_ms, selected, on_select } = self;
+        let &Self { layout, scene, step_idx, selected, on_select, .. } = self;
         let device = match selected {
             Some(Selection::Device(dev)) => Some(dev),
             Some(Selection::Netns(_) | Selection::Packet) | None => None,
@@ -56,20 +54,36 @@ impl Stage<'_> {
             Some(Selection::Device(_) | Selection::Packet) | None => None,
         };
         let (w, h) = (layout.width, layout.height);
-        let style = format!("--w:{w};--h:{h};--glide:{glide_ms}ms");
-        let places = places(&scene.packets, step_idx, (0, WHOLE));
         let (below, above) = (layout.clone(), layout.clone());
         html! {
-            <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} {style} role="group" aria-label={summary(layout)}>
+            <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} role="group" aria-label={summary(layout)}>
                 <Ground ..ground::Props { layout: below, selected: netns, on_select: on_select.clone() } />
                 { trail(scene, step_idx) }
                 <Devices ..devices::Props { layout: above, selected: device, on_select: on_select.clone() } />
                 { gates(layout, scene, step_idx) }
                 { rings(layout, scene) }
-                <style>{ places }</style>
                 { packets(scene, step_idx, on_select) }
             </svg>
         }
+    }
+}
+
+/// What the style sheet of the page cannot know.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    pub layout: &'a Layout,
+    pub scene: &'a Scene,
+    pub step_idx: usize,
+    /// How long a packet glides, in milliseconds; 0: it jumps.
+    pub glide_ms: u32,
+}
+
+impl Rules<'_> {
+    /// The rules for the drawing's size, its time, and where its packets are.
+    pub fn text(self) -> String {
+        let Self { layout: Layout { width: w, height: h, .. }, scene, step_idx, glide_ms } = self;
+        let places = places(&scene.packets, step_idx, (0, WHOLE));
+        format!(".stage-svg{{--w:{w};--h:{h};--glide:{glide_ms}ms}}{places}")
     }
 }
 

@@ -9,6 +9,7 @@ mod address;
 mod crash;
 mod driver;
 mod editor;
+mod embed;
 mod inspect;
 mod lesson;
 mod look;
