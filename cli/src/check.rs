@@ -8,7 +8,7 @@ use everyhop_frontend::state::lessons;
 use lexopt::prelude::*;
 
 use crate::pages::{self, Embed, Source};
-use crate::{Answer, Failure, input, junit, lab, print};
+use crate::{Answer, Failure, figure, input, junit, lab, print};
 
 /// What came of one lab.
 pub(crate) struct Checked {
@@ -171,10 +171,18 @@ enum Written {
 }
 
 /// A page with labs in it.
-struct Page<'a> {
-    name: &'a str,
+pub(crate) struct Page<'a> {
+    pub name: &'a str,
     /// What its addresses are relative to.
-    dir: &'a Path,
+    pub dir: &'a Path,
+}
+
+/// An embed's lab as text.
+struct Found {
+    /// What messages call it, and how many lines of that come before.
+    file: String,
+    lines_before: usize,
+    text: String,
 }
 
 /// What an element may say besides its lab.
@@ -193,48 +201,13 @@ impl Page<'_> {
 
     fn looked_at(&self, embed: &Embed) -> Result<Vec<Checked>, Outcome> {
         let line = Some(embed.line);
-        let wrong =
-            |why: String| Outcome::Unreadable(format!("{}:{}: {why}", self.name, embed.line));
         let of_lab = |Failure(message)| Outcome::Unreadable(message);
         let mut more = Vec::new();
         for (name, value) in &embed.says {
+            let wrong = |why| Outcome::Unreadable(format!("{}:{}: {why}", self.name, embed.line));
             more.extend(written(name, value).map_err(wrong)?);
         }
-        let (file, lines_before, text);
-        match &embed.lab {
-            Source::Here { text: own, lines_before: before } => {
-                (file, lines_before, text) = (self.name.to_owned(), *before, own.clone());
-            }
-            Source::Lesson(id) => {
-                let Some(lesson) = lessons::LessonId::find(id) else {
-                    let ids: Vec<&str> = lessons::ARTICLE.iter().map(|it| it.id.as_str()).collect();
-                    return Err(wrong(format!(
-                        "there is no lesson {id:?}: found {}",
-                        ids.join(", ")
-                    )));
-                };
-                (file, lines_before, text) =
-                    (format!("lesson {id}"), 0, lesson.lesson().text.to_owned());
-            }
-            Source::File(src) if src.contains("://") => {
-                return Err(wrong(format!(
-                    "src={src:?} is on a server: check needs the file beside the page"
-                )));
-            }
-            Source::File(src) => {
-                let path = self.dir.join(src);
-                let bytes = input::read(&path, lab::MAX_BYTES).map_err(of_lab)?;
-                let own = String::from_utf8(bytes).map_err(|_| {
-                    wrong(format!("{src}: expected UTF-8 text, is this a binary file?"))
-                })?;
-                (file, lines_before, text) = (input::name(&path), 0, own);
-            }
-            Source::Nothing => {
-                return Err(wrong(
-                    "<every-hop> shows no lab: expected lesson=\"ID\", src=\"FILE\" or a <script type=\"application/yaml\"> in it".into(),
-                ));
-            }
-        }
+        let Found { file, lines_before, text } = self.find(embed).map_err(of_lab)?;
         let variant = embed.says.get("variant").map(String::as_str);
         let lab = lab::load_text(&file, lines_before, &text, variant).map_err(of_lab)?;
         let at = Placed { file: self.name, line, lines_before };
@@ -248,6 +221,48 @@ impl Page<'_> {
                 Ok(all)
             }
             _ => Ok(vec![check_lab(&at, &lab, &more)]),
+        }
+    }
+
+    /// An embed's lab, for a figure.
+    pub(crate) fn load(&self, embed: &Embed) -> Result<figure::Loaded, Failure> {
+        let Found { file, lines_before, text } = self.find(embed)?;
+        let variant = embed.says.get("variant").map(String::as_str);
+        let lab = lab::load_text(&file, lines_before, &text, variant)?;
+        let own = matches!(embed.lab, Source::Here { .. }).then_some(text);
+        Ok(figure::Loaded { lab, own })
+    }
+
+    fn find(&self, embed: &Embed) -> Result<Found, Failure> {
+        let wrong = |why: String| Failure(format!("{}:{}: {why}", self.name, embed.line));
+        match &embed.lab {
+            Source::Here { text, lines_before } => {
+                let (file, lines_before, text) = (self.name.to_owned(), *lines_before, text.clone());
+                Ok(Found { file, lines_before, text })
+            }
+            Source::Lesson(id) => {
+                let Some(lesson) = lessons::LessonId::find(id) else {
+                    let ids: Vec<&str> = lessons::ARTICLE.iter().map(|it| it.id.as_str()).collect();
+                    let found = ids.join(", ");
+                    return Err(wrong(format!("there is no lesson {id:?}: found {found}")));
+                };
+                let text = lesson.lesson().text.to_owned();
+                Ok(Found { file: format!("lesson {id}"), lines_before: 0, text })
+            }
+            Source::File(src) if src.contains("://") => Err(wrong(format!(
+                "src={src:?} is on a server: the file is needed beside the page"
+            ))),
+            Source::File(src) => {
+                let path = self.dir.join(src);
+                let text = String::from_utf8(input::read(&path, lab::MAX_BYTES)?).map_err(|_| {
+                    wrong(format!("{src}: expected UTF-8 text, is this a binary file?"))
+                })?;
+                Ok(Found { file: input::name(&path), lines_before: 0, text })
+            }
+            Source::Nothing => Err(wrong(
+                "<every-hop> shows no lab: expected lesson=\"ID\", src=\"FILE\" or a <script type=\"application/yaml\"> in it"
+                    .into(),
+            )),
         }
     }
 }

@@ -4,7 +4,9 @@
 //! Knows arguments, files and how a result is printed; everything it prints comes from the engine.
 
 mod check;
+mod embed;
 mod export;
+mod figure;
 mod flow;
 mod input;
 mod junit;
@@ -51,11 +53,17 @@ everyhop shows every hop a packet takes through Kubernetes.
       load and run every lab, also those in Markdown and HTML (fenced blocks marked everyhop, <every-hop> elements), and
       check what they claim; --junit writes the results for a build server, too
 
+  everyhop embed PAGE.md -o FILE
+      the page with a figure for each lab in it: a picture, the lesson in words, and the <every-hop> element around them
+
+  everyhop mdbook [supports RENDERER]
+      the same for all chapters of a book, as a preprocessor of mdBook
+
 Names of pods may be NAMESPACE/NAME. Exit code: 0 done, 1 the answer is no, 2 bad input or usage.
 ";
 
 /// The commands that there are, for the message about an unknown one.
-const COMMANDS: &str = "trace, replay, rules, flow, reach, export and check";
+const COMMANDS: &str = "trace, replay, rules, flow, reach, export, check, embed and mdbook";
 
 /// Why a command ends without a result; the message goes to standard error, and the exit code is 2.
 #[derive(Debug)]
@@ -104,6 +112,8 @@ fn run(args: Vec<OsString>) -> Result<Answer, Failure> {
             Some("rules") => rules::run(&mut args),
             Some("flow") => flow::run(&mut args),
             Some("export") => export::run(&mut args),
+            Some("embed") => embed::run(&mut args),
+            Some("mdbook") => embed::preprocess(&mut args),
             Some("reach") => reach::run(&mut args),
             Some("check") => check::run(&mut args),
             _ => {

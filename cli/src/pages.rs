@@ -2,6 +2,7 @@
 //! HTML. Knows where they stand and what their authors wrote there, not whether it is true.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use html5gum::{HtmlString, Spanned, Tokenizer};
@@ -15,6 +16,10 @@ pub(crate) struct Embed {
     pub lab: Source,
     /// What else is written there: `step`, `expect` and so on.
     pub says: BTreeMap<String, String>,
+    /// Its bytes in the page: from the fence to the fence, from tag to tag.
+    pub range: Range<usize>,
+    /// Its author put nothing there for readers without scripts.
+    pub is_bare: bool,
 }
 
 /// Where an embed's lab comes from.
@@ -35,7 +40,7 @@ pub(crate) fn in_markdown(text: &str) -> Vec<Embed> {
     let mut found = Vec::new();
     // What is code is no element.
     let mut html = text.as_bytes().to_vec();
-    let mut hide = |range: std::ops::Range<usize>| {
+    let mut hide = |range: Range<usize>| {
         for byte in html[range].iter_mut().filter(|it| **it != b'\n') {
             *byte = b' ';
         }
@@ -44,7 +49,7 @@ pub(crate) fn in_markdown(text: &str) -> Vec<Embed> {
     for (event, range) in Parser::new_ext(text, Options::empty()).into_offset_iter() {
         match event {
             Event::Start(Tag::CodeBlock(kind)) => {
-                open = fence(&kind, line_of(text, range.start));
+                open = fence(&kind, line_of(text, range.start), range.clone());
                 hide(range);
             }
             Event::Text(piece) => {
@@ -63,12 +68,13 @@ pub(crate) fn in_markdown(text: &str) -> Vec<Embed> {
 }
 
 /// The block of a fence that opens in `line`, if it is a lab.
-fn fence(kind: &CodeBlockKind<'_>, line: usize) -> Option<Embed> {
+fn fence(kind: &CodeBlockKind<'_>, line: usize, range: Range<usize>) -> Option<Embed> {
     let CodeBlockKind::Fenced(info) = kind else { return None };
     let info = info.trim();
     let (word, rest) = info.split_once(char::is_whitespace).unwrap_or((info, ""));
     let lab = Source::Here { text: String::new(), lines_before: line };
-    (word == "everyhop").then(|| Embed { line, lab, says: attributes(rest) })
+    let says = attributes(rest);
+    (word == "everyhop").then_some(Embed { line, lab, says, range, is_bare: true })
 }
 
 /// `step=7 expect="refused; status 404"`, by HTML's own rules.
@@ -99,10 +105,16 @@ pub(crate) fn in_html(text: &str) -> Vec<Embed> {
     for token in Tokenizer::new_with_emitter(text, emitter).flatten() {
         match token {
             Token::StartTag(tag) if &**tag.name == b"every-hop" => {
-                found.push(element(said(&tag), line_of(text, tag.span.start)));
+                let range = tag.span.start..tag.span.end;
+                found.push(element(said(&tag), line_of(text, range.start), range));
                 inside = true;
             }
-            Token::EndTag(tag) if &**tag.name == b"every-hop" => inside = false,
+            Token::EndTag(tag) if &**tag.name == b"every-hop" => {
+                if let Some(embed) = found.last_mut().filter(|_| inside) {
+                    embed.range.end = tag.span.end;
+                }
+                inside = false;
+            }
             Token::StartTag(tag) if inside && &**tag.name == b"script" => {
                 in_yaml = said(&tag).get("type").is_some_and(|it| it == "application/yaml");
             }
@@ -113,20 +125,25 @@ pub(crate) fn in_html(text: &str) -> Vec<Embed> {
                     embed.lab = Source::Here { text, lines_before };
                 }
             }
-            Token::EndTag(_) => in_yaml = false,
+            Token::EndTag(_) if in_yaml => in_yaml = false,
+            Token::StartTag(_) if inside => {
+                if let Some(embed) = found.last_mut() {
+                    embed.is_bare = false;
+                }
+            }
             _ => {}
         }
     }
     found
 }
 
-fn element(mut says: BTreeMap<String, String>, line: usize) -> Embed {
+fn element(mut says: BTreeMap<String, String>, line: usize, range: Range<usize>) -> Embed {
     let lab = match (says.remove("src"), says.remove("lesson")) {
         (Some(file), _) => Source::File(file),
         (None, Some(lesson)) => Source::Lesson(lesson),
         (None, None) => Source::Nothing,
     };
-    Embed { line, lab, says }
+    Embed { line, lab, says, range, is_bare: true }
 }
 
 /// The 1-based line of a place.
@@ -138,32 +155,36 @@ fn line_of(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn yaml(line: usize, text: &str) -> Embed {
-        let lab = Source::Here { text: text.into(), lines_before: line };
-        Embed { line, lab, says: BTreeMap::new() }
+    /// Where each lab is, and its text.
+    fn labs(markdown: &str) -> Vec<(usize, String)> {
+        let text = |lab| match lab {
+            Source::Here { text, lines_before } => format!("{lines_before}: {text}"),
+            other => format!("{other:?}"),
+        };
+        in_markdown(markdown).into_iter().map(|it| (it.line, text(it.lab))).collect()
     }
 
     #[test]
     fn only_blocks_marked_everyhop_are_labs() {
         let text = "# A\n\n```yaml\nkind: Pod\n```\n\n```everyhop\nkind: Lab\n```\n";
-        assert_eq!(in_markdown(text), [yaml(7, "kind: Lab\n")]);
+        assert_eq!(labs(text), [(7, "7: kind: Lab\n".into())]);
     }
 
     #[test]
     fn a_fence_closes_by_its_own_mark_and_length() {
         let text = "````everyhop\na: \"```\"\n```\n````\n~~~everyhop\nb: 1\n```\n~~~\n";
-        assert_eq!(in_markdown(text), [yaml(1, "a: \"```\"\n```\n"), yaml(5, "b: 1\n```\n")]);
+        assert_eq!(labs(text), [(1, "1: a: \"```\"\n```\n".into()), (5, "5: b: 1\n```\n".into())]);
     }
 
     #[test]
     fn an_indented_block_loses_its_fences_indent() {
         let text = "1. x\n\n   ```everyhop\n   a:\n     b: 1\n   ```\n";
-        assert_eq!(in_markdown(text), [yaml(3, "a:\n  b: 1\n")]);
+        assert_eq!(labs(text), [(3, "3: a:\n  b: 1\n".into())]);
     }
 
     #[test]
     fn a_block_that_is_never_closed_reaches_to_the_end() {
-        assert_eq!(in_markdown("```everyhop\na: 1"), [yaml(1, "a: 1")]);
+        assert_eq!(labs("```everyhop\na: 1"), [(1, "1: a: 1".into())]);
     }
 
     #[test]
@@ -186,6 +207,21 @@ mod tests {
                 (5, Source::File("lab.yaml".into())),
                 (7, Source::Here { text: "\nkind: <Lab>\n".into(), lines_before: 7 }),
                 (10, Source::Nothing),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_embed_reaches_from_its_beginning_to_its_end() {
+        let text = "a\n\n```everyhop\nb: 1\n```\n\n<every-hop lesson=a>\n<img>\n</every-hop> c <every-hop lesson=b>";
+        let parts: Vec<(&str, bool)> =
+            in_markdown(text).iter().map(|it| (&text[it.range.clone()], it.is_bare)).collect();
+        assert_eq!(
+            parts,
+            [
+                ("```everyhop\nb: 1\n```", true),
+                ("<every-hop lesson=a>\n<img>\n</every-hop>", false),
+                ("<every-hop lesson=b>", true),
             ]
         );
     }

@@ -124,11 +124,11 @@ fn wrong_usage_is_one_message() {
     for (args, expected) in [
         (
             &[][..],
-            "a command is missing; there are trace, replay, rules, flow, reach, export and check; everyhop --help shows how",
+            "a command is missing; there are trace, replay, rules, flow, reach, export, check, embed and mdbook; everyhop --help shows how",
         ),
         (
             &["route"],
-            "there is no command \"route\"; there are trace, replay, rules, flow, reach, export and check",
+            "there is no command \"route\"; there are trace, replay, rules, flow, reach, export, check, embed and mdbook",
         ),
         (&["--verbose"], "invalid option '--verbose'; everyhop --help shows how"),
         (&["replay"], "replay needs --snapshot DIR; everyhop --help shows how"),
