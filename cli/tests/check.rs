@@ -210,3 +210,43 @@ fn a_build_server_gets_a_case_for_each_lab_with_what_is_wrong() {
         ]
     );
 }
+
+/// Every Markdown file of the book and the README.
+fn book() -> Vec<std::path::PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages = |dir: &str| {
+        let entries = std::fs::read_dir(root.join(dir)).expect("the docs are there");
+        let paths = entries.map(|it| it.expect("and can be listed").path());
+        paths.filter(|it| it.extension().is_some_and(|it| it == "md")).collect::<Vec<_>>()
+    };
+    let mut all = [pages("docs"), pages("docs/guide"), vec![root.join("README.md")]].concat();
+    all.sort();
+    all
+}
+
+#[test]
+fn the_books_figures_keep_what_the_book_says_of_them() {
+    let pages = book();
+    let args: Vec<&str> = pages.iter().map(|it| it.to_str().expect("UTF-8")).collect();
+    let out = everyhop(&[&["check"], args.as_slice()].concat());
+    assert_eq!(out.code, 0, "{}{}", out.out, out.err);
+    assert!(out.out.lines().count() > 12, "{}", out.out);
+}
+
+#[test]
+fn the_books_links_lead_somewhere() {
+    let mut n_links = 0;
+    for page in book() {
+        let text = std::fs::read_to_string(&page).expect("text");
+        for target in text.split("](").skip(1).filter_map(|it| it.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.contains("://") || path.contains(' ') {
+                continue;
+            }
+            n_links += 1;
+            let file = page.parent().expect("a folder").join(path);
+            assert!(file.exists(), "{}: {target} is not there", page.display());
+        }
+    }
+    assert!(n_links > 30, "{n_links} links");
+}
