@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::kube_proxy::Made;
+use super::Cluster;
+use super::kube_proxy::{KubeProxy, Made};
 use crate::base::FxIndexMap;
 use crate::tool::{self, Configured, Restored};
 use crate::world::World;
@@ -27,6 +28,15 @@ impl Clone for Kept {
 }
 
 impl Kept {
+    /// Makes what many nodes share: while the cluster is read there is time, and the first packet waits for none of it.
+    pub fn prepare(&self, cluster: &Cluster) {
+        let Inner { rules, restored, .. } = &mut *self.0.borrow_mut();
+        let (shared, by) = KubeProxy::new(cluster).make_shared(rules);
+        for it in shared {
+            restored.prepare(it, by).expect("kube-proxy's rules follow from what was checked");
+        }
+    }
+
     /// What this node was made of before, or else is made of.
     pub(super) fn node(
         &self,

@@ -335,6 +335,9 @@ fn read(
     let actions = document.actions(&cluster, report);
     let configured = begin(changing.as_ref().map_or(&cluster, |it| &it.start));
     let kept = kube::Kept::default();
+    if !is_awake(&cluster) && kube::has_rules(&cluster) {
+        kept.prepare(&cluster);
+    }
     build(document.seed, &cluster, &configured, &kept)?;
     let Document { title, seed, script, expect, .. } = document;
     Ok(Some(Lab {

@@ -60,6 +60,11 @@ impl Given {
 }
 
 impl Restored {
+    /// Reads rules that namespaces without any will be given, in the name of `by`.
+    pub fn prepare(&mut self, rules: Arc<Ruleset>, by: &str) -> Result<(), RuleError> {
+        self.step(None, Given::Rules { rules, by: Some(by.to_owned()) }).map(drop)
+    }
+
     /// The state that a namespace comes into, from this one, when it is given this.
     pub(super) fn step(
         &mut self,
@@ -105,9 +110,9 @@ impl Restored {
         mut add: impl FnMut(&str) -> OriginId,
     ) {
         let step = &self.steps[place];
-        let ids: Vec<OriginId> = step.origins.keys().map(|it| add(it)).collect();
+        let numbers: Arc<[OriginId]> = step.origins.keys().map(|it| add(it)).collect();
         netfilter.sets = step.sets.clone();
         netfilter.recents = step.recents.clone();
-        netfilter.set_tables(step.tables.with_origins(&|number| ids[number.index()]));
+        netfilter.set_tables(step.tables.with_origins(&numbers));
     }
 }

@@ -166,6 +166,7 @@ impl World {
         let mut netns = Netns::new(name, lo);
         netns.sysctl.multipath.seed = self.multipath_seed;
         self.netns.push(netns);
+        self.netns_by_name.insert(name.into(), ns);
         Ok(ns)
     }
 
@@ -329,13 +330,15 @@ impl World {
 
     /// The bridge behind a device id.
     pub fn bridge_mut(&mut self, dev: DevId) -> Result<&mut Bridge, ConfigError> {
-        let name = self.device_name(dev);
+        if !matches!(self.devices[dev].kind, DeviceKind::Bridge(_)) {
+            return Err(ConfigError::NotABridge { name: self.device_name(dev) });
+        }
         match &mut self.devices[dev].kind {
             DeviceKind::Bridge(bridge) => Ok(bridge),
             DeviceKind::Loopback
             | DeviceKind::Veth { .. }
             | DeviceKind::Ethernet { .. }
-            | DeviceKind::Vxlan(_) => Err(ConfigError::NotABridge { name }),
+            | DeviceKind::Vxlan(_) => unreachable!("it is a bridge"),
         }
     }
 

@@ -29,6 +29,8 @@ use queue::{Due, Queue, Task};
 pub struct World {
     pub netns: Arena<NsId, Netns>,
     pub devices: Devices,
+    /// A cluster has a thousand.
+    netns_by_name: FxIndexMap<Box<str>, NsId>,
     /// A cluster has one for each Service and pod.
     origins: FxIndexMap<Box<str>, ()>,
     now: Nanos,
@@ -74,6 +76,7 @@ impl World {
         Self {
             netns: Arena::default(),
             devices: Arena::default(),
+            netns_by_name: FxIndexMap::default(),
             origins: FxIndexMap::default(),
             now: Nanos::ZERO,
             rng: Rng::new(seed),
@@ -109,12 +112,18 @@ impl World {
 
     /// A namespace by its name.
     pub fn find_netns(&self, name: &str) -> Option<NsId> {
-        self.netns.iter().find(|(_, ns)| &*ns.name == name).map(|(id, _)| id)
+        self.netns_by_name.get(name).copied()
     }
 
     /// A device by its name within a namespace.
     pub fn find_device(&self, ns: NsId, name: &str) -> Option<DevId> {
-        self.netns[ns].devs.iter().copied().find(|&dev| &*self.devices[dev].name == name)
+        // What was made last is asked for most; and a switch's thousand ports differ where their names end.
+        let end = name.as_bytes().last();
+        let is_it = |dev: &DevId| {
+            let other = &self.devices[*dev].name;
+            other.as_bytes().last() == end && **other == *name
+        };
+        self.netns[ns].devs.iter().rev().copied().find(is_it)
     }
 
     /// Gives the next run a full event budget; each action of a lab begins so.
