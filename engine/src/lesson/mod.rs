@@ -279,17 +279,17 @@ fn read(
     variant: Option<&str>,
     report: &mut Report,
 ) -> Result<Option<Lab>, Problem> {
-    let mut documents = yaml::parse(text, report)?;
-    let of_lab = documents.iter().position(|document| document::is_lab(&At::root(document)));
+    let mut trees = yaml::parse(text, report)?;
+    let of_lab = trees.iter().position(|document| document::is_lab(&At::root(document)));
     let variants = match (of_lab, variant) {
-        (Some(of_lab), _) => variant::choose(&mut documents, of_lab, variant, report)?,
+        (Some(of_lab), _) => variant::choose(&mut trees, of_lab, variant, report)?,
         (None, Some(name)) => {
             return Err(Problem::of_text(format!("there is no variant {name:?}: found none")));
         }
         (None, None) => None,
     };
     let documents: Vec<At<'_>> =
-        documents.iter().map(At::root).filter(|root| !root.is_null()).collect();
+        trees.iter().map(At::root).filter(|root| !root.is_null()).collect();
     if documents.is_empty() {
         return Err(Problem::of_text(
             "the text is empty: expected Kubernetes objects, such as a Pod",
@@ -313,6 +313,8 @@ fn read(
             objects.read(root, &mut of_objects);
         }
     }
+    drop(documents);
+    drop(trees);
     document.complain_of_missing(report);
     let mut settings = document.settings.clone();
     let all = ends.iter().copied().chain(document.ends());

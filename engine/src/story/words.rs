@@ -204,9 +204,7 @@ impl Names<'_> {
     /// `veth0`, or `pod-1 eth0` where other namespaces have a device of that name.
     pub fn unique(&self, dev: DevId) -> String {
         let name = self.short(dev);
-        // A switch has a port for each of a thousand nodes: most names differ where they end.
-        let same = |other: &str| other.as_bytes().last() == name.as_bytes().last() && other == name;
-        let shared = self.0.devices.iter().filter(|(_, it)| same(&it.name)).nth(1).is_some();
+        let shared = self.0.is_shared_name(name);
         if shared { format!("{} {name}", self.ns_of(dev)) } else { name.to_owned() }
     }
 

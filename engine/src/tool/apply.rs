@@ -65,6 +65,8 @@ pub fn apply_sharing(
     items: &[Configured],
     restored: &mut Restored,
 ) -> Result<(), (usize, Error)> {
+    let of_netns = items.iter().filter(|it| matches!(it.op, Op::AddNetns { .. }));
+    world.netns.reserve(of_netns.count());
     let mut applier = Applier { given: FxIndexMap::default(), restored, world };
     let mut each = items.iter().enumerate();
     let failed = each.find_map(|(index, item)| Some((index, applier.apply(item).err()?)));

@@ -162,7 +162,7 @@ impl World {
             return Err(ConfigError::NameTaken { what: "network namespace", name: name.into() });
         }
         let ns = NsId::from_index(self.netns.len());
-        let lo = self.devices.push(Device::loopback(ns));
+        let lo = self.push_device(Device::loopback(ns));
         let mut netns = Netns::new(name, lo);
         netns.sysctl.multipath.seed = self.multipath_seed;
         self.netns.push(netns);
@@ -184,14 +184,15 @@ impl World {
         if let Some(why) = why {
             return Err(ConfigError::BadName { name: end.name.into(), why });
         }
-        if self.find_device(end.ns, end.name).is_some() {
+        if self.device_names.contains_key(end.name) && self.find_device(end.ns, end.name).is_some()
+        {
             let name = format!("{}/{}", self.netns[end.ns].name, end.name);
             return Err(ConfigError::NameTaken { what: "device", name });
         }
         let ifindex =
             u32::try_from(self.netns[end.ns].devs.len() + 1).expect("fewer than 2^32 devices");
         let is_bridge = matches!(kind, DeviceKind::Bridge(_));
-        let dev = self.devices.push(Device {
+        let dev = self.push_device(Device {
             ns: end.ns,
             name: end.name.into(),
             ifindex,
@@ -212,6 +213,11 @@ impl World {
         }
         self.netns[end.ns].devs.push(dev);
         Ok(dev)
+    }
+
+    fn push_device(&mut self, device: Device) -> DevId {
+        *self.device_names.entry(device.name.clone()).or_default() += 1;
+        self.devices.push(device)
     }
 
     /// `ip link add NAME type bridge`, up.

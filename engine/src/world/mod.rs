@@ -31,6 +31,8 @@ pub struct World {
     pub devices: Devices,
     /// A cluster has a thousand.
     netns_by_name: FxIndexMap<Box<str>, NsId>,
+    /// How many devices have each name.
+    device_names: FxIndexMap<Box<str>, u32>,
     /// A cluster has one for each Service and pod.
     origins: FxIndexMap<Box<str>, ()>,
     now: Nanos,
@@ -77,6 +79,7 @@ impl World {
             netns: Arena::default(),
             devices: Arena::default(),
             netns_by_name: FxIndexMap::default(),
+            device_names: FxIndexMap::default(),
             origins: FxIndexMap::default(),
             now: Nanos::ZERO,
             rng: Rng::new(seed),
@@ -117,13 +120,15 @@ impl World {
 
     /// A device by its name within a namespace.
     pub fn find_device(&self, ns: NsId, name: &str) -> Option<DevId> {
-        // What was made last is asked for most; and a switch's thousand ports differ where their names end.
-        let end = name.as_bytes().last();
-        let is_it = |dev: &DevId| {
-            let other = &self.devices[*dev].name;
-            other.as_bytes().last() == end && **other == *name
-        };
-        self.netns[ns].devs.iter().rev().copied().find(is_it)
+        // A switch has a thousand ports, and the one made last is asked for most.
+        let devs = &self.netns[ns].devs;
+        let mut likely = devs.last().into_iter().chain(devs).copied();
+        likely.find(|&dev| &*self.devices[dev].name == name)
+    }
+
+    /// Whether devices of several namespaces have this name.
+    pub fn is_shared_name(&self, device: &str) -> bool {
+        self.device_names.get(device).is_some_and(|&n| n > 1)
     }
 
     /// Gives the next run a full event budget; each action of a lab begins so.
