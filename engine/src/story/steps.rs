@@ -261,8 +261,9 @@ impl Telling<'_> {
     /// The decision that sends a frame on belongs to the step in which it goes.
     fn take_along(&mut self, index: usize, old: Option<usize>, new: usize, kind: MoveKind) {
         // A switch sends a thousand copies, of which each would look through all that is told of it.
-        let takes = matches!(kind, MoveKind::BridgeOut | MoveKind::Forward | MoveKind::Encapsulate);
-        let Some(old) = old.filter(|&old| takes && old != new) else { return };
+        let decided_here =
+            matches!(kind, MoveKind::BridgeOut | MoveKind::Forward | MoveKind::Encapsulate);
+        let Some(old) = old.filter(|&old| decided_here && old != new) else { return };
         let entries = &self.trace.entries;
         let at = entries[index].at;
         let decides = |&event: &usize| {
