@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Cluster;
 use super::kube_proxy::{KubeProxy, Made};
 use crate::base::FxIndexMap;
+use crate::netfilter::RuleError;
 use crate::tool::{self, Configured, Restored};
 use crate::world::World;
 
@@ -29,12 +30,10 @@ impl Clone for Kept {
 
 impl Kept {
     /// Makes what many nodes share: while the cluster is read there is time, and the first packet waits for none of it.
-    pub fn prepare(&self, cluster: &Cluster) {
+    pub fn prepare(&self, cluster: &Cluster) -> Result<(), RuleError> {
         let Inner { rules, restored, .. } = &mut *self.0.borrow_mut();
         let (shared, by) = KubeProxy::new(cluster).make_shared(rules);
-        for it in shared {
-            restored.prepare(it, by).expect("kube-proxy's rules follow from what was checked");
-        }
+        shared.into_iter().try_for_each(|it| restored.prepare(it, by))
     }
 
     /// What this node was made of before, or else is made of.

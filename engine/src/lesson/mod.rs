@@ -338,7 +338,8 @@ fn read(
     let configured = begin(changing.as_ref().map_or(&cluster, |it| &it.start));
     let kept = kube::Kept::default();
     if !is_awake(&cluster) && kube::has_rules(&cluster) {
-        kept.prepare(&cluster);
+        kept.prepare(&cluster)
+            .map_err(|error| Problem::of_text(format!("kube-proxy's rules: {error}")))?;
     }
     build(document.seed, &cluster, &configured, &kept)?;
     let Document { title, seed, script, expect, .. } = document;
