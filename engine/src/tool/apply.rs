@@ -233,8 +233,8 @@ impl Applier<'_> {
             }
             Op::IptablesRestore { netns, rules } => {
                 let ns = self.netns(netns)?;
-                let (given, by) = (Arc::clone(rules), item.origin.clone());
-                if !self.share(ns, Given::Rules { rules: given, by })? {
+                let given = Given::rules(Arc::clone(rules), item.origin.as_deref());
+                if !self.share(ns, given)? {
                     self.restore(ns, rules, origin)?;
                 }
             }

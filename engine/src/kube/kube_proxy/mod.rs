@@ -76,7 +76,7 @@ pub struct KubeProxy<'c> {
 }
 
 /// Who writes the rules.
-const BY: &str = "kube-proxy";
+pub(super) const BY: &str = "kube-proxy";
 
 /// So many nodes share the rules that [`KubeProxy::make_shared`] makes: one in four of all.
 const SHARED_BY: usize = 4;
@@ -112,8 +112,8 @@ impl<'c> KubeProxy<'c> {
         Arc::clone(made.by_key.entry(rules.key(&host)).or_insert_with(|| Arc::new(rules.of(&host))))
     }
 
-    /// The rules that many nodes share, and who causes those lines for which they name nobody.
-    pub fn make_shared(&self, made: &mut Made) -> (Vec<Arc<Ruleset>>, &'static str) {
+    /// The rules that many nodes share.
+    pub fn make_shared(&self, made: &mut Made) -> Vec<Arc<Ruleset>> {
         let (rules, nodes) = (self.made(), &self.cluster.nodes);
         let mut alike: FxIndexMap<Vec<u32>, Vec<usize>> = FxIndexMap::default();
         if rules.n_depending_on_node() * nodes.len() <= MOST_LOOKED_AT {
@@ -132,7 +132,7 @@ impl<'c> KubeProxy<'c> {
             made.by_key.insert(key, Arc::clone(&own));
             shared.push(own);
         }
-        (shared, BY)
+        shared
     }
 
     /// What kube-proxy and the kubelet do to a node that has no rules of theirs yet.
