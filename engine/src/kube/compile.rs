@@ -193,7 +193,7 @@ fn health_checks(items: &mut Vec<Configured>, cluster: &Cluster, node: usize) {
 
 /// Without a Service, a policy and a way out no rule of a node does anything, so its rules are left out, and with them the
 /// hooks, unless something may come that does.
-fn has_rules(cluster: &Cluster) -> bool {
+pub fn has_rules(cluster: &Cluster) -> bool {
     cluster.changes
         || !cluster.services.is_empty()
         || cluster.outside.is_some()

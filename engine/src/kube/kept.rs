@@ -4,8 +4,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::kube_proxy::Made;
+use super::Cluster;
+use super::kube_proxy::{self, KubeProxy, Made};
 use crate::base::FxIndexMap;
+use crate::netfilter::RuleError;
 use crate::tool::{self, Configured, Restored};
 use crate::world::World;
 
@@ -27,6 +29,13 @@ impl Clone for Kept {
 }
 
 impl Kept {
+    /// Makes what many nodes share: while the cluster is read there is time, and the first packet waits for none of it.
+    pub fn prepare(&self, cluster: &Cluster) -> Result<(), RuleError> {
+        let Inner { rules, restored, .. } = &mut *self.0.borrow_mut();
+        let shared = KubeProxy::new(cluster).make_shared(rules);
+        shared.into_iter().try_for_each(|it| restored.prepare(it, kube_proxy::BY))
+    }
+
     /// What this node was made of before, or else is made of.
     pub(super) fn node(
         &self,

@@ -35,7 +35,7 @@ use crate::app::ingress::route::Routes;
 use crate::app::resolver::Conf;
 use crate::wire::dns::Name;
 pub use cni::Cni;
-pub use compile::{Nodes, compile, machines};
+pub use compile::{Nodes, compile, has_rules, machines};
 use endpoint_slice::EndpointSlice;
 use ingress::{Ingress, IngressClass};
 pub use kept::Kept;

@@ -269,17 +269,17 @@ fn read(
     variant: Option<&str>,
     report: &mut Report,
 ) -> Result<Option<Lab>, Problem> {
-    let mut documents = yaml::parse(text, report)?;
-    let of_lab = documents.iter().position(|document| document::is_lab(&At::root(document)));
+    let mut trees = yaml::parse(text, report)?;
+    let of_lab = trees.iter().position(|document| document::is_lab(&At::root(document)));
     let variants = match (of_lab, variant) {
-        (Some(of_lab), _) => variant::choose(&mut documents, of_lab, variant, report)?,
+        (Some(of_lab), _) => variant::choose(&mut trees, of_lab, variant, report)?,
         (None, Some(name)) => {
             return Err(Problem::of_text(format!("there is no variant {name:?}: found none")));
         }
         (None, None) => None,
     };
     let documents: Vec<At<'_>> =
-        documents.iter().map(At::root).filter(|root| !root.is_null()).collect();
+        trees.iter().map(At::root).filter(|root| !root.is_null()).collect();
     if documents.is_empty() {
         return Err(Problem::of_text(
             "the text is empty: expected Kubernetes objects, such as a Pod",
@@ -303,6 +303,8 @@ fn read(
             objects.read(root, &mut of_objects);
         }
     }
+    drop(documents);
+    drop(trees);
     document.complain_of_missing(report);
     let mut settings = document.settings.clone();
     let all = ends.iter().copied().chain(document.ends());
@@ -325,6 +327,10 @@ fn read(
     let actions = document.actions(&cluster, report);
     let configured = begin(changing.as_ref().map_or(&cluster, |it| &it.start));
     let kept = kube::Kept::default();
+    if !is_awake(&cluster) && kube::has_rules(&cluster) {
+        kept.prepare(&cluster)
+            .map_err(|error| Problem::of_text(format!("kube-proxy's rules: {error}")))?;
+    }
     build(document.seed, &cluster, &configured, &kept)?;
     let Document { title, seed, script, expect, .. } = document;
     Ok(Some(Lab {

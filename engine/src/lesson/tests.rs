@@ -2,6 +2,7 @@
 
 mod around;
 mod control;
+mod large;
 
 use super::*;
 use crate::base::Rng;
@@ -34,6 +35,21 @@ fn load(text: &str) -> Lab {
     }
 }
 
+/// A lab with this spec and these objects, or what is wrong with it.
+fn lab_of(spec: &str, objects: &str) -> Result<Lab, Vec<String>> {
+    let text = format!(
+        "apiVersion: everyhop.dev/v1\nkind: Lab\nmetadata: {{name: t}}\nspec:\n{spec}\n{objects}"
+    );
+    match Lab::load(&text) {
+        Ok(loaded) => Ok(loaded.lab),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
+fn verdicts(run: &Run) -> Vec<&'static str> {
+    run.results.iter().map(|it| it.verdict.name()).collect()
+}
+
 fn refused(text: &str) -> Vec<String> {
     let problems = Lab::load(text).expect_err("a text with a problem");
     problems.iter().map(ToString::to_string).collect()
@@ -49,26 +65,6 @@ fn outcome(lab: &Lab, from: &str, to: &str, protocol: Option<Protocol>) -> (Verd
     let mut run = lab.run_actions(&[action]);
     let result = run.results.remove(0);
     (result.verdict, result.because)
-}
-
-#[test]
-fn a_large_cluster_is_built_node_by_node_and_whole_where_that_is_asked_for() {
-    let pod = |n| {
-        format!(
-            "---\napiVersion: v1\nkind: Node\nmetadata: {{name: n{n}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\nspec: {{nodeName: n{n}, containers: [{{name: c}}]}}\n"
-        )
-    };
-    let n_nodes = MAX_AWAKE + 1;
-    let lab = load(&(0..n_nodes).map(pod).collect::<String>());
-    let n_pods = |world: &World| {
-        let pods = lab.cluster.pods.iter().filter(|pod| world.find_netns(&pod.netns).is_some());
-        pods.count()
-    };
-    assert_eq!(n_pods(&lab.world(0..0)), 0);
-    assert_eq!(n_pods(&lab.world(1..2)), 1);
-    let whole = lab.world(0..n_nodes);
-    assert_eq!(n_pods(&whole), n_nodes);
-    assert!(whole.netns.iter().all(|(_, ns)| !ns.is_dormant));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::evaluate::JUMP_STACK;
 use super::ipset::Sets;
 use super::matches::{self, Extension, Match, Recents};
 use super::rule::{DevPattern, Head, Masked, Names, Rule, protocol};
-use super::table::{Counter, Loaded, Memory, NewChain, Policy, Tables};
+use super::table::{Counter, Loaded, NewChain, NewTable, Noted, Policy, Reached, Tables};
 use super::targets::{self, Target};
 use super::words::{Arg, Mistake, RuleError, Word, Words, network, number};
 use crate::base::{ChainId, FxIndexMap, Hook, Id, OriginId, Table};
@@ -18,32 +18,22 @@ const CHAIN_NAME: usize = 28;
 
 /// Rules that one packet may meet in a table, at most: more would keep a walk from ever ending in practice. The kernel
 /// has a limit of the same kind on jumps (`nf_tables_jumps_max_netns`).
-const LONGEST_WALK: u64 = 4_000_000;
+const LONGEST_WALK: u32 = 4_000_000;
 
 /// A table while it is read.
 struct Reader {
     table: Table,
     names: Names,
-    /// By [`ChainId`], as [`Names::chains`].
-    chains: Vec<NewChain>,
-    by_name: FxIndexMap<Box<str>, ChainId>,
-    /// Where the rules of each chain stand.
-    places: Vec<Vec<Place>>,
+    /// What was there before. A large table is not copied: a chain is, when something in it changes.
+    base: Option<Box<Loaded>>,
+    /// The chains that are not as they are there.
+    own: Vec<(ChainId, NewChain)>,
+    /// By [`ChainId`]: the place among these.
+    own_of: Vec<Option<u32>>,
     /// Where each chain is called first that no line has declared yet.
     undeclared: FxIndexMap<ChainId, RuleError>,
-    /// What the rules remember that were there before.
-    memories: Vec<Memory>,
     /// A line for a chain that is there empties it (`iptables-restore --noflush`).
     adds: bool,
-}
-
-/// Where a rule stands in the text, and who caused it.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    /// Zero for what was there before.
-    line: usize,
-    column: usize,
-    origin: Option<OriginId>,
 }
 
 impl Tables {
@@ -93,13 +83,13 @@ impl Tables {
                         let expected = "expected *raw, *mangle, *nat, *filter or *security";
                         return Err(at(line, 2, name, expected));
                     };
-                    reading = Some(match (self.get(table), origin) {
-                        (Some(loaded), Some(_)) => Reader::beside(table, loaded),
-                        _ => Reader::new(table),
-                    });
-                    if let Some(reader) = &mut reading {
-                        reader.adds = origin.is_some();
-                    }
+                    let base = self.take(table).filter(|_| origin.is_some());
+                    let mut reader = match base {
+                        Some(loaded) => Reader::beside(table, loaded.with_own_origins()),
+                        None => Reader::new(table),
+                    };
+                    reader.adds = origin.is_some();
+                    reading = Some(reader);
                 }
                 (None, None) => {
                     let word = full.split_whitespace().next().unwrap_or_default();
@@ -136,65 +126,83 @@ impl Reader {
         let mut new = Self {
             table,
             names: Names::default(),
-            chains: Vec::new(),
-            by_name: FxIndexMap::default(),
-            places: Vec::new(),
+            base: None,
+            own: Vec::new(),
+            own_of: Vec::new(),
             undeclared: FxIndexMap::default(),
-            memories: Vec::new(),
             adds: false,
         };
         for hook in table.hooks() {
             let chain = new.add_chain(hook.chain());
-            new.chains[chain.index()].built_in = Some((*hook, Policy::Accept));
+            new.own(chain).built_in = Some((*hook, Policy::Accept));
         }
         new
     }
 
     /// Goes on with a table that is there.
-    fn beside(table: Table, loaded: &Loaded) -> Self {
-        let names = loaded.rules.names.clone();
-        let by_name = names.chains.iter().enumerate();
-        let by_name = by_name.map(|(place, name)| (name.clone(), Id::from_index(place))).collect();
-        let (chains, places) = loaded
-            .chains()
-            .map(|(chain, origins)| {
-                let of = |origin| Place { origin, ..Place::default() };
-                (chain, origins.into_iter().map(of).collect())
-            })
-            .unzip();
+    fn beside(table: Table, base: Box<Loaded>) -> Self {
         Self {
             table,
-            names,
-            chains,
-            by_name,
-            places,
+            names: base.rules.names.after(),
+            own: Vec::new(),
+            own_of: vec![None; base.rules.n_chains()],
+            base: Some(base),
             undeclared: FxIndexMap::default(),
-            memories: loaded.state.memories.clone(),
             adds: true,
         }
     }
 
     fn add_chain(&mut self, name: &str) -> ChainId {
-        let id = Id::from_index(self.chains.len());
-        self.by_name.insert(name.into(), id);
-        self.names.chains.push(name.into());
-        self.chains.push(NewChain::default());
-        self.places.push(Vec::new());
+        let id = self.names.add_chain(name);
+        self.own_of.push(None);
+        self.own(id);
         id
+    }
+
+    /// A chain, to be changed.
+    fn own(&mut self, chain: ChainId) -> &mut NewChain {
+        let place = self.own_of[chain.index()].unwrap_or_else(|| {
+            let base = self.base.as_ref().filter(|it| chain.index() < it.rules.n_chains());
+            self.own.push((chain, base.map(|it| it.chain(chain)).unwrap_or_default()));
+            let place = u32::try_from(self.own.len() - 1).expect("fewer chains than lines");
+            self.own_of[chain.index()] = Some(place);
+            place
+        });
+        &mut self.own[place as usize].1
+    }
+
+    fn built_in(&self, chain: ChainId) -> Option<(Hook, Policy)> {
+        match (self.own_of[chain.index()], &self.base) {
+            (Some(place), _) => self.own[place as usize].1.built_in,
+            (None, Some(base)) => base.rules.is_built_in(chain),
+            (None, None) => None,
+        }
+    }
+
+    /// The rules of a chain, with what is noted of each that is new.
+    fn rules_of(&self, chain: usize) -> (&[Rule], &[Noted]) {
+        match (self.own_of[chain], &self.base) {
+            (Some(place), _) => {
+                let own = &self.own[place as usize].1;
+                (&own.rules, &own.noted)
+            }
+            (None, Some(base)) => (base.rules.rules(Id::from_index(chain)), &[]),
+            (None, None) => (&[], &[]),
+        }
     }
 
     /// `INPUT ACCEPT [0:0]`, after the colon.
     fn chain(&mut self, mut words: Words<'_>) -> Result<(), RuleError> {
         let name = words.expect("expected the name of a chain")?;
         let policy = words.expect("expected a policy, or - for a chain of your own")?;
-        match self.by_name.get(&*name.text).copied() {
-            Some(chain) if self.chains[chain.index()].built_in.is_some() => {
+        match self.names.find_chain(&name.text) {
+            Some(chain) if self.built_in(chain).is_some() => {
                 self.set_policy(chain, &policy, &words)?;
                 if let Some(word) = words.next() {
                     let counter = counter(&word.text);
                     let expected = "expected counters such as [0:0]";
                     let counter = counter.ok_or_else(|| words.wrong(&word, expected))?;
-                    self.chains[chain.index()].policy_counter = counter;
+                    self.own(chain).policy_counter = counter;
                 }
             }
             _ if *policy.text != *"-" => {
@@ -217,12 +225,13 @@ impl Reader {
         {
             return Err(words.wrong(name, "a chain cannot be called that"));
         }
-        match self.by_name.get(text) {
+        match self.names.find_chain(text) {
             Some(chain) => {
-                self.undeclared.swap_remove(chain);
+                self.undeclared.swap_remove(&chain);
                 if self.adds {
-                    self.chains[chain.index()].rules.clear();
-                    self.places[chain.index()].clear();
+                    let chain = self.own(chain);
+                    chain.rules.clear();
+                    chain.noted.clear();
                 }
             }
             None => {
@@ -234,8 +243,8 @@ impl Reader {
 
     /// The chain a rule calls, which may be declared later.
     fn called(&mut self, name: &Word<'_>, words: &Words<'_>) -> Result<ChainId, RuleError> {
-        match self.by_name.get(&*name.text).copied() {
-            Some(chain) if self.chains[chain.index()].built_in.is_some() => {
+        match self.names.find_chain(&name.text) {
+            Some(chain) if self.built_in(chain).is_some() => {
                 Err(words.wrong(name, "a rule cannot call a built-in chain"))
             }
             Some(chain) => Ok(chain),
@@ -261,7 +270,7 @@ impl Reader {
             "DROP" => Policy::Drop,
             _ => return Err(words.wrong(word, "expected ACCEPT or DROP")),
         };
-        if let Some((_, it)) = &mut self.chains[chain.index()].built_in {
+        if let Some((_, it)) = &mut self.own(chain).built_in {
             *it = policy;
         }
         Ok(())
@@ -285,25 +294,27 @@ impl Reader {
         let mut words = Words::split(rest, line, column)?;
         let expected = "expected -A and a chain, or -I, -N or -P";
         let command = words.expect(expected)?;
-        let place = Place { line, column: command.column, origin };
+        let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let noted =
+            Noted { line: place(line), column: place(command.column), counter: counted, origin };
         match &*command.text {
             "-A" | "--append" => {
                 let chain = self.known_chain(&mut words)?;
-                self.rules(chain, None, words, (place, counted))
+                self.rules(chain, None, words, noted)
             }
             "-I" | "--insert" => {
                 let chain = self.known_chain(&mut words)?;
                 let mut before = 0;
                 if let Some(n) = words.peek().and_then(number) {
                     let word = words.expect("")?;
-                    let len = self.chains[chain.index()].rules.len();
+                    let len = self.rules_of(chain.index()).0.len();
                     before = (n as usize).wrapping_sub(1);
                     if before > len {
                         let message = "expected the number of a rule in this chain, or one more";
                         return Err(words.wrong(&word, message));
                     }
                 }
-                self.rules(chain, Some(before), words, (place, counted))
+                self.rules(chain, Some(before), words, noted)
             }
             "-N" | "--new-chain" => {
                 let name = words.expect("expected the name of a chain")?;
@@ -313,7 +324,7 @@ impl Reader {
             "-P" | "--policy" => {
                 let chain = self.known_chain(&mut words)?;
                 let policy = words.expect("expected ACCEPT or DROP")?;
-                if self.chains[chain.index()].built_in.is_none() {
+                if self.built_in(chain).is_none() {
                     return Err(words.wrong(&policy, "only built-in chains have a policy"));
                 }
                 self.set_policy(chain, &policy, &words)?;
@@ -325,9 +336,8 @@ impl Reader {
 
     fn known_chain(&self, words: &mut Words<'_>) -> Result<ChainId, RuleError> {
         let name = words.expect("expected the name of a chain")?;
-        self.by_name
-            .get(&*name.text)
-            .copied()
+        self.names
+            .find_chain(&name.text)
             .ok_or_else(|| words.wrong(&name, "there is no chain of that name in this table"))
     }
 
@@ -337,14 +347,14 @@ impl Reader {
         chain: ChainId,
         before: Option<usize>,
         mut words: Words<'_>,
-        (place, mut counted): (Place, Counter),
+        mut noted: Noted,
     ) -> Result<(), RuleError> {
         let mut it = NewRule::default();
         while let Some(word) = words.next() {
-            it.word(word, &mut words, &mut self.names, &mut counted)?;
+            it.word(word, &mut words, &mut self.names, &mut noted.counter)?;
         }
         it.check(&words, self.table)?;
-        let hook = self.chains[chain.index()].built_in.map(|(hook, _)| hook);
+        let hook = self.built_in(chain).map(|(hook, _)| hook);
         if it.head.in_dev.is_some() && matches!(hook, Some(Hook::LocalOut | Hook::PostRouting)) {
             return Err(words.missing("no -i here: nothing came in before this chain"));
         }
@@ -358,13 +368,14 @@ impl Reader {
             (None, None) => Target::None,
         };
         let rule = Rule { head: it.head, matches: it.matches.into(), target };
-        let mut at = before.unwrap_or(self.chains[chain.index()].rules.len());
+        let chain = self.own(chain);
+        let mut at = before.unwrap_or(chain.rules.len());
         for source in &it.sources {
             for destination in &it.destinations {
                 let mut rule = rule.clone();
                 (rule.head.src, rule.head.dst) = (*source, *destination);
-                self.chains[chain.index()].rules.insert(at, (rule, counted));
-                self.places[chain.index()].insert(at, place);
+                chain.rules.insert(at, rule);
+                chain.noted.insert(at, noted);
                 at += 1;
             }
         }
@@ -376,11 +387,22 @@ impl Reader {
         if let Some((_, error)) = self.undeclared.swap_remove_index(0) {
             return Err(error);
         }
-        self.check_calls()?;
-        let mut masks: Vec<Option<u32>> =
-            self.names.recents.iter().map(|name| recents.mask(name)).collect();
-        for (chain, places) in self.chains.iter().zip(&self.places) {
-            for ((rule, _), at) in chain.rules.iter().zip(places) {
+        // What a table is put beside was checked, and is checked again only where that may change something: chains of the
+        // user's that are there may be called from anywhere, built-in ones are called by none.
+        let n_before = self.base.as_ref().map_or(0, |it| it.rules.n_chains());
+        let is_new =
+            |(id, chain): &(ChainId, NewChain)| id.index() >= n_before || chain.built_in.is_some();
+        let mut memories = Vec::new();
+        if !self.own.iter().all(is_new) {
+            for chain in 0..n_before {
+                self.own(Id::from_index(chain));
+            }
+            memories = self.base.take().map(|it| it.state.memories).unwrap_or_default();
+        }
+        let reached = self.check_calls()?;
+        let mut masks: Vec<Option<u32>> = vec![None; self.names.recents.len() as usize];
+        for (_, chain) in &self.own {
+            for (rule, at) in chain.rules.iter().zip(&chain.noted) {
                 for it in &rule.matches {
                     if let Some(name) = it.set().map(|set| self.names.sets.name(set))
                         && sets.find(name).is_none()
@@ -389,47 +411,53 @@ impl Reader {
                     }
                     if let Match::Recent(it) = it {
                         let (list, _, mask) = it.list();
-                        let first = *masks[list as usize].get_or_insert(mask);
+                        let name = self.names.recents.name(list);
+                        let first = *masks[list as usize]
+                            .get_or_insert_with(|| recents.mask(name).unwrap_or(mask));
                         if first != mask {
-                            let name = self.names.recents.name(list);
                             return Err(at.wrong(name, "rules that share a list need one --mask"));
                         }
                     }
                 }
             }
         }
-        let origins: Vec<_> = self.places.iter().flatten().map(|at| at.origin).collect();
-        let mut loaded = Loaded::new(self.names, self.chains, sets, recents);
-        if origins.iter().any(Option::is_some) {
-            loaded.origins = origins.into();
-        }
-        loaded.state.memories = self.memories;
-        Ok((self.table, loaded))
+        let Self { table, names, base, own, .. } = self;
+        let new = NewTable { names, base, chains: own, reached, memories };
+        Ok((table, Loaded::new(new, sets, recents)))
     }
 
     /// No chain leads back to itself, none is called too deep, no walk is endless, and every match and target stands
     /// where it can work (`nft_chain_validate`).
-    fn check_calls(&self) -> Result<(), RuleError> {
-        let mut reached = vec![Reached::default(); self.chains.len()];
-        for (place, chain) in self.chains.iter().enumerate() {
-            if let Some((hook, _)) = chain.built_in {
-                self.reach(place, hook, 0, &mut reached)?;
-            }
+    fn check_calls(&self) -> Result<Vec<Reached>, RuleError> {
+        let before = self.base.as_ref().map_or(&[][..], |it| &it.rules.reached);
+        let mut reached = before.to_vec();
+        reached.resize(self.own_of.len(), Reached::default());
+        for (id, _) in &self.own {
+            reached[id.index()].done = false;
         }
-        for (place, chain) in self.chains.iter().enumerate() {
-            let hooks: Vec<Hook> =
-                Hook::ALL.into_iter().filter(|it| reached[place].hooks[*it as usize]).collect();
-            for ((rule, _), at) in chain.rules.iter().zip(&self.places[place]) {
+        // They are made first.
+        for (place, hook) in self.table.hooks().iter().enumerate() {
+            self.reach(place, *hook, 0, &mut reached)?;
+        }
+        for (place, own) in self.own_of.iter().enumerate() {
+            let hooks = reached[place].hooks;
+            if own.is_none() && before.get(place).is_some_and(|it| it.hooks == hooks) {
+                continue;
+            }
+            let hooks: Vec<Hook> = Hook::ALL.into_iter().filter(|it| hooks[*it as usize]).collect();
+            let (rules, noted) = self.rules_of(place);
+            for (index, rule) in rules.iter().enumerate() {
                 let target = rule.target.extension().map(|it| (it, rule.target.name()));
                 let matches = rule.matches.iter().map(|it| (it.extension(), Some(it.name())));
                 for (it, name) in matches.chain(target) {
                     if let Err(message) = it.check_place(self.table, &hooks) {
+                        let at = noted.get(index).copied().unwrap_or_default();
                         return Err(at.wrong(name.unwrap_or_default(), message));
                     }
                 }
             }
         }
-        Ok(())
+        Ok(reached)
     }
 
     /// How many rules a packet may meet from the beginning of a chain on.
@@ -437,9 +465,9 @@ impl Reader {
         &self,
         place: usize,
         hook: Hook,
-        depth: usize,
+        depth: u8,
         reached: &mut [Reached],
-    ) -> Result<u64, RuleError> {
+    ) -> Result<u32, RuleError> {
         // Deeper than before it must be looked at again: the depth below counts from the top.
         if reached[place].hooks[hook as usize]
             && reached[place].depth >= depth
@@ -451,44 +479,38 @@ impl Reader {
         reached[place].depth = reached[place].depth.max(depth);
         reached[place].done = false;
         reached[place].open = true;
-        let mut rules: u64 = 0;
-        for ((rule, _), at) in self.chains[place].rules.iter().zip(&self.places[place]) {
-            rules += 1;
+        let mut n_rules: u32 = 0;
+        let (rules, noted) = self.rules_of(place);
+        for (index, rule) in rules.iter().enumerate() {
+            let wrong = |word: &str, message| {
+                noted.get(index).copied().unwrap_or_default().wrong(word, message)
+            };
+            n_rules += 1;
             if let Target::Jump(to) | Target::Goto(to) = &rule.target {
-                let name = &self.names.chains[to.index()];
+                let name = self.names.chain(*to);
                 if reached[to.index()].open {
-                    return Err(at.wrong(name, "this chain leads back to itself"));
+                    return Err(wrong(name, "this chain leads back to itself"));
                 }
-                if depth + 1 >= JUMP_STACK {
-                    return Err(at.wrong(name, "chains call each other more than 15 deep"));
+                if usize::from(depth) + 1 >= JUMP_STACK {
+                    return Err(wrong(name, "chains call each other more than 15 deep"));
                 }
-                rules += self.reach(to.index(), hook, depth + 1, reached)?;
+                n_rules += self.reach(to.index(), hook, depth + 1, reached)?;
             }
-            if rules > LONGEST_WALK {
-                let name = &self.names.chains[place];
-                return Err(at.wrong(name, "a packet could meet more than four million rules here"));
+            if n_rules > LONGEST_WALK {
+                let name = self.names.chain(Id::from_index(place));
+                return Err(wrong(name, "a packet could meet more than four million rules here"));
             }
         }
         reached[place].open = false;
         reached[place].done = true;
-        reached[place].rules = rules;
-        Ok(rules)
+        reached[place].rules = n_rules;
+        Ok(n_rules)
     }
 }
 
-/// What is known of a chain while calls are checked.
-#[derive(Clone, Default)]
-struct Reached {
-    hooks: [bool; 5],
-    depth: usize,
-    rules: u64,
-    open: bool,
-    done: bool,
-}
-
-impl Place {
+impl Noted {
     fn wrong(self, word: &str, message: &str) -> RuleError {
-        at(self.line, self.column, word, message)
+        at(self.line as usize, self.column as usize, word, message)
     }
 }
 
@@ -643,7 +665,7 @@ impl<'t> NewRule<'t> {
             }
             "-f" => self.head.fragment = Some(!negated),
             "-m" => {
-                let word = words.expect(&matches::expected())?;
+                let word = words.next().ok_or_else(|| words.missing(&matches::expected()))?;
                 let found = Match::new(&word.text, names);
                 self.add_match(found.ok_or_else(|| words.wrong(&word, matches::expected()))?);
             }
@@ -651,7 +673,7 @@ impl<'t> NewRule<'t> {
                 if self.target.is_some() || self.call.is_some() {
                     return Err(words.wrong_here("a rule has one target"));
                 }
-                let word = words.expect(&targets::expected())?;
+                let word = words.next().ok_or_else(|| words.missing(&targets::expected()))?;
                 self.target_after = self.matches.len();
                 if targets::is_not_modelled(&word.text) {
                     let message = String::from("this target is not modelled; ");

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use super::rule::{Masked, Names, Rule};
 use super::table::{Counter, Loaded, Policy, Tables};
 use super::targets::Target;
-use crate::base::{Id, Table};
+use crate::base::Table;
 use crate::trace::{RuleRef, Unmet};
 
 /// Collects words; numbers are written without the standard library's formatting, which costs a page dearly.
@@ -131,7 +131,7 @@ impl Printer<'_> {
             Target::None => {}
             Target::Goto(chain) => {
                 self.word("-g");
-                self.word(&self.names.chains[chain.index()]);
+                self.word(self.names.chain(*chain));
             }
             target => {
                 self.word("-j");
@@ -203,7 +203,7 @@ fn save_table(table: Table, loaded: &Loaded, counters: bool, text: &mut String) 
     for &chain in &chains {
         out.glue("\n");
         out.word(":");
-        out.glue(&names.chains[chain.index()]);
+        out.glue(names.chain(chain));
         out.word(match loaded.rules.policy(chain) {
             Some(Policy::Accept) => "ACCEPT",
             Some(Policy::Drop) => "DROP",
@@ -218,7 +218,7 @@ fn save_table(table: Table, loaded: &Loaded, counters: bool, text: &mut String) 
                 out.counter(loaded.counter(chain, place));
             }
             out.word("-A");
-            out.word(&names.chains[chain.index()]);
+            out.word(names.chain(chain));
             out.rule(rule);
         }
     }

@@ -4,11 +4,13 @@
 //! Rules are compact, since a node of a large cluster has tens of thousands: what decides most often lies in the rule
 //! itself, the rest in one boxed slice. They are never changed once read, so namespaces share them.
 
+use std::sync::Arc;
+
 use super::evaluate::Seen;
 use super::matches::Match;
 use super::print::Printer;
 use super::targets::Target;
-use crate::base::{DevId, FxIndexMap, Id};
+use crate::base::{ChainId, DevId, FxIndexMap, Id};
 use crate::trace::Unmet;
 
 /// A rule.
@@ -18,6 +20,13 @@ pub struct Rule {
     /// In the order in which they are written, which is that of their evaluation.
     pub matches: Box<[Match]>,
     pub target: Target,
+}
+
+impl Rule {
+    /// Whether it makes the kernel track connections (`nf_ct_netns_get`).
+    pub(super) fn needs_conntrack(&self) -> bool {
+        self.target.needs_conntrack() || self.matches.iter().any(Match::needs_conntrack)
+    }
 }
 
 /// An IPv4 address under a mask, which need not be a prefix.
@@ -180,21 +189,41 @@ const PARTS: [Unmet; 6] = [
 /// The names that rules refer to by number, so that rules can be shared between namespaces.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Names {
-    pub(super) chains: Vec<Box<str>>,
-    pub(super) sets: Numbered,
+    chains: Arc<Numbered>,
+    pub(super) sets: Arc<Numbered>,
     /// Lists of `-m recent`: a node of a large cluster has tens of thousands.
-    pub(super) recents: Numbered,
+    pub(super) recents: Arc<Numbered>,
     /// What rules remember from packet to packet: how many such memories there are.
     pub(super) memories: u32,
 }
 
 impl Names {
+    /// Those of rules that others are put beside, for more to come.
+    pub(super) fn after(&self) -> Self {
+        let Self { chains, sets, recents, memories } = self;
+        let [chains, sets, recents] = [chains, sets, recents].map(Numbered::after);
+        Self { chains, sets, recents, memories: *memories }
+    }
+
+    pub(super) fn chain(&self, chain: ChainId) -> &str {
+        self.chains.name(u32::try_from(chain.index()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn find_chain(&self, name: &str) -> Option<ChainId> {
+        self.chains.find(name).map(|place| Id::from_index(place as usize))
+    }
+
+    /// The chain of that name, a new one where there is none.
+    pub(super) fn add_chain(&mut self, name: &str) -> ChainId {
+        Id::from_index(number(&mut self.chains, name) as usize)
+    }
+
     pub(super) fn set(&mut self, name: &str) -> u32 {
-        self.sets.number(name)
+        number(&mut self.sets, name)
     }
 
     pub(super) fn recent(&mut self, name: &str) -> u32 {
-        self.recents.number(name)
+        number(&mut self.recents, name)
     }
 
     /// A memory of a rule's own.
@@ -206,25 +235,53 @@ impl Names {
 
 /// Names with a number each, in the order in which they came.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Numbered(FxIndexMap<Box<str>, ()>);
+pub struct Numbered {
+    /// The first of them, which others have, too.
+    before: Option<Arc<Numbered>>,
+    n_before: u32,
+    own: FxIndexMap<Box<str>, ()>,
+}
+
+/// The number of a name, which nobody else counts on yet.
+fn number(names: &mut Arc<Numbered>, name: &str) -> u32 {
+    names.find(name).unwrap_or_else(|| {
+        let number = names.len();
+        let own = Arc::get_mut(names).expect("names are shared only when all are there");
+        own.own.insert(name.into(), ());
+        number
+    })
+}
 
 impl Numbered {
-    fn number(&mut self, name: &str) -> u32 {
-        let place = self.0.get_index_of(name).unwrap_or_else(|| {
-            self.0.insert(name.into(), ());
-            self.0.len() - 1
-        });
-        u32::try_from(place).expect("a file has fewer than 2^32 names")
+    fn after(names: &Arc<Self>) -> Arc<Self> {
+        let before =
+            if names.own.is_empty() { names.before.clone() } else { Some(Arc::clone(names)) };
+        Arc::new(Self { before, n_before: names.len(), own: FxIndexMap::default() })
+    }
+
+    fn find(&self, name: &str) -> Option<u32> {
+        match self.own.get_index_of(name) {
+            Some(place) => Some(self.n_before + count(place)),
+            None => self.before.as_ref()?.find(name),
+        }
     }
 
     /// The name of a number.
     pub(super) fn name(&self, number: u32) -> &str {
-        self.0.get_index(number as usize).map_or("", |(name, ())| name)
+        match (number.checked_sub(self.n_before), &self.before) {
+            (None, Some(before)) => before.name(number),
+            (None, None) => "",
+            (Some(place), _) => self.own.get_index(place as usize).map_or("", |(name, ())| name),
+        }
     }
 
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.keys().map(|name| &**name)
+    pub(super) fn len(&self) -> u32 {
+        self.n_before + count(self.own.len())
     }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).expect("a file has fewer than 2^32 names")
 }
 
 /// The protocols of `xtables_chain_protos`, then those of /etc/protocols, as iptables-save prints them.

@@ -260,7 +260,10 @@ impl Telling<'_> {
 
     /// The decision that sends a frame on belongs to the step in which it goes.
     fn take_along(&mut self, index: usize, old: Option<usize>, new: usize, kind: MoveKind) {
-        let Some(old) = old.filter(|&old| old != new) else { return };
+        // A switch sends a thousand copies, of which each would look through all that is told of it.
+        let decided_here =
+            matches!(kind, MoveKind::BridgeOut | MoveKind::Forward | MoveKind::Encapsulate);
+        let Some(old) = old.filter(|&old| decided_here && old != new) else { return };
         let entries = &self.trace.entries;
         let at = entries[index].at;
         let decides = |&event: &usize| {
@@ -305,8 +308,8 @@ impl Telling<'_> {
     fn assign(&mut self, index: usize, packet: PacketId) {
         let Some(seen) = self.packets.get(&packet).copied() else { return };
         let Some(step) = seen.step else { return };
-        let told = self.story.steps[step].events.contains(&seen.born_at);
-        if seen.copied_from.is_none() && !told && self.is_first_step(step, packet) {
+        let told = || self.story.steps[step].events.contains(&seen.born_at);
+        if seen.copied_from.is_none() && !told() && self.is_first_step(step, packet) {
             let earlier =
                 (seen.born_at..index).filter(|&i| self.trace.entries[i].packet == Some(packet));
             self.story.steps[step].events.extend(earlier);

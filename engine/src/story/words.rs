@@ -204,7 +204,7 @@ impl Names<'_> {
     /// `veth0`, or `pod-1 eth0` where other namespaces have a device of that name.
     pub fn unique(&self, dev: DevId) -> String {
         let name = self.short(dev);
-        let shared = self.0.devices.iter().filter(|(_, d)| &*d.name == name).count() > 1;
+        let shared = self.0.is_shared_name(name);
         if shared { format!("{} {name}", self.ns_of(dev)) } else { name.to_owned() }
     }
 

@@ -65,40 +65,26 @@ pub fn apply_sharing(
     items: &[Configured],
     restored: &mut Restored,
 ) -> Result<(), (usize, Error)> {
-    let mut applier = Applier {
-        names: FxIndexMap::default(),
-        origins: FxIndexMap::default(),
-        given: FxIndexMap::default(),
-        restored,
-        world,
-    };
-    for (id, ns) in applier.world.netns.iter() {
-        applier.names.insert(ns.name.to_string(), id);
-    }
+    let of_netns = items.iter().filter(|it| matches!(it.op, Op::AddNetns { .. }));
+    world.netns.reserve(of_netns.count());
+    let mut applier = Applier { given: FxIndexMap::default(), restored, world };
     let mut each = items.iter().enumerate();
     let failed = each.find_map(|(index, item)| Some((index, applier.apply(item).err()?)));
     applier.settle();
     failed.map_or(Ok(()), Err)
 }
 
-/// A world with its namespaces and origins by name: a cluster has too many to search each time.
-struct Applier<'w, 'i> {
+/// A world that changes.
+struct Applier<'w> {
     world: &'w mut World,
-    names: FxIndexMap<String, NsId>,
-    origins: FxIndexMap<&'i str, OriginId>,
     /// Namespaces whose rules and sets all came by restores, and are still to be put into them.
     given: FxIndexMap<NsId, StepId>,
     restored: &'w mut Restored,
 }
 
-impl<'i> Applier<'_, 'i> {
-    fn origin(&mut self, text: &'i str) -> OriginId {
-        let world = &mut *self.world;
-        *self.origins.entry(text).or_insert_with(|| world.add_origin(text))
-    }
-
+impl Applier<'_> {
     fn netns(&self, name: &str) -> Result<NsId, Error> {
-        self.names.get(name).copied().ok_or_else(|| Error::NoNetns(name.into()))
+        self.world.find_netns(name).ok_or_else(|| Error::NoNetns(name.into()))
     }
 
     fn dev(&self, netns: &str, dev: &str) -> Result<DevId, Error> {
@@ -111,13 +97,12 @@ impl<'i> Applier<'_, 'i> {
         Ok(LinkEnd { ns: self.netns(&end.netns)?, name: &end.dev, mac: end.mac })
     }
 
-    fn apply(&mut self, item: &'i Configured) -> Result<(), Error> {
-        let origin = item.origin.as_deref().map(|text| self.origin(text));
+    fn apply(&mut self, item: &Configured) -> Result<(), Error> {
+        let origin = item.origin.as_deref().map(|text| self.world.add_origin(text));
         match &item.op {
             Op::AddNetns { netns } => {
                 let id = self.world.add_netns(netns)?;
                 self.world.netns[id].origin = origin;
-                self.names.insert(netns.clone(), id);
             }
             Op::AddVeth { ends: [a, b] } => {
                 let (a, b) = self.world.add_veth(self.end(a)?, self.end(b)?)?;
@@ -248,8 +233,8 @@ impl<'i> Applier<'_, 'i> {
             }
             Op::IptablesRestore { netns, rules } => {
                 let ns = self.netns(netns)?;
-                let (given, by) = (Arc::clone(rules), item.origin.clone());
-                if !self.share(ns, Given::Rules { rules: given, by })? {
+                let given = Given::rules(Arc::clone(rules), item.origin.as_deref());
+                if !self.share(ns, given)? {
                     self.restore(ns, rules, origin)?;
                 }
             }
@@ -301,11 +286,15 @@ impl<'i> Applier<'_, 'i> {
         }
     }
 
+    fn origins(&mut self, rules: &Ruleset) -> Vec<OriginId> {
+        rules.origins.iter().map(|it| self.world.add_origin(it)).collect()
+    }
+
     /// These rules and sets in place of those that are there.
     fn replace(
         &mut self,
         netns: &str,
-        (sets, rules): (&[Arc<str>], &'i [Arc<Ruleset>]),
+        (sets, rules): (&[Arc<str>], &[Arc<Ruleset>]),
         origin: Option<OriginId>,
     ) -> Result<(), Error> {
         self.settle();
@@ -316,7 +305,7 @@ impl<'i> Applier<'_, 'i> {
             own.restore(text, now).map_err(Error::Rules)?;
         }
         for rules in rules {
-            let numbers: Vec<OriginId> = rules.origins.iter().map(|it| self.origin(it)).collect();
+            let numbers = self.origins(rules);
             let of_line = |line: usize| rules.origin(line, &numbers).or(origin);
             let recents = &mut self.world.netns[ns].netfilter_mut().recents;
             read.restore(&rules.text, &of_line, &own, recents).map_err(Error::Rules)?;
@@ -331,10 +320,10 @@ impl<'i> Applier<'_, 'i> {
     fn restore(
         &mut self,
         ns: NsId,
-        rules: &'i Ruleset,
+        rules: &Ruleset,
         origin: Option<OriginId>,
     ) -> Result<(), Error> {
-        let numbers: Vec<OriginId> = rules.origins.iter().map(|it| self.origin(it)).collect();
+        let numbers = self.origins(rules);
         let of_line = |line: usize| rules.origin(line, &numbers).or(origin);
         let netfilter = self.world.netns[ns].netfilter_mut();
         let mut tables = std::mem::take(&mut netfilter.tables);

@@ -20,12 +20,12 @@ pub struct Restored {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct StepId(usize);
 
-/// What a namespace is given.
-#[derive(Clone, Debug)]
+/// What a namespace is given. What two share is equal without a look.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Given {
     Rules {
         rules: Arc<Ruleset>,
-        /// Who caused the lines for which the rules name nobody.
+        /// Who caused the lines for which the rules name nobody, if there may be any.
         by: Option<String>,
     },
     /// Some sets forget by the clock, so it matters when they are made.
@@ -44,29 +44,29 @@ struct Step {
     origins: FxIndexMap<String, ()>,
 }
 
+/// Texts of so many bytes are looked through for lines of which nobody knows who caused them; longer ones are not worth it.
+const SHORT: usize = 4096;
+
 impl Given {
-    /// Whether it is the very same text. Equal ones in two places count as different: comparing them takes time, too.
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Rules { rules, by }, Self::Rules { rules: others, by: other }) => {
-                Arc::ptr_eq(rules, others) && by == other
-            }
-            (Self::Sets { text, at }, Self::Sets { text: others, at: other }) => {
-                Arc::ptr_eq(text, others) && at == other
-            }
-            (Self::Rules { .. } | Self::Sets { .. }, _) => false,
-        }
+    pub(super) fn rules(rules: Arc<Ruleset>, by: Option<&str>) -> Self {
+        let matters = rules.text.len() > SHORT || rules.text.lines().count() > rules.lines.len();
+        Self::Rules { rules, by: by.filter(|_| matters).map(str::to_owned) }
     }
 }
 
 impl Restored {
+    /// Reads rules that namespaces without any will be given, in the name of `by`.
+    pub fn prepare(&mut self, rules: Arc<Ruleset>, by: &str) -> Result<(), RuleError> {
+        self.step(None, Given::rules(rules, Some(by))).map(drop)
+    }
+
     /// The state that a namespace comes into, from this one, when it is given this.
     pub(super) fn step(
         &mut self,
         after: Option<StepId>,
         given: Given,
     ) -> Result<StepId, RuleError> {
-        let known = self.steps.iter().position(|it| it.after == after && it.given.is(&given));
+        let known = self.steps.iter().position(|it| it.after == after && it.given == given);
         if let Some(known) = known {
             return Ok(StepId(known));
         }
@@ -105,9 +105,9 @@ impl Restored {
         mut add: impl FnMut(&str) -> OriginId,
     ) {
         let step = &self.steps[place];
-        let ids: Vec<OriginId> = step.origins.keys().map(|it| add(it)).collect();
+        let numbers: Arc<[OriginId]> = step.origins.keys().map(|it| add(it)).collect();
         netfilter.sets = step.sets.clone();
         netfilter.recents = step.recents.clone();
-        netfilter.set_tables(step.tables.with_origins(&|number| ids[number.index()]));
+        netfilter.set_tables(step.tables.with_origins(&numbers));
     }
 }

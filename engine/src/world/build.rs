@@ -162,10 +162,11 @@ impl World {
             return Err(ConfigError::NameTaken { what: "network namespace", name: name.into() });
         }
         let ns = NsId::from_index(self.netns.len());
-        let lo = self.devices.push(Device::loopback(ns));
+        let lo = self.push_device(Device::loopback(ns));
         let mut netns = Netns::new(name, lo);
         netns.sysctl.multipath.seed = self.multipath_seed;
         self.netns.push(netns);
+        self.netns_by_name.insert(name.into(), ns);
         Ok(ns)
     }
 
@@ -183,14 +184,15 @@ impl World {
         if let Some(why) = why {
             return Err(ConfigError::BadName { name: end.name.into(), why });
         }
-        if self.find_device(end.ns, end.name).is_some() {
+        if self.device_names.contains_key(end.name) && self.find_device(end.ns, end.name).is_some()
+        {
             let name = format!("{}/{}", self.netns[end.ns].name, end.name);
             return Err(ConfigError::NameTaken { what: "device", name });
         }
         let ifindex =
             u32::try_from(self.netns[end.ns].devs.len() + 1).expect("fewer than 2^32 devices");
         let is_bridge = matches!(kind, DeviceKind::Bridge(_));
-        let dev = self.devices.push(Device {
+        let dev = self.push_device(Device {
             ns: end.ns,
             name: end.name.into(),
             ifindex,
@@ -211,6 +213,11 @@ impl World {
         }
         self.netns[end.ns].devs.push(dev);
         Ok(dev)
+    }
+
+    fn push_device(&mut self, device: Device) -> DevId {
+        *self.device_names.entry(device.name.clone()).or_default() += 1;
+        self.devices.push(device)
     }
 
     /// `ip link add NAME type bridge`, up.
@@ -329,13 +336,15 @@ impl World {
 
     /// The bridge behind a device id.
     pub fn bridge_mut(&mut self, dev: DevId) -> Result<&mut Bridge, ConfigError> {
-        let name = self.device_name(dev);
+        if !matches!(self.devices[dev].kind, DeviceKind::Bridge(_)) {
+            return Err(ConfigError::NotABridge { name: self.device_name(dev) });
+        }
         match &mut self.devices[dev].kind {
             DeviceKind::Bridge(bridge) => Ok(bridge),
             DeviceKind::Loopback
             | DeviceKind::Veth { .. }
             | DeviceKind::Ethernet { .. }
-            | DeviceKind::Vxlan(_) => Err(ConfigError::NotABridge { name }),
+            | DeviceKind::Vxlan(_) => unreachable!("it is a bridge"),
         }
     }
 

@@ -29,6 +29,10 @@ use queue::{Due, Queue, Task};
 pub struct World {
     pub netns: Arena<NsId, Netns>,
     pub devices: Devices,
+    /// A cluster has a thousand.
+    netns_by_name: FxIndexMap<Box<str>, NsId>,
+    /// How many devices have each name.
+    device_names: FxIndexMap<Box<str>, u32>,
     /// A cluster has one for each Service and pod.
     origins: FxIndexMap<Box<str>, ()>,
     now: Nanos,
@@ -74,6 +78,8 @@ impl World {
         Self {
             netns: Arena::default(),
             devices: Arena::default(),
+            netns_by_name: FxIndexMap::default(),
+            device_names: FxIndexMap::default(),
             origins: FxIndexMap::default(),
             now: Nanos::ZERO,
             rng: Rng::new(seed),
@@ -109,12 +115,20 @@ impl World {
 
     /// A namespace by its name.
     pub fn find_netns(&self, name: &str) -> Option<NsId> {
-        self.netns.iter().find(|(_, ns)| &*ns.name == name).map(|(id, _)| id)
+        self.netns_by_name.get(name).copied()
     }
 
     /// A device by its name within a namespace.
     pub fn find_device(&self, ns: NsId, name: &str) -> Option<DevId> {
-        self.netns[ns].devs.iter().copied().find(|&dev| &*self.devices[dev].name == name)
+        // A switch has a thousand ports, and the one made last is asked for most.
+        let devs = &self.netns[ns].devs;
+        let mut likely = devs.last().into_iter().chain(devs).copied();
+        likely.find(|&dev| &*self.devices[dev].name == name)
+    }
+
+    /// Whether devices of several namespaces have this name.
+    pub fn is_shared_name(&self, device: &str) -> bool {
+        self.device_names.get(device).is_some_and(|&n| n > 1)
     }
 
     /// Gives the next run a full event budget; each action of a lab begins so.

@@ -41,6 +41,8 @@ struct Port<'a> {
     hash: String,
     backends: Vec<Backend<'a>>,
     vips: Vec<Ipv4Addr>,
+    /// Its rules are not the same on every node.
+    depends_on_node: bool,
 }
 
 impl<'a> Rules<'a> {
@@ -62,8 +64,19 @@ impl<'a> Rules<'a> {
                 };
                 let backends = slices.backends(service, port, chain);
                 let hash = names::hash(&hashed);
-                let vips = vips.clone();
-                ports.push(Port { service, spec: port, address, name, hash, backends, vips });
+                let (vips, depends_on_node) = (vips.clone(), false);
+                let mut new = Port {
+                    service,
+                    spec: port,
+                    address,
+                    name,
+                    hash,
+                    backends,
+                    vips,
+                    depends_on_node,
+                };
+                new.depends_on_node = new.looks_at_node();
+                ports.push(new);
             }
         }
         sort_by(&mut ports, |a, b| {
@@ -74,6 +87,11 @@ impl<'a> Rules<'a> {
         });
         let n_endpoints: usize = ports.iter().map(|it| endpoints::count(&it.backends)).sum();
         Self { config, ports, is_large: n_endpoints > LARGE_CLUSTER }
+    }
+
+    /// How many ports of Services have rules that are not the same on every node.
+    pub fn n_depending_on_node(&self) -> usize {
+        self.ports.iter().filter(|it| it.depends_on_node).count()
     }
 
     /// Everything about a node that its rules depend on: nodes of equal keys have equal rules.
@@ -92,7 +110,7 @@ impl<'a> Rules<'a> {
             key.extend([range.network().to_bits(), u32::from(range.prefix_len())]);
         }
         for (place, port) in self.ports.iter().enumerate() {
-            if port.backends.is_empty() || !port.depends_on_node() {
+            if !port.depends_on_node {
                 continue;
             }
             let begin = key.len();
@@ -322,12 +340,12 @@ impl Port<'_> {
         }
     }
 
-    fn depends_on_node(&self) -> bool {
-        self.uses().local
-            || self.has_firewall()
-            || self.backends.iter().any(Backend::is_for_some)
-            // Which of two equal ones counts depends on where they are.
-            || endpoints::count(&self.backends) < self.backends.len()
+    fn looks_at_node(&self) -> bool {
+        let hinted = || self.backends.iter().any(Backend::is_for_some);
+        // Which of two equal ones counts depends on where they are.
+        let twice = || endpoints::count(&self.backends) < self.backends.len();
+        let looks = self.uses().local || self.has_firewall() || hinted() || twice();
+        looks && !self.backends.is_empty()
     }
 
     fn has_firewall(&self) -> bool {

@@ -31,17 +31,7 @@ spec: {type: LoadBalancer, externalTrafficPolicy: POLICY, RANGES selector: {app:
 
 fn run(spec: &str, policy: &str, ranges: &str) -> Run {
     let objects = OBJECTS.replace("POLICY", policy).replace("RANGES", ranges);
-    let text = format!(
-        "apiVersion: everyhop.dev/v1\nkind: Lab\nmetadata: {{name: t}}\nspec:\n{spec}\n{objects}"
-    );
-    match Lab::load(&text) {
-        Ok(loaded) => loaded.lab.run(),
-        Err(problems) => panic!("{problems:?}"),
-    }
-}
-
-fn verdicts(run: &Run) -> Vec<&'static str> {
-    run.results.iter().map(|it| it.verdict.name()).collect()
+    lab_of(spec, &objects).expect("a good lab").run()
 }
 
 #[test]
@@ -108,14 +98,11 @@ fn under_the_policy_cluster_kube_proxy_itself_is_asked() {
 #[test]
 fn hosts_that_a_lab_describes_are_found_by_name_and_answer_on_their_ports_alone() {
     let lab = |hosts: &str| {
-        let text = format!(
-            "apiVersion: everyhop.dev/v1\nkind: Lab\nmetadata: {{name: t}}\nspec:\n  internet: {{hosts: [{hosts}]}}\n  actions:\n  - {{from: pod/web, to: \"http://api.example.com/\"}}\n  - {{from: pod/web, to: \"dns:Quiet.example.com./A\"}}\n  - {{from: pod/web, to: \"http://quiet.example.com/\"}}\n  - {{from: pod/web, to: \"http://other.example.com/\"}}\n  - {{from: internet, to: \"http://api.example.com/\"}}\n{OBJECTS}"
+        let spec = format!(
+            "  internet: {{hosts: [{hosts}]}}\n  actions:\n  - {{from: pod/web, to: \"http://api.example.com/\"}}\n  - {{from: pod/web, to: \"dns:Quiet.example.com./A\"}}\n  - {{from: pod/web, to: \"http://quiet.example.com/\"}}\n  - {{from: pod/web, to: \"http://other.example.com/\"}}\n  - {{from: internet, to: \"http://api.example.com/\"}}"
         );
-        let text = text.replace("POLICY", "Cluster").replace("RANGES", "");
-        match Lab::load(&text) {
-            Ok(loaded) => Ok(loaded.lab),
-            Err(problems) => Err(problems[0].to_string()),
-        }
+        let objects = OBJECTS.replace("POLICY", "Cluster").replace("RANGES", "");
+        lab_of(&spec, &objects).map_err(|problems| problems[0].clone())
     };
     let run = lab("{name: api.example.com, address: 192.88.99.10}, {name: quiet.example.com, ports: [53/UDP]}")
         .expect("a good lab")

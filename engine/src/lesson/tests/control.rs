@@ -35,13 +35,7 @@ fn web(name: &str, node: &str) -> String {
 }
 
 fn lab(spec: &str, objects: &str) -> Result<Lab, Vec<String>> {
-    let text = format!(
-        "apiVersion: everyhop.dev/v1\nkind: Lab\nmetadata: {{name: t}}\nspec:\n{spec}\n{NODES}{objects}"
-    );
-    match Lab::load(&text) {
-        Ok(loaded) => Ok(loaded.lab),
-        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
-    }
+    lab_of(spec, &[NODES, objects].concat())
 }
 
 fn run(spec: &str, objects: &str) -> (Lab, Run) {
@@ -54,10 +48,6 @@ fn run(spec: &str, objects: &str) -> (Lab, Run) {
 fn told(run: &Run) -> Vec<String> {
     let steps = run.story.steps.iter().filter(|it| it.note(&run.trace).is_some());
     steps.map(|it| format!("{} {}", it.at.0 / 1_000_000, it.title)).collect()
-}
-
-fn verdicts(run: &Run) -> Vec<&'static str> {
-    run.results.iter().map(|it| it.verdict.name()).collect()
 }
 
 /// The rules that each node has.

@@ -20,7 +20,7 @@ pub use tcpmss::Tcpmss;
 use super::Reject;
 use super::matches::Extension;
 use super::print::Printer;
-use crate::base::{ChainId, Id};
+use crate::base::ChainId;
 
 /// What a rule does.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -207,7 +207,7 @@ impl Target {
     /// What stands after `-j`.
     pub(super) fn print(&self, out: &mut Printer<'_>) {
         match self {
-            Self::Jump(chain) | Self::Goto(chain) => out.word(&out.names.chains[chain.index()]),
+            Self::Jump(chain) | Self::Goto(chain) => out.word(out.names.chain(*chain)),
             _ => out.word(self.name().unwrap_or_default()),
         }
         if let Some(extension) = self.extension() {

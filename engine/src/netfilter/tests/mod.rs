@@ -93,3 +93,76 @@ COMMIT
     let origins = [0, 1].map(|index| tables.rule_origin(rule(index)).map(Id::index));
     assert_eq!(origins, [Some(5), None], "the rule of line 6 alone has an origin");
 }
+
+/// Rules beside others share what they were; what is said of the whole is as if all had been read at once.
+#[test]
+fn rules_beside_others_are_as_if_all_were_read_at_once() {
+    let first = "*filter\n:INPUT ACCEPT [0:0]\n:A - [0:0]\n[3:7] -A INPUT -s 10.0.0.1 -j A\n[1:2] -A A -m recent --name one --set\n-A A -m limit --limit 1/sec -j ACCEPT\nCOMMIT\n";
+    let second = "*filter\n:B - [0:0]\n-I INPUT -j B\n[5:9] -A INPUT -m recent --name two --rcheck -j A\n-A B -m recent --name one --rcheck -m limit --limit 2/sec -j A\n-A B -m set --match-set S2 src -j RETURN\nCOMMIT\n";
+    let mut recents = Recents::default();
+    let mut tables = Tables::default();
+    let by = |number: usize| move |_: usize| Some(OriginId::from_index(number));
+    tables.restore(first, &by(1), &sets(), &mut recents).expect("good rules");
+    let before = tables.clone();
+    tables.restore(second, &by(2), &sets(), &mut recents).expect("good rules");
+    let saved = tables.save(true);
+    let again = Tables::parse(&saved, &sets(), &mut Recents::default()).expect("what was saved");
+    assert_eq!(again.save(true), saved);
+    assert_eq!(
+        before.save(true),
+        parse(first).expect("good rules").save(true),
+        "it is not changed"
+    );
+    assert_eq!(self::saved(&tables, "INPUT"), "-j B||-s 10.0.0.1/32 -j A||-m recent --rcheck --seconds 0 --name two --mask 255.255.255.255 --rsource -j A".replace(" --seconds 0", ""));
+    for (chain, index, origin) in
+        [("INPUT", 0, 2), ("INPUT", 1, 1), ("INPUT", 2, 2), ("A", 1, 1), ("B", 0, 2)]
+    {
+        let numbers = 0..5;
+        let chain = numbers
+            .map(ChainId::from_index)
+            .find(|it| tables.chain_name(Table::Filter, *it) == chain);
+        let rule = RuleRef { table: Table::Filter, chain: chain.expect("it is there"), index };
+        assert_eq!(tables.rule_origin(rule).map(Id::index), Some(origin), "{rule:?}");
+    }
+    assert!(!parse("*nat\n-A PREROUTING -j ACCEPT\nCOMMIT\n").expect("a rule").needs_conntrack());
+    let mut tracks = before;
+    assert!(!tracks.needs_conntrack());
+    let third = "*filter\n-A INPUT -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n";
+    tracks.restore(third, &|_| None, &sets(), &mut recents).expect("good rules");
+    assert!(tracks.needs_conntrack());
+}
+
+#[test]
+fn rules_that_were_right_may_be_called_wrongly_by_those_put_beside_them() {
+    use std::fmt::Write;
+    let mut first = String::from(
+        "*nat\n:TO - [0:0]\n-A PREROUTING -j TO\n-A TO -p tcp -j DNAT --to-destination 10.0.0.1\nCOMMIT\n*filter\n",
+    );
+    for n in 0..14 {
+        let _ = writeln!(first, ":C{n} - [0:0]");
+    }
+    for n in 0..13 {
+        let _ = writeln!(first, "-A C{n} -j C{}", n + 1);
+    }
+    let first = first + "-A INPUT -j C0\nCOMMIT\n";
+    let refused = |second: &str| {
+        let mut tables = parse(&first).expect("good rules");
+        let before = tables.save(true);
+        let error = tables.restore(second, &|_| None, &sets(), &mut Recents::default()).err();
+        assert_eq!(tables.save(true) == before, error.is_some(), "{second}");
+        error.map(|it| it.message)
+    };
+    let too_deep = Some("chains call each other more than 15 deep".to_owned());
+    let two =
+        "*filter\n:N0 - [0:0]\n:N1 - [0:0]\n-A FORWARD -j N0\n-A N0 -j N1\n-A N1 -j C0\nCOMMIT\n";
+    assert_eq!(refused(two), too_deep);
+    assert_eq!(refused("*filter\n:N0 - [0:0]\n-A INPUT -j N0\n-A N0 -j C0\nCOMMIT\n"), None);
+    assert_eq!(
+        refused("*filter\n-A C13 -j C0\nCOMMIT\n"),
+        Some("this chain leads back to itself".to_owned())
+    );
+    assert!(refused("*nat\n-A POSTROUTING -j TO\nCOMMIT\n").is_some(), "DNAT is not for there");
+    assert_eq!(refused("*nat\n-A OUTPUT -j TO\nCOMMIT\n"), None);
+    let masks = "*filter\n-A INPUT -m recent --name x --set\nCOMMIT\n*filter\n-A INPUT -m recent --name x --mask 255.0.0.0 --set\nCOMMIT\n";
+    assert_eq!(refused(masks), Some("rules that share a list need one --mask".to_owned()));
+}

@@ -101,20 +101,12 @@ impl<T: Tracer> Env<'_, '_, T> {
         let (ns, socket) = (self.ns_id(), self.socket);
         self.ctx.out.push(Next::Wake { ns, socket });
     }
-}
 
-/// Does something with a socket's connection on behalf of a program, if there is one.
-fn in_call<T: Tracer, R>(
-    ctx: &mut Ctx<'_, T>,
-    ns: &mut Netns,
-    devices: &Devices,
-    socket: SocketId,
-    act: impl FnOnce(&mut Conn, &mut Env<'_, '_, T>) -> R,
-) -> Option<R> {
-    with(ctx, ns, devices, socket, |conn, env| {
-        env.call = Some(false);
-        act(conn, env)
-    })
+    /// What follows is done on behalf of a program.
+    fn in_call(&mut self) -> &mut Self {
+        self.call = Some(false);
+        self
+    }
 }
 
 /// Lets the program behind a connection do what it can without waiting. Whether it goes on as soon as what it sent has
@@ -125,7 +117,7 @@ pub fn run<T: Tracer>(
     devices: &Devices,
     socket: SocketId,
 ) -> bool {
-    in_call(ctx, ns, devices, socket, Conn::run).unwrap_or(false)
+    with(ctx, ns, devices, socket, |conn, env| conn.run(env.in_call())).unwrap_or(false)
 }
 
 /// Lets a process look at its connection (`epoll_wait`, then `recv` of all there is). None where there is none.
@@ -135,7 +127,7 @@ pub fn poll<T: Tracer>(
     devices: &Devices,
     socket: SocketId,
 ) -> Option<Polled> {
-    in_call(ctx, ns, devices, socket, Conn::poll)
+    with(ctx, ns, devices, socket, |conn, env| conn.poll(env.in_call()))
 }
 
 /// A process writes to its connection. Whether there is one.
@@ -146,7 +138,8 @@ pub fn write<T: Tracer>(
     socket: SocketId,
     bytes: &[u8],
 ) -> bool {
-    let written = in_call(ctx, ns, devices, socket, |conn, env| {
+    let written = with(ctx, ns, devices, socket, |conn, env| {
+        let env = env.in_call();
         conn.call(|conn| conn.write(env, bytes));
     });
     written.is_some()
@@ -159,7 +152,8 @@ pub fn close<T: Tracer>(
     devices: &Devices,
     socket: SocketId,
 ) -> bool {
-    let closed = in_call(ctx, ns, devices, socket, |conn, env| {
+    let closed = with(ctx, ns, devices, socket, |conn, env| {
+        let env = env.in_call();
         conn.work.doing = Doing::Done;
         conn.call(|conn| conn.close(env));
     });
