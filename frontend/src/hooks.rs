@@ -97,6 +97,10 @@ pub fn use_keys(session: &UseReducerHandle<Session>) {
     use_guard((0, 0), Box::new(move || platform::on_key(on_key)));
 }
 
+/// Milliseconds that the playhead rests before the address says where: changing it costs a browser as much as drawing the
+/// step does.
+const SETTLED_MS: u32 = 100;
+
 /// The address follows the playhead, and the playhead follows links and what is typed there.
 #[hook]
 pub fn use_address(session: &UseReducerHandle<Session>) {
@@ -106,9 +110,9 @@ pub fn use_address(session: &UseReducerHandle<Session>) {
     // A notice may say that the lesson which the address names already is not there.
     let shown = (session.route().map(|route| route.to_string()), session.notice.is_some());
     use_effect_with(shown, |(hash, _)| {
-        if let Some(hash) = hash {
-            platform::replace_hash(hash);
-        }
+        let hash = hash.clone();
+        let later = hash.map(|to| platform::after(SETTLED_MS, move || platform::replace_hash(&to)));
+        move || drop(later)
     });
 }
 

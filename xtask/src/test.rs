@@ -207,6 +207,12 @@ fn page_step() -> Result<Passed> {
 }
 
 fn browser() -> Result<Passed> {
+    in_browser(&[])?;
+    Ok(Passed::Fully)
+}
+
+/// Runs tests of the built page, with these arguments for the tests.
+pub(crate) fn in_browser(args: &[&str]) -> Result {
     let dist = page::dist();
     if !dist.join("index.html").is_file() {
         return failed("there is no built page yet: cargo xtask test --only page,browser");
@@ -214,11 +220,12 @@ fn browser() -> Result<Passed> {
     let mut cargo =
         process::command("cargo", &["test", "--package", "everyhop-tests", "--test", "browser"])?;
     cargo
+        .arg("--")
+        .args(args)
         .env("EVERYHOP_DIST", dist)
         .env("EVERYHOP_AXE", tools::axe_core()?)
         .env("CHROMEDRIVER", wasm::chromedriver()?);
-    process::run(&mut cargo)?;
-    Ok(Passed::Fully)
+    process::run(&mut cargo)
 }
 
 /// The same labs every time, so that a failure is the change's own; others on demand with another seed.

@@ -16,5 +16,6 @@ mod native;
 mod page;
 mod second;
 mod server;
+mod speed;
 mod stage;
 mod transport;

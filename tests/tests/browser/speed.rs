@@ -1,0 +1,188 @@
+//! How fast the page is: from a key press to the paint that shows the step, and from frame to frame while it plays. No
+//! test but a measurement, for `cargo xtask bench --page`: how busy the machine is decides as much as the page does.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use thirtyfour::prelude::*;
+
+use crate::native::LESSONS;
+use crate::page::Page;
+
+/// Milliseconds that a key press may take.
+const PRESS_MS: f64 = 16.0;
+/// Milliseconds between two frames while playing.
+const FRAME_MS: f64 = 32.0;
+/// Each step is measured so often, on a page loaded anew; the best counts, since others use the machine too.
+const ROUNDS: usize = 3;
+/// Hops of the longest lesson that are gone one by one.
+const HOPS: usize = 60;
+const PLAYED: Duration = Duration::from_secs(4);
+
+const PANELS: [&str; 6] = ["Packet", "Timeline", "Rules walked", "Tables", "Captures", "YAML"];
+
+/// Notes for each key press how long the page worked for it, and when it was painted. The page's own work ends in the
+/// task of the key; then a frame is due, whose callbacks come before style, layout and paint, and a message after.
+const WATCH_KEYS: &str = "
+    window.presses = [];
+    const after = call => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = call;
+        channel.port2.postMessage(0);
+    };
+    addEventListener('keydown', event => {
+        const pressed = event.timeStamp;
+        let handled = null;
+        after(() => handled = performance.now());
+        requestAnimationFrame(() => {
+            const frame = performance.now(), done = handled;
+            after(() => {
+                const painted = performance.now();
+                const work = done === null ? painted - pressed : done - pressed + painted - frame;
+                presses.push([work, painted - pressed]);
+            });
+        });
+    }, true)";
+
+/// The last press, once there are so many.
+const PRESSED: &str = "return window.presses.length >= arguments[0] ? window.presses.at(-1) : null";
+
+const WATCH_FRAMES: &str = "
+    window.frames_ms = [];
+    let last = null;
+    const frame = now => {
+        if (last !== null) frames_ms.push(now - last);
+        last = now;
+        requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame)";
+
+/// What a key press cost, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct Press {
+    work: f64,
+    /// With the wait for the next frame.
+    painted: f64,
+}
+
+/// The least of each press in all rounds.
+fn best(rounds: &[Vec<Press>]) -> Vec<Press> {
+    let n = rounds.iter().map(Vec::len).min().unwrap_or_default();
+    let least = |at: usize, of: fn(&Press) -> f64| {
+        rounds.iter().map(|round| of(&round[at])).fold(f64::INFINITY, f64::min)
+    };
+    (0..n)
+        .map(|at| Press { work: least(at, |it| it.work), painted: least(at, |it| it.painted) })
+        .collect()
+}
+
+/// Median, 95th percentile and worst.
+fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    let Some(last) = values.len().checked_sub(1) else { return [0.0; 3] };
+    [last / 2, last * 95 / 100, last].map(|at| values[at])
+}
+
+fn press(page: &Page, key: Key, count: usize) -> Press {
+    page.browser.keys(&char::from(key).to_string());
+    let told =
+        page.browser.until("a press is painted", PRESSED, &[count.into()], |it| !it.is_null());
+    let ms = |at: usize| told[at].as_f64().unwrap_or_default();
+    Press { work: ms(0), painted: ms(1) }
+}
+
+/// Forward `n` times and back again.
+fn to_and_fro(page: &Page, hash: &str, panel: &str, n: Option<usize>) -> Vec<Press> {
+    page.open(hash);
+    page.open_tab(panel);
+    page.browser.ask("document.activeElement?.blur()", &[]);
+    page.browser.ask(WATCH_KEYS, &[]);
+    let n = n.unwrap_or_else(|| page.n_steps() - 1);
+    let keys = [Key::Right, Key::Left].into_iter().flat_map(|key| std::iter::repeat_n(key, n));
+    keys.enumerate().map(|(at, key)| press(page, key, at + 1)).collect()
+}
+
+fn verdict(worst: f64, limit: f64) -> String {
+    if worst > limit { format!("above {limit} ms") } else { "ok".to_owned() }
+}
+
+fn measure_keys(page: &Page, name: &str, hash: &str, n: Option<usize>) {
+    for panel in PANELS {
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| to_and_fro(page, hash, panel, n)).collect();
+        let presses = best(&rounds);
+        let work = spread(presses.iter().map(|it| it.work).collect());
+        let painted = spread(presses.iter().map(|it| it.painted).collect());
+        let text = |it: [f64; 3]| it.map(|ms| format!("{ms:>6.1}")).join(" ");
+        println!(
+            "{name:<34} {panel:<13} {:>4}  {}   {}  {}",
+            presses.len(),
+            text(work),
+            text(painted),
+            verdict(work[2], PRESS_MS)
+        );
+    }
+}
+
+fn frames(page: &Page, hash: &str, panel: &str) -> Vec<f64> {
+    page.open(hash);
+    page.open_tab(panel);
+    page.choose("Speed", "4×");
+    page.press("Play");
+    page.browser.ask(WATCH_FRAMES, &[]);
+    thread::sleep(PLAYED);
+    let told = page.browser.ask("return window.frames_ms", &[]);
+    told.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+}
+
+fn measure_frames(page: &Page, name: &str, hash: &str) {
+    for panel in PANELS {
+        let rounds = (0..ROUNDS).map(|_| frames(page, hash, panel));
+        let worst = |it: &Vec<f64>| it.iter().copied().fold(0.0, f64::max);
+        let best = rounds.min_by(|a, b| worst(a).total_cmp(&worst(b))).unwrap_or_default();
+        let over = best.iter().filter(|&&ms| ms > FRAME_MS).count();
+        let [median, _, longest] = spread(best.clone());
+        println!(
+            "{name:<34} {panel:<13} {:>4}  {median:>6.1} {longest:>6.1} {over:>4}  {}",
+            best.len(),
+            verdict(longest, FRAME_MS)
+        );
+    }
+}
+
+#[test]
+#[ignore = "a measurement, for cargo xtask bench --page"]
+fn from_key_to_paint_and_from_frame_to_frame() {
+    let page = Page::start();
+    let load = || std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("Load of this machine: {}", load().trim());
+    println!(
+        "From key press to paint, in milliseconds, each step the best of {ROUNDS}: the page's work, and with the"
+    );
+    println!(
+        "wait for the browser's next frame (up to 16.7). Each as median, 95th percentile, worst."
+    );
+    println!("{:<34} {:<13} keys  {:<20}   {:<20}", "lesson", "panel", "work", "to paint");
+    let only = std::env::var("EVERYHOP_ONLY").ok();
+    let chosen = || LESSONS.iter().filter(|it| only.as_deref().is_none_or(|only| only == it.0));
+    for (lesson, ..) in chosen() {
+        measure_keys(&page, lesson, &format!("#/lesson/{lesson}"), None);
+    }
+    let longest = "ingress-controller";
+    if chosen().any(|it| it.0 == longest) {
+        // From the middle, where every table is full.
+        page.open(&format!("#/lesson/{longest}?hops=all"));
+        let middle = page.n_steps() / 2;
+        let hash = format!("#/lesson/{longest}?step={middle}&hops=all");
+        measure_keys(&page, &format!("{longest}, by hop"), &hash, Some(HOPS));
+    }
+    println!(
+        "\nFrom frame to frame while playing at 4×, in milliseconds, the best of {ROUNDS}: median, longest, and how"
+    );
+    println!("many are over {FRAME_MS}.");
+    println!("{:<34} {:<13} frames", "lesson", "panel");
+    for (lesson, ..) in chosen() {
+        measure_frames(&page, lesson, &format!("#/lesson/{lesson}"));
+    }
+    println!("Load of this machine: {}", load().trim());
+}
