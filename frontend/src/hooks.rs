@@ -97,10 +97,6 @@ pub fn use_keys(session: &UseReducerHandle<Session>) {
     use_guard((0, 0), Box::new(move || platform::on_key(on_key)));
 }
 
-/// Milliseconds that the playhead rests before the address says where: changing it costs a browser as much as drawing the
-/// step does.
-const SETTLED_MS: u32 = 100;
-
 /// The address follows the playhead, and the playhead follows links and what is typed there.
 #[hook]
 pub fn use_address(session: &UseReducerHandle<Session>) {
@@ -109,11 +105,7 @@ pub fn use_address(session: &UseReducerHandle<Session>) {
     use_guard((0, 0), Box::new(move || platform::on_address(on_address)));
     // A notice may say that the lesson which the address names already is not there.
     let shown = (session.route().map(|route| route.to_string()), session.notice.is_some());
-    use_effect_with(shown, |(hash, _)| {
-        let hash = hash.clone();
-        let later = hash.map(|to| platform::after(SETTLED_MS, move || platform::replace_hash(&to)));
-        move || drop(later)
-    });
+    use_effect_with(shown, |(hash, _)| platform::replace_hash(hash.clone()));
 }
 
 /// Keeps what was typed for the next visit. False: the browser has no room for it.

@@ -20,6 +20,7 @@ pub fn mount() {
     let Some(root) = platform::mount_point() else { return };
     platform::install_crash_notice();
     platform::second::begin();
+    platform::sight::begin();
     let render = move || {
         yew::Renderer::<app::App>::with_root(root).render();
     };

@@ -72,15 +72,23 @@ impl Browser {
         let test = thread::current().name().unwrap_or("unnamed").replace("::", "-");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/browser");
         let path = folder.join(format!("{test}.png"));
-        let driver = self.driver.as_ref().expect("it quits when it is dropped");
-        let taken =
-            fs::create_dir_all(&folder).map_err(|problem| problem.to_string()).and_then(|()| {
-                let taken = self.runtime.block_on(driver.screenshot(&path));
-                taken.map_err(|problem| problem.to_string())
-            });
-        match taken {
+        match self.take_picture(&path) {
             Ok(()) => format!("picture: {}", path.canonicalize().unwrap_or(path).display()),
             Err(problem) => format!("no picture: {problem}"),
+        }
+    }
+
+    fn take_picture(&self, path: &Path) -> Result<(), String> {
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder).map_err(|problem| problem.to_string())?;
+        let driver = self.driver.as_ref().expect("it quits when it is dropped");
+        self.runtime.block_on(driver.screenshot(path)).map_err(|problem| problem.to_string())
+    }
+
+    /// Puts a picture of the window into a file.
+    pub(crate) fn keep_picture(&self, path: &Path) {
+        if let Err(problem) = self.take_picture(path) {
+            self.fail(&format!("{}: {problem}", path.display()));
         }
     }
 
@@ -143,6 +151,15 @@ impl Browser {
         self.wait_for(&format!("clicking at {what}"), async |driver| {
             let element = driver.find(by).await?;
             driver.action_chain().click_element(&element).perform().await
+        });
+    }
+
+    /// Presses the mouse there, moves it by so many CSS pixels, and lets go.
+    pub(crate) fn drag(&self, what: &str, by: By, (x, y): (i64, i64)) {
+        self.wait_for(&format!("dragging {what}"), async |driver| {
+            let element = driver.find(by).await?;
+            let chain = driver.action_chain().click_and_hold_element(&element);
+            chain.move_by_offset(x, y).release().perform().await
         });
     }
 

@@ -14,6 +14,7 @@ mod lesson;
 mod look;
 mod native;
 mod page;
+mod pictures;
 mod second;
 mod server;
 mod speed;
