@@ -15,6 +15,9 @@ const AWAY: &str = "data-away";
 /// CSS pixels that the mouse moves before it is no click any more.
 const SLACK: i32 = 4;
 
+/// CSS pixels that stay around the packet where there is room, and that may be missing where there is none.
+const MARGIN_PX: f64 = 16.0;
+
 /// A mouse button held on the stage.
 #[derive(Clone, Copy, Default)]
 struct Held {
@@ -100,8 +103,7 @@ fn out_of_sight() -> Option<[f64; 3]> {
 }
 
 fn note() {
-    // Less than a pixel is no scrolling.
-    let away = out_of_sight().is_some_and(|far| far.iter().any(|far| far.abs() >= 1.0));
+    let away = out_of_sight().is_some_and(|far| far.iter().any(|far| far.abs() > MARGIN_PX));
     if let Some(root) = root() {
         let _ = root.toggle_attribute_with_force(AWAY, away);
     }
@@ -112,8 +114,9 @@ pub fn reveal_packet() {
     if let (Some([x, y, page]), Some(view), Some(window)) =
         (out_of_sight(), find(".view"), window())
     {
-        view.scroll_by_with_x_and_y(x, y);
-        window.scroll_by_with_x_and_y(0.0, page);
+        let generous = |far: f64| if far == 0.0 { 0.0 } else { far + MARGIN_PX.copysign(far) };
+        view.scroll_by_with_x_and_y(generous(x), generous(y));
+        window.scroll_by_with_x_and_y(0.0, generous(page));
     }
     note();
 }
