@@ -43,6 +43,8 @@ pub fn App() -> Html {
             if title.is_empty() { "every hop a packet takes through Kubernetes" } else { title };
         platform::set_title(&format!("{what} · Everyhop"));
         platform::set_ready();
+        // Another lesson begins with the packet in sight.
+        platform::sight::reveal_packet();
     });
 
     // What a step says begins with its title, however far the one before was read.

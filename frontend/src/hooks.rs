@@ -105,11 +105,7 @@ pub fn use_address(session: &UseReducerHandle<Session>) {
     use_guard((0, 0), Box::new(move || platform::on_address(on_address)));
     // A notice may say that the lesson which the address names already is not there.
     let shown = (session.route().map(|route| route.to_string()), session.notice.is_some());
-    use_effect_with(shown, |(hash, _)| {
-        if let Some(hash) = hash {
-            platform::replace_hash(hash);
-        }
-    });
+    use_effect_with(shown, |(hash, _)| platform::replace_hash(hash.clone()));
 }
 
 /// Keeps what was typed for the next visit. False: the browser has no room for it.

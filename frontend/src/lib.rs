@@ -24,6 +24,7 @@ pub fn mount() {
     platform::second::begin();
     // In another's page, labs are put into elements one by one.
     let Some(root) = platform::mount_point() else { return };
+    platform::sight::begin();
     let render = move || {
         yew::Renderer::<app::App>::with_root(root).render();
     };

@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: datagrams per second, natively, in the browser, and by the kernel.
+//! `cargo xtask bench`: datagrams per second, natively, in the browser, and by the kernel; with `--page` how fast the page
+//! answers.
 
 use crate::process::{self, Result, timed};
-use crate::wasm;
+use crate::{page, test, wasm};
 
 pub(crate) fn bench() -> Result {
     timed("The engine, native", "3 minutes, most of it building", || {
@@ -30,5 +31,16 @@ pub(crate) fn bench() -> Result {
         let args =
             ["run", "--quiet", "--release", "--package", "everyhop-tests", "--bin", "bench-kernel"];
         process::run_program("cargo", &args)
+    })
+}
+
+/// The page in headless Chromium: from key press to paint, and from frame to frame while it plays.
+pub(crate) fn page() -> Result {
+    timed("The page, built in release", "30 seconds", || {
+        page::prepare()?;
+        page::build()
+    })?;
+    timed("The page in Chromium", "10 minutes", || {
+        test::in_browser(&["--ignored", "--nocapture", "from_key_to_paint"])
     })
 }

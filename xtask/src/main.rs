@@ -33,6 +33,7 @@ cargo xtask COMMAND
   fidelity                write docs/fidelity.md anew from the labs
   fuzz [--seconds N]      feed the parsers with what nobody wrote, N seconds each
   bench                   measure datagrams per second: native, wasm, and the kernel
+  bench --page            measure the page: from key press to paint, and from frame to frame
 
 What is missing is installed: into .tools/ beside the sources, and on Debian as root with apt-get.";
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["fidelity"] => conform::fidelity(),
         ["bench"] => bench::bench(),
+        ["bench", "--page"] => bench::page(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -20,6 +20,9 @@ pub(crate) const BROWSER: &[Program] = &[
     program(&["chromedriver"], "chromium-driver"),
 ];
 
+/// What tests in a second browser need, besides its driver.
+pub(crate) const FIREFOX: &[Program] = &[program(&["firefox", "firefox-esr"], "firefox-esr")];
+
 /// What building a lab in the kernel and watching it needs.
 pub(crate) const KERNEL: &[Program] = &[
     program(&["ip"], "iproute2"),

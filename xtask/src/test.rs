@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check that must hold before a change is merged, in order, up to the first that fails.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::process::{self, Error, Result, duration_text, failed, root, run_program, timed};
@@ -54,6 +55,12 @@ const STEPS: &[Step] = &[
         what: "Tests of the built page, in headless Chromium",
         usually: "2 minutes",
         run: browser,
+    },
+    Step {
+        name: "firefox",
+        what: "The lessons of the built page, in headless Firefox",
+        usually: "4 minutes",
+        run: firefox,
     },
     Step {
         name: "fuzz",
@@ -207,18 +214,36 @@ fn page_step() -> Result<Passed> {
 }
 
 fn browser() -> Result<Passed> {
+    in_browser(&[])?;
+    Ok(Passed::Fully)
+}
+
+/// What a reader does with every lesson. The rest of the tests ask for what Chromium's developer tools alone can do.
+fn firefox() -> Result<Passed> {
+    if !system::provide("tests in Firefox", system::FIREFOX)? {
+        return Ok(Passed::Without("SKIPPED: there is no Firefox".to_owned()));
+    }
+    tools::geckodriver()?;
+    let mut cargo = tests_in_browser(&["lesson::", "address::", "transport::"])?;
+    process::run(cargo.env("EVERYHOP_BROWSER", "firefox"))?;
+    Ok(Passed::Fully)
+}
+
+/// Runs tests of the built page in Chromium, with these arguments for the tests.
+pub(crate) fn in_browser(args: &[&str]) -> Result {
+    let mut cargo = tests_in_browser(args)?;
+    process::run(cargo.env("CHROMEDRIVER", wasm::chromedriver()?))
+}
+
+fn tests_in_browser(args: &[&str]) -> Result<Command> {
     let dist = page::dist();
     if !dist.join("index.html").is_file() {
         return failed("there is no built page yet: cargo xtask test --only page,browser");
     }
     let mut cargo =
         process::command("cargo", &["test", "--package", "everyhop-tests", "--test", "browser"])?;
-    cargo
-        .env("EVERYHOP_DIST", dist)
-        .env("EVERYHOP_AXE", tools::axe_core()?)
-        .env("CHROMEDRIVER", wasm::chromedriver()?);
-    process::run(&mut cargo)?;
-    Ok(Passed::Fully)
+    cargo.arg("--").args(args).env("EVERYHOP_DIST", dist).env("EVERYHOP_AXE", tools::axe_core()?);
+    Ok(cargo)
 }
 
 /// The same labs every time, so that a failure is the change's own; others on demand with another seed.

@@ -12,6 +12,7 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const TRUNK: &str = "0.21.14";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
+const GECKODRIVER: &str = "0.37.1";
 /// Debian's 108 cannot read what Rust 1.95 writes ("invalid code after misc prefix: 17").
 const BINARYEN: &str = "132";
 const AXE: &str = "4.14.1";
@@ -121,6 +122,13 @@ pub(crate) fn cargo_deny() -> Result {
 pub(crate) fn cargo_fuzz() -> Result {
     provide("cargo-fuzz", &Wanted::AtLeast(known(CARGO_FUZZ)), "2 minutes on two cores", || {
         cargo_install("cargo-fuzz", CARGO_FUZZ, &[])
+    })
+}
+
+/// Drives Firefox. Debian has no package of it.
+pub(crate) fn geckodriver() -> Result {
+    provide("geckodriver", &Wanted::AtLeast(known(GECKODRIVER)), "6 minutes on two cores", || {
+        cargo_install("geckodriver", GECKODRIVER, &[])
     })
 }
 

@@ -349,23 +349,30 @@ impl Run {
         (play.world, play.trace)
     }
 
-    /// A step's events, with every rule that was asked and did not match between them. Found by running the lab again.
-    pub fn rules_walked(&self, lab: &Lab, step: usize) -> Vec<Entry> {
-        let Some(told) = self.story.steps.get(step) else { return Vec::new() };
+    /// Each step's events, with every rule that was asked and did not match between them. Found by running the lab again,
+    /// once for all steps.
+    pub fn rules_walked(&self, lab: &Lab) -> Vec<Vec<Entry>> {
         let mut trace = Recorder::default();
         trace.every_rule = true;
-        let (_, trace) = self.replay_into(lab, told.at, trace);
-        let mut own = told.events.iter().copied().peekable();
-        let (mut walked, mut more, mut index) = (Vec::new(), Vec::new(), 0);
+        let (_, trace) = self.replay_into(lab, self.end.now(), trace);
+        let steps = &self.story.steps;
+        let mut step_of: Vec<Option<usize>> = vec![None; self.trace.entries.len()];
+        for (step_idx, step) in steps.iter().enumerate() {
+            for &event in &step.events {
+                step_of[event] = Some(step_idx);
+            }
+        }
+        let mut walked = vec![Vec::new(); steps.len()];
+        let (mut more, mut index) = (Vec::new(), 0);
         for &entry in &trace.entries {
             if self.trace.entries.get(index) != Some(&entry) {
                 more.push(entry);
                 continue;
             }
             // What only this recording has belongs to the event that it led to.
-            if own.next_if_eq(&index).is_some() {
-                walked.append(&mut more);
-                walked.push(entry);
+            if let Some(step) = step_of[index] {
+                walked[step].append(&mut more);
+                walked[step].push(entry);
             }
             more.clear();
             index += 1;

@@ -50,6 +50,14 @@ impl Rect {
         Point { x: self.x + self.w / 2, y: self.y + self.h / 2 }
     }
 
+    /// The box around both.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let (right, bottom) = (self.right().max(other.right()), self.bottom().max(other.bottom()));
+        Self { x, y, w: right - x, h: bottom - y }
+    }
+
     /// Area that both cover.
     pub fn shared(self, other: Self) -> i32 {
         let w = self.right().min(other.right()) - self.x.max(other.x);

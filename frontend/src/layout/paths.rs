@@ -7,6 +7,8 @@ use super::{ChipKind, ContainerBox, DeviceBox, Layout, NetnsKind, RouteBox};
 
 /// How far from its device a packet comes to be that no program sent.
 const STACK_STEP: i32 = 22;
+/// The same at `lo`, close below which containers have their names.
+const LOOP_STEP: i32 = 8;
 
 /// Who makes a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +91,7 @@ impl Layout {
 /// Out at the corner where packets leave `lo`, around below it, and in again from the side.
 fn loop_around(rect: Rect) -> Vec<Point> {
     let out = corner(rect);
-    let (side, below) = (rect.right() + 6, rect.bottom() + 8);
+    let (side, below) = (rect.right() + 6, rect.bottom() + LOOP_STEP);
     vec![
         out,
         Point::new(out.x, below),
@@ -156,7 +158,8 @@ fn from_stack(device: &DeviceBox, netns: NetnsKind) -> Vec<Point> {
         ChipKind::Loopback => netns == NetnsKind::Leaf,
         ChipKind::Eth | ChipKind::Tunnel | ChipKind::Port | ChipKind::Network => false,
     };
-    let y = if from_below { device.rect.bottom() + STACK_STEP } else { device.rect.y - STACK_STEP };
+    let step = if device.kind == ChipKind::Loopback { LOOP_STEP } else { STACK_STEP };
+    let y = if from_below { device.rect.bottom() + step } else { device.rect.y - step };
     let x = if device.kind == ChipKind::Loopback { corner(device.rect).x } else { centre.x };
     vec![Point::new(x, y), Point::new(x, centre.y)]
 }

@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use crate::hooks::{Dispatch, use_rules};
 use crate::layout::{NetnsKind, lay_out};
-use crate::platform;
+use crate::platform::{self, sight};
 use crate::scene::{folded, scene};
 use crate::state::run::Shown;
 use crate::state::{Action, Shared};
@@ -74,11 +74,22 @@ impl Lens {
 /// Per cent of the size at which the whole drawing is seen.
 const ZOOMS: [u32; 7] = [100, 125, 150, 200, 250, 300, 400];
 
+/// CSS pixels that the stage moves by one press of a key.
+const STRIDE: i32 = 60;
+
 /// The next larger or smaller size.
 fn zoomed(zoom: u32, nearer: bool) -> u32 {
     let here = ZOOMS.iter().position(|&it| it == zoom).unwrap_or(0);
     let next = if nearer { (here + 1).min(ZOOMS.len() - 1) } else { here.saturating_sub(1) };
     ZOOMS[next]
+}
+
+/// The whole stage is the way back from wherever it was dragged.
+fn zoom_to(zoom: &UseStateSetter<u32>, to: u32) {
+    zoom.set(to);
+    if to == ZOOMS[0] {
+        sight::reveal_packet();
+    }
 }
 
 /// How long a packet glides into a step that the learner asked for.
@@ -130,14 +141,11 @@ pub fn StageFrame(props: &Props) -> Html {
     let glide_ms = use_glide(props.step_idx, glide_ms);
     let lens = use_state_eq(|| Lens::Everything);
     let zoom = use_state_eq(|| ZOOMS[0]);
-    // On a phone a stage of several nodes is longer than the screen: playing follows the packet, stepping by hand does
-    // not take the reader away from the text. A stage that is looked at closely follows it always.
-    let follows = if props.narrow { props.playing } else { *zoom > ZOOMS[0] };
-    use_effect_with((props.step_idx, follows), |&(_, follows)| {
-        if follows {
-            platform::reveal_packet();
-        }
+    // Playing keeps the packet in sight; else it stays there until the reader looks elsewhere.
+    use_effect_with((props.step_idx, *zoom, props.narrow, props.playing), |it| {
+        if it.3 { sight::reveal_packet() } else { sight::follow_packet() }
     });
+    let is_near = *zoom > ZOOMS[0];
     let (step, n_steps) = props.playhead;
     let stage = Stage {
         layout: &layout,
@@ -152,7 +160,7 @@ pub fn StageFrame(props: &Props) -> Html {
     use_rules(&section, "stage", rules + &zoomed_to);
     let set_zoom = |to: u32| {
         let zoom = zoom.setter();
-        Callback::from(move |_: MouseEvent| zoom.set(to))
+        Callback::from(move |_: MouseEvent| zoom_to(&zoom, to))
     };
     let button = |name: &'static str, sign: &'static str, to: u32| {
         let same = (*zoom == to).to_string();
@@ -175,9 +183,21 @@ pub fn StageFrame(props: &Props) -> Html {
     let onkeydown = {
         let zoom = zoom.setter();
         Callback::from(move |event: KeyboardEvent| match event.key().as_str() {
-            "+" | "=" => zoom.set(nearer),
-            "-" => zoom.set(farther),
-            "0" => zoom.set(ZOOMS[0]),
+            "+" | "=" => zoom_to(&zoom, nearer),
+            "-" => zoom_to(&zoom, farther),
+            "0" => zoom_to(&zoom, ZOOMS[0]),
+            key if event.shift_key() => {
+                let (x, y) = match key {
+                    "ArrowLeft" => (-STRIDE, 0),
+                    "ArrowRight" => (STRIDE, 0),
+                    "ArrowUp" => (0, -STRIDE),
+                    "ArrowDown" => (0, STRIDE),
+                    _ => return,
+                };
+                // Without Shift an arrow is a step.
+                event.prevent_default();
+                sight::pan(x, y);
+            }
             _ => {}
         })
     };
@@ -210,13 +230,17 @@ pub fn StageFrame(props: &Props) -> Html {
                         }) }
                     </select>
                 </label>
+                if is_near {
+                    <span class="hint wide">{ "drag, or Shift and arrows" }</span>
+                }
                 { button("Smaller (−)", "−", farther) }
                 { button("Whole stage (0)", "⤢", ZOOMS[0]) }
                 { button("Larger (+)", "+", nearer) }
             </div>
-            <div class={classes!("view", lens.class())}>
+            <div class={classes!("view", lens.class(), is_near.then_some("near"))}>
                 { stage.view() }
             </div>
+            <button class="btn back" onclick={|_| sight::reveal_packet()}>{ "Show the packet" }</button>
         </section>
     }
 }

@@ -27,13 +27,13 @@ pub fn Tables(props: &Props) -> Html {
     let first = world.netns.iter().next().map(|(id, _)| id);
     let Some(ns) = props.netns.or(here).or(first) else { return Html::default() };
     let listed = use_memo((props.shown.clone(), props.step_idx, ns), |(shown, step_idx, ns)| {
-        let now = shown.world_at(*step_idx);
         let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
+        let now = shown.world_at(*step_idx);
         let events = shown.run.story.steps.get(*step_idx).map(|step| {
             step.events.iter().map(|&index| shown.run.trace.entries[index].event).collect()
         });
         let events: Vec<_> = events.unwrap_or_default();
-        tables(&now, before.as_ref(), *ns, &events)
+        tables(&now, before.as_deref(), *ns, &events)
     });
     let choose = {
         let names: Vec<_> =

@@ -3,6 +3,9 @@
 mod crash;
 pub mod embedded;
 pub mod second;
+pub mod sight;
+
+use std::cell::RefCell;
 
 use everyhop_engine::base::SortedMap;
 use gloo_events::EventListener;
@@ -46,12 +49,24 @@ pub fn hash() -> String {
     window().and_then(|w| w.location().hash().ok()).unwrap_or_default()
 }
 
-/// Changes the address without a new entry in the history.
-pub fn replace_hash(hash: &str) {
-    if let Some(history) = window().and_then(|w| w.history().ok()) {
-        // A browser that refuses (too many changes in a second) shows an older step in its address bar, and that is all.
-        let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(hash));
-    }
+/// Milliseconds that the playhead rests before the address says where: changing it costs a browser as much as drawing a
+/// step does.
+const SETTLED_MS: u32 = 100;
+
+thread_local! {
+    /// The change of the address that is due.
+    static LATER: RefCell<Option<Guard>> = const { RefCell::new(None) };
+}
+
+/// Changes the address before long, without a new entry in the history. None: it stays as it is.
+pub fn replace_hash(hash: Option<String>) {
+    let change = |hash: String| {
+        if let Some(history) = window().and_then(|w| w.history().ok()) {
+            // A browser that refuses (too many changes in a second) shows an older step in its address bar, and that is all.
+            let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&hash));
+        }
+    };
+    LATER.set(hash.map(|hash| after(SETTLED_MS, move || change(hash))));
 }
 
 /// Calls back when a link or the learner changes the address.
@@ -327,16 +342,4 @@ pub fn column_of(event: &yew::MouseEvent) -> i32 {
     // Text is the way from a float to an integer that neither truncates nor panics.
     let left = left.and_then(|left| format!("{left:.0}").parse().ok());
     event.client_x() - left.unwrap_or(0)
-}
-
-/// Scrolls as little as needed to show the device where the packet goes; the packet itself may still be gliding.
-pub fn reveal_packet() {
-    let Some(document) = window().and_then(|w| w.document()) else { return };
-    let find = |css: &str| document.query_selector(css).ok().flatten();
-    let at = find("[data-packet]").and_then(|packet| packet.get_attribute("data-at"));
-    if let Some(device) = at.and_then(|at| find(&format!("[data-device=\"{at}\"]"))) {
-        let options = web_sys::ScrollIntoViewOptions::new();
-        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-        device.scroll_into_view_with_scroll_into_view_options(&options);
-    }
 }

@@ -1,8 +1,10 @@
 //! A lab's text, loaded and run: the one door between the page and the engine's lessons.
 
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use everyhop_engine::lesson::{Lab, Loaded, Protocol, Refused, Run, Variants};
+use everyhop_engine::trace::Entry;
 use everyhop_engine::world::World;
 use everyhop_engine::yaml::Problem;
 
@@ -50,7 +52,20 @@ pub struct Ran {
     pub sent: Option<Exchange>,
     /// Worth knowing about the text, and no obstacle.
     pub notices: Vec<Problem>,
+    kept: Kept,
 }
+
+/// What running the lab again found, kept for the next step.
+#[derive(Default)]
+struct Kept {
+    /// As these steps end, the last one asked for at the end.
+    worlds: RefCell<Vec<(usize, Rc<World>)>>,
+    /// By step.
+    walked: OnceCell<Vec<Vec<Entry>>>,
+}
+
+/// So many worlds are kept. A step compares two, so that each of the reader's steps, forward or back, needs one new.
+const KEPT_WORLDS: usize = 3;
 
 /// A lab that ran; a run never changes.
 pub type Shown = Shared<Ran>;
@@ -77,9 +92,26 @@ impl Ran {
         self.lab.variants.as_ref().filter(|it| it.chosen > 0).map(Variants::name)
     }
 
-    /// The world as a step ends.
-    pub fn world_at(&self, step_idx: usize) -> World {
-        self.run.world_at(&self.lab, step_idx)
+    /// The world as a step ends. Runs the lab again, unless the step was asked for lately.
+    pub fn world_at(&self, step_idx: usize) -> Rc<World> {
+        let mut worlds = self.kept.worlds.borrow_mut();
+        let world = match worlds.iter().position(|(of, _)| *of == step_idx) {
+            Some(at) => worlds.remove(at).1,
+            None => {
+                if worlds.len() >= KEPT_WORLDS {
+                    worlds.remove(0);
+                }
+                Rc::new(self.run.world_at(&self.lab, step_idx))
+            }
+        };
+        worlds.push((step_idx, Rc::clone(&world)));
+        world
+    }
+
+    /// A step's events, with every rule that was asked and did not match between them. The first call runs the lab again.
+    pub fn rules_walked(&self, step_idx: usize) -> &[Entry] {
+        let all = self.kept.walked.get_or_init(|| self.run.rules_walked(&self.lab));
+        all.get(step_idx).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the text is another than the lesson's own.
@@ -102,7 +134,8 @@ pub fn run(lesson: LessonId, text: &Rc<str>, variant: Option<&str>) -> Result<Sh
         Some((Err(_), _)) | None => (lab.run(), None),
     };
     let (text, lab) = (Rc::clone(text), Rc::new(lab));
-    Ok(Shown::new(Ran { lesson, text, lab, run, sent, notices }))
+    let kept = Kept::default();
+    Ok(Shown::new(Ran { lesson, text, lab, run, sent, notices, kept }))
 }
 
 /// Bytes that can be pasted at once. Browsers need many seconds to lay out a text area with a megabyte.
@@ -136,6 +169,7 @@ pub fn send(shown: &Shown, exchange: Exchange) -> Result<Shown, Refused> {
         run,
         sent: Some(exchange),
         notices,
+        kept: Kept::default(),
     }))
 }
 

@@ -26,12 +26,12 @@ pub enum Row {
     Tracked(String),
 }
 
-/// The walk of a step's leading packet, in order. Runs the lab again.
+/// The walk of a step's leading packet, in order.
 pub fn walk(shown: &Ran, step_idx: usize) -> Vec<AtHook> {
     let world = &shown.run.end;
     let main = shown.run.story.steps.get(step_idx).and_then(|step| step.moves.first());
     let Some(main) = main else { return Vec::new() };
-    let entries = shown.run.rules_walked(&shown.lab, step_idx);
+    let entries = shown.rules_walked(step_idx);
     let mut hooks: Vec<AtHook> = Vec::new();
     // Tracked before any rule is asked, and shown with the hook that comes next.
     let mut before: Vec<Row> = Vec::new();
@@ -112,7 +112,7 @@ mod tests {
         };
         let own = &shown.run.story.steps[step].events;
         let own = matched(&mut own.iter().map(|&index| shown.run.trace.entries[index].event));
-        let walked = shown.run.rules_walked(&shown.lab, step);
+        let walked = shown.rules_walked(step);
         assert_eq!(matched(&mut walked.iter().map(|entry| entry.event)), own);
     }
 }

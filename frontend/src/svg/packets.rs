@@ -20,8 +20,19 @@ pub(super) fn packets(scene: &Scene, step_idx: usize, on_select: &Callback<Selec
         <g class="packets">
             { for drawn(false).map(|it| other(it, step_idx)) }
             { for drawn(true).map(|it| leading(it, step_idx, on_select)) }
+            { for scene.packets.first().filter(|it| it.part == Part::Main).map(rest) }
         </g>
     }
+}
+
+/// Where the leading packet comes to rest, with what is written beside it: what is to be in sight.
+fn rest(glyph: &Glyph) -> Html {
+    let (at, mut all) = (glyph.rest(), glyph.tag.with(Rect::new(-16, -16, 32, 32)));
+    for (_, place) in glyph.note.iter().chain(&glyph.envelope) {
+        all = all.with(*place);
+    }
+    let d = format!("M{} {}h{}v{}", at.x + all.x, at.y + all.y, all.w, all.h);
+    html! { <path class="rest" {d} /> }
 }
 
 /// The class that says where a packet rests and how it comes there.

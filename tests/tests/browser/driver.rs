@@ -1,4 +1,5 @@
-//! One chromedriver with one Chromium, which end with it. Calls wait for the browser's answer. Knows no page.
+//! One driver with one browser, which end with it: Chromium, or Firefox where `EVERYHOP_BROWSER` says so. Calls wait for the
+//! browser's answer. Knows no page.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader};
@@ -16,8 +17,42 @@ use tokio::runtime::{Builder, Runtime};
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(15);
 
+/// Which browser the tests drive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Chromium,
+    /// It has no developer tools that its driver hands on: no emulated preferences, and no console to read.
+    Firefox,
+}
+
+impl Kind {
+    fn chosen() -> Self {
+        match env::var("EVERYHOP_BROWSER").as_deref() {
+            Ok("firefox") => Self::Firefox,
+            Ok("chromium") | Err(_) => Self::Chromium,
+            Ok(other) => panic!("EVERYHOP_BROWSER is {other}: expected chromium or firefox"),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "Chromium",
+            Self::Firefox => "Firefox",
+        }
+    }
+
+    /// The driver's program, and the variable that names another.
+    const fn driver(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Chromium => ("chromedriver", "CHROMEDRIVER"),
+            Self::Firefox => ("geckodriver", "GECKODRIVER"),
+        }
+    }
+}
+
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
+    kind: Kind,
     runtime: Runtime,
     /// None once it has quit.
     driver: Option<WebDriver>,
@@ -28,7 +63,9 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn start() -> Self {
-        let program = env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+        let kind = Kind::chosen();
+        let (name, variable) = kind.driver();
+        let program = env::var_os(variable).unwrap_or_else(|| name.into());
         let mut process = Command::new(&program)
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -41,11 +78,13 @@ impl Browser {
         };
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let url = format!("http://127.0.0.1:{port}");
-        match runtime.block_on(WebDriver::new(url, capabilities())) {
-            Ok(driver) => Self { runtime, driver: Some(driver), process, pictured: false.into() },
+        match runtime.block_on(WebDriver::new(url, capabilities(kind))) {
+            Ok(driver) => {
+                Self { kind, runtime, driver: Some(driver), process, pictured: false.into() }
+            }
             Err(problem) => {
                 let _ = process.kill();
-                panic!("Chromium does not start: {problem}")
+                panic!("{} does not start: {problem}", kind.name())
             }
         }
     }
@@ -72,15 +111,23 @@ impl Browser {
         let test = thread::current().name().unwrap_or("unnamed").replace("::", "-");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/browser");
         let path = folder.join(format!("{test}.png"));
-        let driver = self.driver.as_ref().expect("it quits when it is dropped");
-        let taken =
-            fs::create_dir_all(&folder).map_err(|problem| problem.to_string()).and_then(|()| {
-                let taken = self.runtime.block_on(driver.screenshot(&path));
-                taken.map_err(|problem| problem.to_string())
-            });
-        match taken {
+        match self.take_picture(&path) {
             Ok(()) => format!("picture: {}", path.canonicalize().unwrap_or(path).display()),
             Err(problem) => format!("no picture: {problem}"),
+        }
+    }
+
+    fn take_picture(&self, path: &Path) -> Result<(), String> {
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder).map_err(|problem| problem.to_string())?;
+        let driver = self.driver.as_ref().expect("it quits when it is dropped");
+        self.runtime.block_on(driver.screenshot(path)).map_err(|problem| problem.to_string())
+    }
+
+    /// Puts a picture of the window into a file.
+    pub(crate) fn keep_picture(&self, path: &Path) {
+        if let Err(problem) = self.take_picture(path) {
+            self.fail(&format!("{}: {problem}", path.display()));
         }
     }
 
@@ -146,6 +193,15 @@ impl Browser {
         });
     }
 
+    /// Presses the mouse there, moves it by so many CSS pixels, and lets go.
+    pub(crate) fn drag(&self, what: &str, by: By, (x, y): (i64, i64)) {
+        self.wait_for(&format!("dragging {what}"), async |driver| {
+            let element = driver.find(by).await?;
+            let chain = driver.action_chain().click_and_hold_element(&element);
+            chain.move_by_offset(x, y).release().perform().await
+        });
+    }
+
     /// Types into what has the focus.
     pub(crate) fn keys(&self, keys: &str) {
         self.wait_for("typing", async |driver| {
@@ -166,8 +222,33 @@ impl Browser {
         self.wait_for(method, async |driver| driver.cdp().send_raw(method, parameters).await)
     }
 
-    /// Errors on the console since the last call.
+    /// Gives the page a window of this size in CSS pixels; Chromium one without a scroll bar's width taken from it.
+    pub(crate) fn resize(&self, (width, height): (u32, u32)) {
+        if self.kind == Kind::Chromium {
+            self.devtools(
+                "Emulation.setDeviceMetricsOverride",
+                json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),
+            );
+            return;
+        }
+        // What is around the page is known once there is a window.
+        let set = |width: u32, height: u32| {
+            self.wait_for("a window's size", async |driver| {
+                driver.set_window_rect(0, 0, width, height).await
+            });
+        };
+        set(width, height);
+        let frame = self.ask("return [outerWidth - innerWidth, outerHeight - innerHeight]", &[]);
+        let more =
+            |at: usize| frame[at].as_u64().and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+        set(width + more(0), height + more(1));
+    }
+
+    /// Errors on the console since the last call, where they can be read.
     pub(crate) fn console_errors(&self) -> Vec<String> {
+        if self.kind == Kind::Firefox {
+            return Vec::new();
+        }
         let entries = self.wait_for("the console", async |driver| driver.browser_log().await);
         let errors = entries.into_iter().filter(|entry| entry.level == "SEVERE");
         errors.map(|entry| entry.message).collect()
@@ -188,11 +269,12 @@ impl Drop for Browser {
     }
 }
 
-/// The port that chromedriver chose, from what it prints.
+/// The port that the driver chose, from what it prints.
 fn port_of(process: &mut Child) -> Option<u16> {
     let mut lines = BufReader::new(process.stdout.take()?).lines();
     let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
+        let chromium = line.split_once("started successfully on port ");
+        let (_, port) = chromium.or_else(|| line.split_once("Listening on 127.0.0.1:"))?;
         port.trim_end_matches('.').parse().ok()
     });
     // A pipe that nobody reads would fill up and stop it.
@@ -201,12 +283,21 @@ fn port_of(process: &mut Child) -> Option<u16> {
 }
 
 /// The same flags as for the engine's tests in the browser, and the console's log.
-fn capabilities() -> Capabilities {
-    let text = include_str!("../../webdriver.json");
-    let mut wanted: serde_json::Map<String, Value> =
-        serde_json::from_str(text).expect("webdriver.json is a JSON object");
-    wanted.insert("browserName".into(), json!("chrome"));
-    wanted.insert("goog:loggingPrefs".into(), json!({"browser": "ALL"}));
+fn capabilities(kind: Kind) -> Capabilities {
+    let mut wanted: serde_json::Map<String, Value>;
+    match kind {
+        Kind::Chromium => {
+            let text = include_str!("../../webdriver.json");
+            wanted = serde_json::from_str(text).expect("webdriver.json is a JSON object");
+            wanted.insert("browserName".into(), json!("chrome"));
+            wanted.insert("goog:loggingPrefs".into(), json!({"browser": "ALL"}));
+        }
+        Kind::Firefox => {
+            wanted = serde_json::Map::new();
+            wanted.insert("browserName".into(), json!("firefox"));
+            wanted.insert("moz:firefoxOptions".into(), json!({"args": ["-headless"]}));
+        }
+    }
     wanted.into()
 }
 

@@ -105,12 +105,9 @@ impl Page {
         self.browser.keys(&char::from(key).to_string());
     }
 
-    /// Pretends to be a window of this size, without a scroll bar's width taken from it.
-    pub(crate) fn size(&self, (width, height): (u32, u32)) {
-        self.browser.devtools(
-            "Emulation.setDeviceMetricsOverride",
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),
-        );
+    /// Gives it a window of this size.
+    pub(crate) fn size(&self, size: (u32, u32)) {
+        self.browser.resize(size);
     }
 
     /// Pretends that the system has these preferences, such as `prefers-reduced-motion: reduce`.
