@@ -35,24 +35,25 @@ fn rest(glyph: &Glyph) -> Html {
     html! { <path class="rest" {d} /> }
 }
 
-/// The class that says where a packet rests and how it comes there.
+/// By which the rules know a packet in a step.
 fn place(glyph: &Glyph, step_idx: usize) -> String {
-    format!("hop-{step_idx}-{}", glyph.id.index())
+    format!("{step_idx}-{}", glyph.id.index())
 }
 
-/// The rules for those classes: a packet rests at the end of its way; the animation overrides that while it lasts, which
+/// Where packets are: each rests at the end of its way; the animation overrides that while it lasts, which
 /// is the part of it between `from` and `to`, in hundredths of a per cent.
 pub fn places(packets: &[Glyph], step_idx: usize, (from, to): (i32, i32)) -> String {
     let mut css = String::new();
     // Writing to a string cannot fail.
     for glyph in packets {
         let (rest, name) = (glyph.rest(), place(glyph, step_idx));
-        let _ = write!(css, ".{name}{{transform:translate({}px,{}px)", rest.x, rest.y);
+        let _ =
+            write!(css, "[data-hop=\"{name}\"]{{transform:translate({}px,{}px)", rest.x, rest.y);
         if glyph.part == Part::Parked {
             css.push('}');
             continue;
         }
-        let _ = write!(css, ";animation-name:{name}}}@keyframes {name}{{");
+        let _ = write!(css, ";animation-name:hop-{name}}}@keyframes hop-{name}{{");
         for (share, point) in glyph.stops() {
             let at = from + (to - from) * share / WHOLE;
             let (percent, rest) = (at / 100, at % 100);
@@ -69,15 +70,9 @@ fn leading(glyph: &Glyph, step_idx: usize, on_select: &Callback<Selection>) -> H
     let aria_label =
         format!("Packet at {}: {}{}", glyph.at, glyph.label, spoken(glyph.mark.as_ref()));
     let answers = matches!(glyph.kind, LegKind::Reply | LegKind::ArpReply);
-    let class = classes!(
-        "glyph",
-        "glides",
-        leg_class(glyph.kind),
-        answers.then_some("answers"),
-        place(glyph, step_idx)
-    );
+    let class = classes!("glyph", "glides", leg_class(glyph.kind), answers.then_some("answers"));
     html! {
-        <g key={format!("{step_idx}-{}", glyph.id.index())} {class}
+        <g key={place(glyph, step_idx)} {class} data-hop={place(glyph, step_idx)}
             data-packet={glyph.id.index().to_string()} data-at={glyph.at.clone()}
             role="button" tabindex="0" aria-label={aria_label} {onclick} {onkeydown}>
             { dot(8) }
@@ -95,9 +90,9 @@ fn other(glyph: &Glyph, step_idx: usize) -> Html {
         Part::Parked => ("glyph parked", "waits for ARP"),
         Part::Main | Part::Copy => ("glyph copy glides", "copy of"),
     };
-    let class = classes!(class, leg_class(glyph.kind), place(glyph, step_idx));
+    let class = classes!(class, leg_class(glyph.kind));
     html! {
-        <g key={format!("{step_idx}-{}", glyph.id.index())} {class}
+        <g key={place(glyph, step_idx)} {class} data-hop={place(glyph, step_idx)}
             role="img" aria-label={format!("{what}: {} at {}", glyph.label, glyph.at)}>
             <title>{ format!("{what}: {}", glyph.label) }</title>
             if glyph.part == Part::Parked {
