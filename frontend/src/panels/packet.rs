@@ -157,8 +157,11 @@ fn tint(layer_idx: usize) -> &'static str {
 
 const ROW: usize = 16;
 
+/// How the id of a byte's button begins.
+const BYTE: &str = "byte-";
+
 fn byte_id(at: usize) -> String {
-    format!("byte-{at}")
+    format!("{BYTE}{at}")
 }
 
 /// The frame in hexadecimal. One stop for the Tab key; arrows go from byte to byte.
@@ -196,10 +199,21 @@ fn bytes(
             platform::focus(&byte_id(to));
         })
     };
+    // One for all bytes: a listener each took longer to put in place than all the rest of a step.
+    let onclick = {
+        let (headers, dispatch, focused) = (headers.clone(), dispatch.clone(), focused.setter());
+        Callback::from(move |event: MouseEvent| {
+            let id = platform::button_of(&event);
+            let at = id.strip_prefix(BYTE).and_then(|at| at.parse().ok());
+            if let Some(at) = at {
+                focused.set(at);
+                dispatch.emit(Action::SelectField(headers.field_of(at)));
+            }
+        })
+    };
     let rows = headers.bytes.chunks(ROW).enumerate().map(|(row, bytes)| {
         let cells = bytes.iter().enumerate().map(|(column, byte)| {
             let at = row * ROW + column;
-            let field = headers.field_of(at);
             let layer = headers.layers.iter().position(|l| l.bytes.contains(&at));
             let changed = headers.changes.iter().any(|change| {
                 let layer = headers.layers.get(change.at.layer);
@@ -207,11 +221,6 @@ fn bytes(
                 of.is_some_and(|f| f.bytes.contains(&at))
             });
             let on = lit.as_ref().is_some_and(|bytes| bytes.contains(&at));
-            let focused = focused.setter();
-            let select = dispatch.reform(move |_: MouseEvent| {
-                focused.set(at);
-                Action::SelectField(field)
-            });
             html! {
                 <button
                     key={at}
@@ -221,7 +230,6 @@ fn bytes(
                     )}
                     tabindex={if at == stop { "0" } else { "-1" }}
                     aria-label={format!("byte {at}: {byte:02x}")}
-                    onclick={select}
                 >
                     { format!("{byte:02x}") }
                 </button>
@@ -240,6 +248,6 @@ fn bytes(
         }
     });
     html! {
-        <div class="bytes mono" role="group" aria-label="Bytes of the frame" {onkeydown}>{ for rows }</div>
+        <div class="bytes mono" role="group" aria-label="Bytes of the frame" {onclick} {onkeydown}>{ for rows }</div>
     }
 }

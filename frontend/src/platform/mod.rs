@@ -273,6 +273,13 @@ pub fn choice_of(event: &yew::Event) -> String {
     event.target_dyn_into::<web_sys::HtmlSelectElement>().map(|s| s.value()).unwrap_or_default()
 }
 
+/// The id of the button that was clicked; empty if it has none.
+pub fn button_of(event: &yew::MouseEvent) -> String {
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let button = target.and_then(|target| target.closest("button").ok().flatten());
+    button.map(|button| button.id()).unwrap_or_default()
+}
+
 /// The text in a text area.
 pub fn text_in(area: &NodeRef) -> Option<String> {
     area.cast::<HtmlTextAreaElement>().map(|area| area.value())
