@@ -1,6 +1,6 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
-use super::{Act, Action, Expect, Protocol, Source, action, around, end, narration};
+use super::{Act, Action, Door, Expect, Protocol, Source, action, around, end, narration};
 use crate::base::Nanos;
 use crate::kube::control::{self, What};
 use crate::kube::{Cluster, Cni, Objects, Settings};
@@ -28,8 +28,11 @@ pub(super) struct Document {
     pub(super) title: String,
     pub(super) seed: u64,
     pub(super) settings: Settings,
+    /// Nothing that changes needs a way out.
+    pub(super) no_internet: bool,
     actions: Vec<Written>,
     pub(super) script: narration::Script,
+    pub(super) doors: Vec<Door>,
     pub(super) expect: Vec<Expect>,
 }
 
@@ -39,8 +42,10 @@ impl Default for Document {
             title: "Untitled lab".into(),
             seed: 1,
             settings: Settings::default(),
+            no_internet: false,
             actions: Vec::new(),
             script: narration::Script::default(),
+            doors: Vec::new(),
             expect: Vec::new(),
         }
     }
@@ -81,7 +86,7 @@ pub(super) fn is_lab(root: &At<'_>) -> bool {
 }
 
 /// The fields of `spec`.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "title",
     "seed",
     "cni",
@@ -93,6 +98,7 @@ const KNOWN: [&str; 11] = [
     "narration",
     "stops",
     "variants",
+    "doors",
 ];
 
 pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
@@ -124,7 +130,10 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     if let Some(at) = spec.section("loadBalancers", report) {
         document.settings.balancing = around::balancing(&at, report);
     }
-    if let Some(at) = spec.section("internet", report) {
+    let says_none = |at: &At<'_>| at.text("", &mut Report::default()) == Some("none");
+    if spec.field("internet").is_some_and(|at| says_none(&at)) {
+        document.no_internet = true;
+    } else if let Some(at) = spec.section("internet", report) {
         document.settings.internet.hosts = around::hosts(&at, report);
         document.settings.needs_outside = true;
     }
@@ -146,7 +155,21 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.expect.extend(read_expect(&at, actions.len(), report));
     }
     document.script = narration::read(&spec, report);
+    for at in spec.list("doors", "a list of doors", report) {
+        document.doors.extend(read_door(&at, report));
+    }
     document
+}
+
+fn read_door(at: &At<'_>, report: &mut Report) -> Option<Door> {
+    if !at.is_map(report) {
+        return None;
+    }
+    at.only(&["say", "lessons"], report);
+    let say = at.required("say", "text", report)?.text("text", report)?.to_owned();
+    let lessons = at.list("lessons", "a list of lessons", report);
+    let lessons = lessons.iter().filter_map(|it| it.text("a lesson", report));
+    Some(Door { say, lessons: lessons.map(str::to_owned).collect() })
 }
 
 fn read_action(at: &At<'_>, report: &mut Report) -> Option<Written> {

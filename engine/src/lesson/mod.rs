@@ -5,6 +5,7 @@
 mod around;
 mod document;
 mod end;
+mod kubectl;
 mod names;
 pub mod narration;
 mod pattern;
@@ -44,6 +45,8 @@ pub struct Lab {
     pub settings: Settings,
     script: narration::Script,
     pub variants: Option<Variants>,
+    /// Where to go on from it.
+    pub doors: Vec<Door>,
     pub expect: Vec<Expect>,
     kept: kube::Kept,
 }
@@ -148,6 +151,14 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// A way on from a lesson, to others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Door {
+    pub say: String,
+    /// The names of the lessons' labs.
+    pub lessons: Vec<String>,
 }
 
 /// A claim about how an action ends.
@@ -316,13 +327,13 @@ fn read(
     document.complain_of_missing(report);
     let mut settings = document.settings.clone();
     let all = ends.iter().copied().chain(document.ends());
-    end::note_needs(all, &objects, &mut settings);
     let written = document.changes();
+    end::note_needs(all, &control::whole(&objects, &written), &mut settings);
     let (cluster, changing) = if written.is_empty() {
         (objects.cluster(&settings, &mut of_objects), None)
     } else {
         // What comes may need a way out, or be named.
-        settings.needs_outside = true;
+        settings.needs_outside |= !document.no_internet;
         match control::stages(objects, &written, &settings, &mut of_objects) {
             None => (None, None),
             Some((whole, start, changes)) => {
@@ -336,7 +347,7 @@ fn read(
     let configured = begin(changing.as_ref().map_or(&cluster, |it| &it.start));
     let kept = kube::Kept::default();
     build(document.seed, &cluster, &configured, &kept)?;
-    let Document { title, seed, script, expect, .. } = document;
+    let Document { title, seed, script, doors, expect, .. } = document;
     Ok(Some(Lab {
         title,
         seed,
@@ -347,6 +358,7 @@ fn read(
         settings,
         script,
         variants,
+        doors,
         expect,
         kept,
     }))

@@ -10,6 +10,7 @@ use super::{Delays, Key, find, key};
 use crate::base::Nanos;
 use crate::kube::compile::{Programs, machines};
 use crate::kube::controllers::endpoint_slices;
+use crate::kube::endpoint_slice::EndpointSlice;
 use crate::kube::service::ClusterIp;
 use crate::kube::{Cluster, Pod, Settings, addons, cni};
 use crate::tool::{Configured, Op};
@@ -21,6 +22,13 @@ const STAGGER: Nanos = Nanos::from_micros(10);
 /// Nothing is heard of at the moment when it happens.
 const SOONEST: Nanos = Nanos::from_micros(1);
 
+/// Who acts, by the names of the programs.
+pub(super) const API_SERVER: &str = "kube-apiserver";
+pub(super) const CONTROLLERS: &str = "kube-controller-manager";
+pub(super) const SCHEDULER: &str = "kube-scheduler";
+pub(super) const KUBELET: &str = "kubelet";
+pub(super) const KUBE_PROXY: &str = "kube-proxy";
+
 /// A check is over by then.
 const AFTER_CHECK: Nanos = Nanos::from_millis(5);
 
@@ -29,6 +37,31 @@ const AFTER_CHECK: Nanos = Nanos::from_millis(5);
 pub struct Done {
     pub notes: Vec<Note>,
     pub operations: Vec<Configured>,
+}
+
+/// A pod as the API server has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    pub pod: &'a Pod,
+    /// It has a node.
+    pub is_bound: bool,
+    pub is_running: bool,
+}
+
+impl<'a> Listed<'a> {
+    pub fn running(pod: &'a Pod) -> Self {
+        Self { pod, is_bound: true, is_running: true }
+    }
+
+    /// As kubectl words it.
+    pub fn status(&self) -> &'static str {
+        match (self.is_running, self.is_bound) {
+            (true, _) if self.pod.terminating => "Terminating",
+            (true, _) => "Running",
+            (false, true) => "ContainerCreating",
+            (false, false) => "Pending",
+        }
+    }
 }
 
 /// What a component will do.
@@ -66,6 +99,8 @@ pub struct Plane<'l> {
     wanted: &'l Cluster,
     /// Wanted, and not running yet.
     pending: Vec<Key>,
+    /// When an object was stored that was not there from the start.
+    made: Vec<(String, Nanos)>,
     nodes: Vec<Written>,
     /// What stands around the nodes, as it was made.
     machines: Vec<Configured>,
@@ -86,6 +121,7 @@ impl<'l> Plane<'l> {
             now: start.clone(),
             wanted: start,
             pending: Vec::new(),
+            made: Vec::new(),
             nodes: nodes.collect(),
             machines: machines(start),
             due: first_check.into_iter().collect(),
@@ -96,6 +132,30 @@ impl<'l> Plane<'l> {
     /// When the next thing is done of what changed.
     pub fn unsettled(&self) -> Option<Nanos> {
         self.due.iter().filter(|(_, it)| *it != Task::Check).map(|(at, _)| *at).min()
+    }
+
+    /// The objects as the API server has them; of pods, those that run.
+    pub fn stored(&self) -> &Cluster {
+        &self.now
+    }
+
+    /// The pods that the API server has, those first that run.
+    pub fn listed(&self) -> Vec<Listed<'_>> {
+        let mut all: Vec<Listed<'_>> = self.now.pods.iter().map(Listed::running).collect();
+        let is_due = |of: &dyn Fn(&Task) -> bool| self.due.iter().any(|(_, it)| of(it));
+        for known in &self.pending {
+            let to_be_made = is_due(&|it| matches!(it, Task::Make(pods) if pods.contains(known)));
+            let Some(pod) = find(self.wanted, known).filter(|_| !to_be_made) else { continue };
+            let to_be_bound = is_due(&|it| matches!(it, Task::Schedule(pod) if pod == known));
+            all.push(Listed { pod, is_bound: !to_be_bound, is_running: false });
+        }
+        all
+    }
+
+    /// When an object was stored; what is there from the start, at the start.
+    pub fn made_at(&self, origin: &str) -> Nanos {
+        let last = self.made.iter().rev().find(|(it, _)| it == origin);
+        last.map_or(Nanos::ZERO, |(_, at)| *at)
     }
 
     /// Begins a change.
@@ -175,6 +235,9 @@ impl<'l> Plane<'l> {
         let (old, new) = (self.wanted, &change.after);
         self.wanted = new;
         done.notes.push(stored(change, &self.now));
+        if change.what == Changed::Applied {
+            self.made.extend(change.objects.iter().map(|it| (it.clone(), now)));
+        }
         let given = |it: &Cluster| it.endpoint_slices.clone();
         let services = self.now.services != new.services;
         let policies = self.now.policies != new.policies;
@@ -207,7 +270,7 @@ impl<'l> Plane<'l> {
         if policies {
             self.tell_policies(now);
         }
-        self.pods(now, change);
+        self.change_pods(now, change);
     }
 
     /// Load balancers of Services name them by number.
@@ -224,7 +287,7 @@ impl<'l> Plane<'l> {
     }
 
     /// What a change means for pods.
-    fn pods(&mut self, now: Nanos, change: &Change) {
+    fn change_pods(&mut self, now: Nanos, change: &Change) {
         let wanted = self.wanted;
         let mut made = Vec::new();
         for pod in &wanted.pods {
@@ -279,13 +342,18 @@ impl<'l> Plane<'l> {
         if pods.is_empty() {
             return;
         }
+        self.made.extend(pods.iter().map(|it| (it.origin(), now)));
         let n_pods =
             if pods.len() == 1 { "a pod".to_owned() } else { format!("{} pods", pods.len()) };
         done.notes.push(Note {
             title: format!("the controllers make {n_pods}"),
             text: "They compare how many replicas are asked for with how many pods there are, and have the API server store what is missing.".into(),
+            by: CONTROLLERS,
+            short: n_pods,
+            tells: true,
             source: "manageReplicas",
             details: pods.iter().map(|it| (it.origin(), None)).collect(),
+            ..Note::default()
         });
         for pod in pods {
             self.after(now, self.delays.scheduler, Task::Schedule(key(pod)));
@@ -300,8 +368,11 @@ impl<'l> Plane<'l> {
         done.notes.push(Note {
             title: format!("{} is scheduled to {node}", pod.origin()),
             text: format!("kube-scheduler sees a pod without a node, and has the API server store that it is {node}'s. The kubelet there hears of it."),
+            by: SCHEDULER,
+            short: format!("{} → {node}", pod.name),
+            tells: true,
             source: "bindingCycle",
-            details: Vec::new(),
+            ..Note::default()
         });
         self.after(now, self.delays.pod_start, Task::Start(known.clone()));
     }
@@ -326,8 +397,12 @@ impl<'l> Plane<'l> {
                 "{link}, with the address {}; then its containers start. It is not ready yet.",
                 pod.ip
             ),
+            by: KUBELET,
+            netns: self.now.nodes[node].netns.clone(),
+            short: format!("starts {}", pod.name),
+            makes: (!pod.host_network).then(|| pod.netns.clone()),
             source: "syncPod",
-            details: Vec::new(),
+            ..Note::default()
         });
         self.now.pods.push(pod.clone());
         if !pod.host_network {
@@ -366,8 +441,12 @@ impl<'l> Plane<'l> {
             text: format!(
                 "{text}: the kubelet on {node} writes the condition Ready into its status."
             ),
+            by: KUBELET,
+            netns: self.now.nodes[pod.node].netns.clone(),
+            short: format!("{} is {is}", pod.name),
+            tells: true,
             source: "syncBatch",
-            details: Vec::new(),
+            ..Note::default()
         });
         self.once(now, self.delays.endpoints, Task::Endpoints);
     }
@@ -379,8 +458,12 @@ impl<'l> Plane<'l> {
         done.notes.push(Note {
             title: format!("{} has ended", pod.origin()),
             text: format!("Its containers on {node} had the signal to terminate, and have. The CNI plugin takes its device away, and {} is nobody's.", pod.ip),
+            by: KUBELET,
+            netns: self.now.nodes[pod.node].netns.clone(),
+            short: format!("ended {}", pod.name),
+            tells: true,
             source: "syncTerminatedPod",
-            details: Vec::new(),
+            ..Note::default()
         });
         done.operations.push(Configured {
             op: Op::DelNetns { netns: pod.netns.clone() },
@@ -403,6 +486,9 @@ impl<'l> Plane<'l> {
         if old == self.now.endpoint_slices {
             return;
         }
+        let is_new = |it: &&EndpointSlice| !old.iter().any(|old| old.origin() == it.origin());
+        let new = self.now.endpoint_slices.iter().filter(is_new);
+        self.made.extend(new.map(|it| (it.origin(), now)));
         done.notes.extend(endpoints::notes(&self.now, &old, &self.now.endpoint_slices));
         self.tell_proxies(now);
         self.once(now, self.delays.watchers, Task::Watchers);
@@ -443,8 +529,12 @@ impl<'l> Plane<'l> {
         done.notes.push(Note {
             title,
             text,
+            by: KUBE_PROXY,
+            netns: cluster.nodes[node].netns.clone(),
+            short: differences.short(),
             source: "syncProxyRules",
             details: differences.listed(),
+            ..Note::default()
         });
     }
 
@@ -468,8 +558,16 @@ impl<'l> Plane<'l> {
                 ),
             )
         };
-        let details = differences.listed();
-        done.notes.push(Note { title, text, source: "fullPolicySync", details });
+        done.notes.push(Note {
+            title,
+            text,
+            by: "policy engine",
+            netns: self.now.nodes[node].netns.clone(),
+            short: differences.short(),
+            source: "fullPolicySync",
+            details: differences.listed(),
+            ..Note::default()
+        });
     }
 
     /// CoreDNS and ingress controllers answer by what they know now.
@@ -492,11 +590,21 @@ impl<'l> Plane<'l> {
             done.notes.push(Note {
                 title: format!("{who} answers by what it knows now"),
                 text: format!("{} watches Services and their endpoints.", pod.origin()),
+                by: who,
+                netns: pod.netns.clone(),
+                short: "knows of it".into(),
                 source,
-                details: Vec::new(),
+                ..Note::default()
             });
         }
     }
+}
+
+/// The node of the pod that a change is about.
+fn node_of(change: &Change, before: &Cluster) -> String {
+    let is_it = |it: &&Pod| change.objects.contains(&it.origin());
+    let pod = before.pods.iter().find(is_it);
+    pod.map(|it| before.nodes[it.node].netns.clone()).unwrap_or_default()
 }
 
 fn stored(change: &Change, before: &Cluster) -> Note {
@@ -539,5 +647,14 @@ fn stored(change: &Change, before: &Cluster) -> Note {
             "doProbe",
         ),
     };
-    Note { title, text: text.into(), source, details }
+    let by = match change.what {
+        Changed::Applied | Changed::Deleted => API_SERVER,
+        Changed::Ready | Changed::Unready => KUBELET,
+    };
+    let netns = match by {
+        KUBELET => node_of(change, before),
+        _ => String::new(),
+    };
+    let short = title.replacen("kube-apiserver ", "", 1).replace(" default/", " ");
+    Note { title, text: text.into(), by, netns, short, tells: true, source, details, makes: None }
 }
