@@ -130,12 +130,8 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     if let Some(at) = spec.section("loadBalancers", report) {
         document.settings.balancing = around::balancing(&at, report);
     }
-    let says_none = |at: &At<'_>| at.text("", &mut Report::default()) == Some("none");
-    if spec.field("internet").is_some_and(|at| says_none(&at)) {
-        document.no_internet = true;
-    } else if let Some(at) = spec.section("internet", report) {
-        document.settings.internet.hosts = around::hosts(&at, report);
-        document.settings.needs_outside = true;
+    if let Some(at) = spec.field("internet") {
+        read_internet(&mut document, &at, &spec, report);
     }
     if let Some(at) = spec.section("controlPlane", report) {
         let mut named = document.settings.delays.named();
@@ -155,10 +151,21 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.expect.extend(read_expect(&at, actions.len(), report));
     }
     document.script = narration::read(&spec, report);
-    for at in spec.list("doors", "a list of doors", report) {
-        document.doors.extend(read_door(&at, report));
+    if spec.field("doors").is_some() {
+        let doors = spec.list("doors", "a list of doors", report);
+        document.doors = doors.iter().filter_map(|at| read_door(at, report)).collect();
     }
     document
+}
+
+/// `none`, or what is on it.
+fn read_internet(document: &mut Document, at: &At<'_>, spec: &At<'_>, report: &mut Report) {
+    if at.text("", &mut Report::default()) == Some("none") {
+        document.no_internet = true;
+    } else if let Some(at) = spec.section("internet", report) {
+        document.settings.internet.hosts = around::hosts(&at, report);
+        document.settings.needs_outside = true;
+    }
 }
 
 fn read_door(at: &At<'_>, report: &mut Report) -> Option<Door> {

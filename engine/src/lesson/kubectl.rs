@@ -9,6 +9,7 @@
 //!
 //! The clock of a lab begins with it, and so do the ages of what is there from the beginning.
 
+use super::play::Play;
 use crate::base::Nanos;
 use crate::kube::Cluster;
 use crate::kube::control::{Listed, Plane};
@@ -25,12 +26,8 @@ const NARROWEST: usize = 6;
 const MOST: usize = 3;
 
 /// The lines that the command prints. None: it is not understood.
-pub(super) fn get(
-    plane: Option<&Plane<'_>>,
-    cluster: &Cluster,
-    now: Nanos,
-    command: &str,
-) -> Option<Vec<String>> {
+pub(super) fn get(play: &Play<'_>, cluster: &Cluster, command: &str) -> Option<Vec<String>> {
+    let (plane, now) = (play.plane(), play.world.now());
     let stored = plane.map_or(cluster, Plane::stored);
     let asked = Asked { plane, stored, now };
     let words: Vec<&str> = command.split_whitespace().collect();
@@ -57,8 +54,12 @@ impl Asked<'_> {
             Some(plane) => plane.listed(),
             None => self.stored.pods.iter().map(Listed::running).collect(),
         };
-        let mut own: Vec<_> = listed.iter().filter(|it| it.pod.namespace == NAMESPACE).collect();
-        own.sort_by(|a, b| a.pod.name.cmp(&b.pod.name));
+        // By name, and short: they are few.
+        let mut own: Vec<&Listed<'_>> = Vec::new();
+        for it in listed.iter().filter(|it| it.pod.namespace == NAMESPACE) {
+            let at = own.partition_point(|other| other.pod.name < it.pod.name);
+            own.insert(at, it);
+        }
         let head = [
             "NAME",
             "READY",

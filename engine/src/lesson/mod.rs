@@ -328,7 +328,11 @@ fn read(
     let mut settings = document.settings.clone();
     let all = ends.iter().copied().chain(document.ends());
     let written = document.changes();
-    end::note_needs(all, &control::whole(&objects, &written), &mut settings);
+    if written.is_empty() {
+        end::note_needs(all, &objects, &mut settings);
+    } else {
+        end::note_needs(all, &control::whole(&objects, &written), &mut settings);
+    }
     let (cluster, changing) = if written.is_empty() {
         (objects.cluster(&settings, &mut of_objects), None)
     } else {

@@ -307,9 +307,8 @@ impl Run {
             return Some(lab.cluster.resolv_conf(pod).text().lines().map(str::to_owned).collect());
         }
         if look.command.starts_with("kubectl ") {
-            let until = self.story.steps.get(step)?.at;
-            let play = self.replay_into(lab, until, Recorder::default());
-            return kubectl::get(play.plane(), &lab.cluster, play.world.now(), &look.command);
+            let play = self.replay_into(lab, self.story.steps.get(step)?.at, Recorder::default());
+            return kubectl::get(&play, &lab.cluster, &look.command);
         }
         let world = self.world_at(lab, step);
         ask(&world, world.find_netns(&look.netns)?, &look.command)

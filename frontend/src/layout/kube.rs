@@ -19,6 +19,7 @@ impl From<&Cluster> for ClusterView {
         let balancers = outside.load_balancers.iter();
         Self {
             nodes,
+            acts: false,
             beside: balancers
                 .map(|it| machine(&it.netns, format!("load balancer {}", it.address)))
                 .collect(),

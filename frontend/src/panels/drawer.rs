@@ -81,7 +81,7 @@ pub fn drawer(session: &Session, shown: &Shown, text_fits: bool, dispatch: &Disp
                         <Timeline ..lanes::Props { shown, step_idx, dispatch } />
                     },
                     Tab::Rules => html! {
-                        <Rules ..rules::Props { shown, step_idx, dispatch } />
+                        <Rules ..rules::Props { shown, step_idx, netns: session.netns, dispatch } />
                     },
                     Tab::Tables => html! {
                         <Tables ..tables::Props { shown, step_idx, netns: session.netns, dispatch } />

@@ -6,6 +6,7 @@ pub mod captures;
 pub mod composer;
 pub mod drawer;
 pub mod editor;
+pub mod heard;
 pub mod lanes;
 pub mod lessons;
 pub mod look;
@@ -17,6 +18,7 @@ pub mod timeline;
 pub mod top;
 pub mod variants;
 
+pub mod written;
 pub use composer::Composer;
 pub use lessons::Lessons;
 pub use stage::StageFrame;

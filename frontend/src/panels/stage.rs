@@ -87,6 +87,7 @@ const DRAWN_WHOLE: usize = 2;
 /// What belongs together, with the nodes folded in which nothing happens.
 fn view(shown: &Shown, unfolded: &[NsId]) -> ClusterView {
     let (mut view, world) = (ClusterView::from(&shown.lab.cluster), &shown.run.end);
+    view.acts = shown.lab.changing.is_some();
     if view.nodes.len() > DRAWN_WHOLE {
         for node in &mut view.nodes {
             let own = std::iter::once(&node.netns).chain(node.pods.iter().map(|pod| &pod.netns));
@@ -126,6 +127,7 @@ pub fn StageFrame(props: &Props) -> Html {
             dispatch.emit(match selection {
                 Selection::Device(device) => Action::SelectDevice(Some(device)),
                 Selection::Netns(netns) => Action::SelectNetns(Some(netns)),
+                Selection::Rules(netns) => Action::SelectRules(netns),
                 Selection::Packet => Action::SelectMove(0),
             });
         });

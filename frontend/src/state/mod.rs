@@ -199,6 +199,8 @@ pub enum Action {
     Send(Exchange),
     SetTheme(Theme),
     /// Something happened to the page itself.
+    /// The rules of a namespace.
+    SelectRules(NsId),
     Tell(&'static str),
     CloseNotice,
 }
@@ -538,6 +540,9 @@ impl Session {
             Action::RunText => {
                 if let Some(lesson) = self.lesson() {
                     self.run_text(lesson, &self.texts.draft(lesson));
+            Action::SelectRules(netns) => {
+                (self.netns, self.device, self.tab) = (Some(netns), None, Tab::Rules);
+            }
                 }
             }
             Action::RestoreText => {

@@ -32,7 +32,7 @@ pub(super) fn Ground(props: &Props) -> Html {
     }
 }
 
-fn machine(it: &Machine) -> Html {
+pub(super) fn machine(it: &Machine) -> Html {
     let r = it.rect;
     let address_x = r.x + 26 + text_width(&it.title, 14);
     html! {

@@ -1,6 +1,7 @@
 //! The stage as SVG. What stands (ground, cables, devices) is two components and renders once a layout; what moves
 //! (trail, packets) once a step. Colours come from stage.css; nothing here knows a world, a story or time.
 
+mod agents;
 mod cables;
 mod devices;
 mod ground;
@@ -26,6 +27,8 @@ use packets::packets;
 pub enum Selection {
     Device(DevId),
     Netns(NsId),
+    /// A namespace's rules.
+    Rules(NsId),
     /// The packet of the current step.
     Packet,
 }
@@ -48,22 +51,28 @@ impl Stage<'_> {
         let &Self { layout, scene, step_idx, glide_ms, selected, on_select } = self;
         let device = match selected {
             Some(Selection::Device(dev)) => Some(dev),
-            Some(Selection::Netns(_) | Selection::Packet) | None => None,
+            Some(Selection::Netns(_) | Selection::Rules(_) | Selection::Packet) | None => None,
         };
         let netns = match selected {
             Some(Selection::Netns(ns)) => Some(ns),
-            Some(Selection::Device(_) | Selection::Packet) | None => None,
+            Some(Selection::Device(_) | Selection::Rules(_) | Selection::Packet) | None => None,
         };
         let (w, h) = (layout.width, layout.height);
         let style = format!("--w:{w};--h:{h};--glide:{glide_ms}ms");
         let (below, above) = (layout.clone(), layout.clone());
+        let [below_trail, above_trail] = match &layout.plane {
+            Some(_) => agents::drawn(layout, scene, step_idx, on_select),
+            None => [Html::default(), Html::default()],
+        };
         html! {
             <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} {style} role="group" aria-label={summary(layout)}>
                 <Ground ..ground::Props { layout: below, selected: netns, on_select: on_select.clone() } />
+                { below_trail }
                 { trail(scene, step_idx) }
                 <Devices ..devices::Props { layout: above, selected: device, on_select: on_select.clone() } />
                 { gates(layout, scene, step_idx) }
                 { rings(layout, scene) }
+                { above_trail }
                 { packets(scene, step_idx, on_select) }
             </svg>
         }

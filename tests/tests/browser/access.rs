@@ -76,7 +76,7 @@ fn axe_finds_nothing_serious_in_the_dark_theme() {
 #[test]
 fn what_is_written_on_the_stage_is_in_its_name() {
     on_page(|page| {
-        for lesson in ["pod-to-pod", "node-to-node"] {
+        for lesson in ["pod-to-pod", "node-to-node", "model"] {
             page.open(&format!("#/lesson/{lesson}?step=1"));
             let unnamed = page.browser.ask(
                 "const name = it => it.getAttribute('aria-label') ?? '';

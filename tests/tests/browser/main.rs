@@ -12,6 +12,7 @@ mod editor;
 mod inspect;
 mod lesson;
 mod look;
+mod model;
 mod native;
 mod page;
 mod second;

@@ -1,8 +1,12 @@
 //! The clock of the control plane: what each component does when, and how it tells of it.
 
 mod cloud;
+mod listed;
+mod stored;
 
 use self::cloud::health;
+pub use self::listed::Listed;
+use self::stored::stored;
 use super::endpoints;
 use super::proxy::{self, Written};
 use super::stages::{Change, Changed};
@@ -11,7 +15,6 @@ use crate::base::Nanos;
 use crate::kube::compile::{Programs, machines};
 use crate::kube::controllers::endpoint_slices;
 use crate::kube::endpoint_slice::EndpointSlice;
-use crate::kube::service::ClusterIp;
 use crate::kube::{Cluster, Pod, Settings, addons, cni};
 use crate::tool::{Configured, Op};
 use crate::trace::Note;
@@ -37,31 +40,6 @@ const AFTER_CHECK: Nanos = Nanos::from_millis(5);
 pub struct Done {
     pub notes: Vec<Note>,
     pub operations: Vec<Configured>,
-}
-
-/// A pod as the API server has it.
-#[derive(Clone, Copy, Debug)]
-pub struct Listed<'a> {
-    pub pod: &'a Pod,
-    /// It has a node.
-    pub is_bound: bool,
-    pub is_running: bool,
-}
-
-impl<'a> Listed<'a> {
-    pub fn running(pod: &'a Pod) -> Self {
-        Self { pod, is_bound: true, is_running: true }
-    }
-
-    /// As kubectl words it.
-    pub fn status(&self) -> &'static str {
-        match (self.is_running, self.is_bound) {
-            (true, _) if self.pod.terminating => "Terminating",
-            (true, _) => "Running",
-            (false, true) => "ContainerCreating",
-            (false, false) => "Pending",
-        }
-    }
 }
 
 /// What a component will do.
@@ -132,30 +110,6 @@ impl<'l> Plane<'l> {
     /// When the next thing is done of what changed.
     pub fn unsettled(&self) -> Option<Nanos> {
         self.due.iter().filter(|(_, it)| *it != Task::Check).map(|(at, _)| *at).min()
-    }
-
-    /// The objects as the API server has them; of pods, those that run.
-    pub fn stored(&self) -> &Cluster {
-        &self.now
-    }
-
-    /// The pods that the API server has, those first that run.
-    pub fn listed(&self) -> Vec<Listed<'_>> {
-        let mut all: Vec<Listed<'_>> = self.now.pods.iter().map(Listed::running).collect();
-        let is_due = |of: &dyn Fn(&Task) -> bool| self.due.iter().any(|(_, it)| of(it));
-        for known in &self.pending {
-            let to_be_made = is_due(&|it| matches!(it, Task::Make(pods) if pods.contains(known)));
-            let Some(pod) = find(self.wanted, known).filter(|_| !to_be_made) else { continue };
-            let to_be_bound = is_due(&|it| matches!(it, Task::Schedule(pod) if pod == known));
-            all.push(Listed { pod, is_bound: !to_be_bound, is_running: false });
-        }
-        all
-    }
-
-    /// When an object was stored; what is there from the start, at the start.
-    pub fn made_at(&self, origin: &str) -> Nanos {
-        let last = self.made.iter().rev().find(|(it, _)| it == origin);
-        last.map_or(Nanos::ZERO, |(_, at)| *at)
     }
 
     /// Begins a change.
@@ -399,7 +353,7 @@ impl<'l> Plane<'l> {
             ),
             by: KUBELET,
             netns: self.now.nodes[node].netns.clone(),
-            short: format!("starts {}", pod.name),
+            short: "starts pod".into(),
             makes: (!pod.host_network).then(|| pod.netns.clone()),
             source: "syncPod",
             ..Note::default()
@@ -443,7 +397,7 @@ impl<'l> Plane<'l> {
             ),
             by: KUBELET,
             netns: self.now.nodes[pod.node].netns.clone(),
-            short: format!("{} is {is}", pod.name),
+            short: format!("pod {is}"),
             tells: true,
             source: "syncBatch",
             ..Note::default()
@@ -460,7 +414,7 @@ impl<'l> Plane<'l> {
             text: format!("Its containers on {node} had the signal to terminate, and have. The CNI plugin takes its device away, and {} is nobody's.", pod.ip),
             by: KUBELET,
             netns: self.now.nodes[pod.node].netns.clone(),
-            short: format!("ended {}", pod.name),
+            short: "ended a pod".into(),
             tells: true,
             source: "syncTerminatedPod",
             ..Note::default()
@@ -598,63 +552,4 @@ impl<'l> Plane<'l> {
             });
         }
     }
-}
-
-/// The node of the pod that a change is about.
-fn node_of(change: &Change, before: &Cluster) -> String {
-    let is_it = |it: &&Pod| change.objects.contains(&it.origin());
-    let pod = before.pods.iter().find(is_it);
-    pod.map(|it| before.nodes[it.node].netns.clone()).unwrap_or_default()
-}
-
-fn stored(change: &Change, before: &Cluster) -> Note {
-    let objects = change.objects.join(", ");
-    let mut details = Vec::new();
-    for service in &change.after.services {
-        let origin = service.origin();
-        if before.services.contains(service) || !change.objects.contains(&origin) {
-            continue;
-        }
-        if let ClusterIp::Address(ip) = service.cluster_ip {
-            details.push((format!("clusterIP {ip}"), Some(origin.clone())));
-        }
-        for port in &service.ports {
-            if let Some(own) = port.node_port {
-                let text = format!("node port {own} for {}/{}", port.number, port.protocol);
-                details.push((text, Some(origin.clone())));
-            }
-        }
-    }
-    let (title, text, source) = match change.what {
-        Changed::Applied => (
-            format!("kube-apiserver stores {objects}"),
-            "It checks what kubectl sends, fills in what is missing, and keeps it in etcd. Who watches such objects hears of it.",
-            "Store.Update",
-        ),
-        Changed::Deleted => (
-            format!("kube-apiserver deletes {objects}"),
-            "A pod stays for its grace period: it is marked as terminating. Who watches hears of it.",
-            "Store.Delete",
-        ),
-        Changed::Ready => (
-            format!("the probe of {objects} succeeds"),
-            "From now on the kubelet finds it ready.",
-            "doProbe",
-        ),
-        Changed::Unready => (
-            format!("the probe of {objects} fails"),
-            "When it has failed often enough in a row, the kubelet finds the pod not ready.",
-            "doProbe",
-        ),
-    };
-    let by = match change.what {
-        Changed::Applied | Changed::Deleted => API_SERVER,
-        Changed::Ready | Changed::Unready => KUBELET,
-    };
-    let netns = match by {
-        KUBELET => node_of(change, before),
-        _ => String::new(),
-    };
-    let short = title.replacen("kube-apiserver ", "", 1).replace(" default/", " ");
-    Note { title, text: text.into(), by, netns, short, tells: true, source, details, makes: None }
 }
