@@ -37,9 +37,10 @@ everyhop shows every hop a packet takes through Kubernetes.
   everyhop flow LAB.yaml --node NAME --src IP --dst IP --dport N [--proto tcp|udp|sctp] [--json]
       what that node does with the first packet of such a connection, over every random choice of its rules
 
-  everyhop export LAB.yaml --as build.sh|pcapng [-o FILE]
+  everyhop export LAB.yaml --as build.sh|pcapng|text [--variant NAME] [-o FILE]
       build.sh: the lab's world as a shell script that builds it for real on a Linux machine; pcapng: what every device
-      saw while the lab's actions ran, as a capture; to standard output or FILE
+      saw while the lab's actions ran, as a capture; text: the whole lesson to read, in Markdown; to standard output or
+      FILE
 
   everyhop reach LAB.yaml [--ports 80/TCP,81/UDP] [--json]
       say for every pod and every other whether the lab's NetworkPolicies let it through, and why; without --ports for

@@ -72,14 +72,24 @@ fn a_capture_is_read_by_tshark_without_a_warning_and_every_packet_says_why() {
 }
 
 #[test]
+fn a_transcript_has_a_heading_for_each_stop_and_says_how_it_ended() {
+    let path = file(&scratch("export-text"), "lab.yaml", LAB.as_bytes());
+    let told = everyhop(&["export", &path, "--as", "text"]).printed();
+    assert!(told.starts_with("# "), "{told}");
+    assert!(told.contains("\n## 1. "), "{told}");
+    let end = told.split("## How it ended\n").nth(1).expect("its end");
+    assert!(end.contains("delivered"), "{end}");
+}
+
+#[test]
 fn what_cannot_be_exported_is_said() {
     let dir = scratch("export-not");
     let path = file(&dir, "lab.yaml", LAB.as_bytes());
     let refused = |args: &[&str]| everyhop(&[&["export"], args].concat()).refused();
-    assert_eq!(refused(&[&path]), "export needs --as with build.sh or pcapng");
+    assert_eq!(refused(&[&path]), "export needs --as with build.sh, pcapng or text");
     assert_eq!(
         refused(&[&path, "--as", "svg"]),
-        "--as: expected build.sh or pcapng, found \"svg\""
+        "--as: expected build.sh, pcapng or text, found \"svg\""
     );
     let objects = LAB.split("---\napiVersion: everyhop").next().expect("it has objects");
     let path = file(&dir, "objects.yaml", objects.as_bytes());

@@ -12,12 +12,14 @@ mod pattern;
 mod play;
 mod program;
 mod run;
+mod transcript;
 mod variant;
 
 use std::fmt;
 
 pub use end::{Destination, Named, Refused, Source};
 pub use run::{ActionResult, Run};
+pub use transcript::{Field, Told, Transcript};
 pub use variant::{Variant, Variants};
 
 use crate::base::Nanos;

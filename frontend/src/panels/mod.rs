@@ -16,9 +16,10 @@ pub mod stage;
 pub mod tables;
 pub mod timeline;
 pub mod top;
+pub mod transcript;
 pub mod variants;
-
 pub mod written;
+
 pub use composer::Composer;
 pub use lessons::Lessons;
 pub use stage::StageFrame;

@@ -1,6 +1,7 @@
 //! The browser: the only module that names `web_sys` and gloo. Each function does one thing to it or asks one thing.
 
 mod crash;
+mod paper;
 pub mod second;
 
 use everyhop_engine::base::SortedMap;
@@ -13,6 +14,7 @@ use crate::state::lessons::{self, LessonId};
 use crate::state::{Texts, Theme};
 
 pub use crash::{crashed_before, install as install_crash_notice};
+pub use paper::{copy, data_address, print};
 
 /// Something that ends when it is dropped: a listener or a timer.
 pub struct Guard {

@@ -138,12 +138,25 @@ pub enum Tab {
     Rules,
     Tables,
     Captures,
+    Transcript,
     Yaml,
 }
 
 impl Tab {
-    pub const ALL: [Self; 6] =
-        [Self::Packet, Self::Timeline, Self::Rules, Self::Tables, Self::Captures, Self::Yaml];
+    pub const ALL: [Self; 7] = [
+        Self::Packet,
+        Self::Timeline,
+        Self::Rules,
+        Self::Tables,
+        Self::Captures,
+        Self::Transcript,
+        Self::Yaml,
+    ];
+
+    /// Whether it is for reading or writing at length.
+    pub const fn is_tall(self) -> bool {
+        matches!(self, Self::Transcript | Self::Yaml)
+    }
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -152,6 +165,7 @@ impl Tab {
             Self::Rules => "Rules walked",
             Self::Tables => "Tables",
             Self::Captures => "Captures",
+            Self::Transcript => "Transcript",
             Self::Yaml => "YAML",
         }
     }
@@ -185,6 +199,8 @@ pub enum Action {
     /// Choosing what is chosen already lets go of it; the same for the next.
     SelectDevice(Option<DevId>),
     SelectNetns(Option<NsId>),
+    /// The rules of a namespace.
+    SelectRules(NsId),
     SelectField(Option<FieldAt>),
     /// The editor's text changed.
     Edit(Rc<str>),
@@ -199,8 +215,6 @@ pub enum Action {
     Send(Exchange),
     SetTheme(Theme),
     /// Something happened to the page itself.
-    /// The rules of a namespace.
-    SelectRules(NsId),
     Tell(&'static str),
     CloseNotice,
 }
@@ -526,6 +540,9 @@ impl Session {
                 self.device = None;
                 self.tab = Tab::Tables;
             }
+            Action::SelectRules(netns) => {
+                (self.netns, self.device, self.tab) = (Some(netns), None, Tab::Rules);
+            }
             Action::SelectField(field) => self.field = field,
             Action::Edit(text) => {
                 if let Some(lesson) = self.lesson() {
@@ -540,9 +557,6 @@ impl Session {
             Action::RunText => {
                 if let Some(lesson) = self.lesson() {
                     self.run_text(lesson, &self.texts.draft(lesson));
-            Action::SelectRules(netns) => {
-                (self.netns, self.device, self.tab) = (Some(netns), None, Tab::Rules);
-            }
                 }
             }
             Action::RestoreText => {

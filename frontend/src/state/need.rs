@@ -33,7 +33,7 @@ impl Action {
             | Self::SelectVariant(_)
             | Self::SelectDevice(Some(_))
             | Self::SelectRules(_)
-            | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures) => {
+            | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures | Tab::Transcript) => {
                 Need::Now
             }
             Self::Edit(_) | Self::SelectTab(Tab::Yaml) => Need::Soon,

@@ -29,7 +29,9 @@ fn violations(page: &Page) -> Vec<String> {
     found.map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-const VIEWS: [(&str, &str); 7] = [
+const VIEWS: [(&str, &str); 9] = [
+    ("#/lesson/model?step=8", "Rules walked"),
+    ("#/lesson/model?step=13", "Transcript"),
     ("#/lesson/pod-to-pod?step=1", "Packet"),
     ("#/lesson/pod-to-pod?step=9", "Tables"),
     ("#/lesson/node-to-node?step=5", "Captures"),

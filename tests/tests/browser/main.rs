@@ -18,4 +18,5 @@ mod page;
 mod second;
 mod server;
 mod stage;
+mod transcript;
 mod transport;
