@@ -1,4 +1,4 @@
-//! `everyhop export`: a lab's world as a script that builds it for real; its run as a capture, a picture or a diagram.
+//! `everyhop export`: a lab's world as a script that builds it for real; its run as a capture, a picture, a diagram or a transcript.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,11 @@ enum Form {
     Pcapng,
     Svg,
     Mermaid,
+    Text,
 }
 
 /// Names of the forms that there are, for messages.
-const FORMS: &str = "build.sh, pcapng, svg or mermaid";
+const FORMS: &str = "build.sh, pcapng, svg, mermaid or text";
 
 impl Form {
     fn from_name(name: &str) -> Option<Self> {
@@ -27,6 +28,7 @@ impl Form {
             "pcapng" => Some(Self::Pcapng),
             "svg" => Some(Self::Svg),
             "mermaid" => Some(Self::Mermaid),
+            "text" => Some(Self::Text),
             _ => None,
         }
     }
@@ -35,6 +37,7 @@ impl Form {
 /// Runs the command with the arguments that follow its name.
 pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
     let (mut path, mut form, mut to, mut step, mut hops) = (None, None, None, None, false);
+    let mut variant: Option<String> = None;
     while let Some(arg) = args.next()? {
         match arg {
             Long("as") => {
@@ -52,6 +55,7 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
                 })?);
             }
             Long("hops") => hops = true,
+            Long("variant") => variant = Some(args.value()?.string()?),
             Short('o') => to = Some(PathBuf::from(args.value()?)),
             Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
@@ -68,7 +72,8 @@ pub(crate) fn run(args: &mut lexopt::Parser) -> Result<Answer, Failure> {
         return Err(Failure("--hops goes with --step only".into()));
     }
     let name = input::name(&path);
-    let lab = lab::load(&name, &input::read(&path, lab::MAX_BYTES)?)?;
+    let bytes = input::read(&path, lab::MAX_BYTES)?;
+    let lab = lab::load_for(&name, &bytes, &[], variant.as_deref())?;
     let bytes = exported(&lab, form, step.map(|number| (number, hops)))
         .map_err(|why| Failure(format!("{name}: {why}")))?;
     match to {
@@ -94,6 +99,7 @@ fn exported(lab: &Lab, form: Form, step: Option<(usize, bool)>) -> Result<Vec<u8
     Ok(match form {
         Form::BuildScript | Form::Pcapng => export::pcapng(&run.end, &run.trace, &run.story),
         Form::Mermaid => mermaid(&run.end, &run.story, &points(&run)).into_bytes(),
+        Form::Text => run.transcript(lab).markdown().into_bytes(),
         Form::Svg => {
             let picture = Picture::new(lab, &run, false);
             let text = match step {

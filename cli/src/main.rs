@@ -40,10 +40,10 @@ everyhop shows every hop a packet takes through Kubernetes.
   everyhop flow LAB.yaml --node NAME --src IP --dst IP --dport N [--proto tcp|udp|sctp] [--json]
       what that node does with the first packet of such a connection, over every random choice of its rules
 
-  everyhop export LAB.yaml --as build.sh|pcapng|svg|mermaid [--step N [--hops]] [-o FILE]
+  everyhop export LAB.yaml --as build.sh|pcapng|svg|mermaid|text [--step N [--hops]] [--variant NAME] [-o FILE]
       build.sh: the lab's world as a shell script that builds it for real on a Linux machine; of the lab's actions,
       pcapng: what every device saw, as a capture; svg: a picture of step N, or of all that the lesson stops at, moving;
-      mermaid: a sequence diagram; to standard output or FILE
+      mermaid: a sequence diagram; text: the whole lesson to read, in Markdown; to standard output or FILE
 
   everyhop reach LAB.yaml [--ports 80/TCP,81/UDP] [--json]
       say for every pod and every other whether the lab's NetworkPolicies let it through, and why; without --ports for

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use everyhop_engine::app::resolver::Resolution;
-use everyhop_engine::lesson::{Act, Action, ActionResult, Destination, Lab, Run, Source};
+use everyhop_engine::lesson::{Act, ActionResult, Lab, Run};
 use everyhop_engine::story::{MoveKind, Step};
 use everyhop_engine::trace::FrameId;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ impl Ran<'_> {
         let mut steps = self.run.story.steps.iter().enumerate().peekable();
         for (action, result) in actions.iter().zip(&self.run.results) {
             if actions.len() > 1 {
-                let _ = writeln!(out, "{}\n", self.headline(action));
+                let _ = writeln!(out, "{}\n", self.lab.act_name(action));
             }
             let ours = |step: &Step| step.events.iter().all(|&it| it < result.entries.end);
             while let Some((index, step)) = steps.next_if(|(_, step)| ours(step)) {
@@ -31,30 +31,6 @@ impl Ran<'_> {
             let _ = writeln!(out, "{}: {}", result.verdict.name(), result.because);
         }
         out
-    }
-
-    fn headline(self, act: &Act) -> String {
-        match act {
-            Act::Send(action) => self.exchange(action),
-            Act::Change { change, .. } => self.lab.change_name(*change),
-        }
-    }
-
-    /// `pod-1 to 10.244.1.3:8080 by udp`.
-    fn exchange(self, action: &Action) -> String {
-        let from = match action.from {
-            Source::Pod(pod) => self.lab.cluster.pods[pod].short_name(),
-            Source::Node(node) => self.lab.cluster.nodes[node].name.clone(),
-            Source::Internet => "the internet".to_owned(),
-        };
-        match action.to {
-            Destination::Address { .. } => {
-                format!("{from} to {} by {}", action.to, action.protocol)
-            }
-            Destination::Page(_) | Destination::Dns { .. } => {
-                format!("{from} to {}", action.to)
-            }
-        }
     }
 
     fn paragraph(self, out: &mut String, number: usize, step: &Step) {

@@ -102,9 +102,9 @@ fn a_book_gets_figures_in_every_chapter() {
     let book: Value = serde_json::from_str(&out).expect("a book");
     let one = &book["sections"][1]["Chapter"];
     let two = &one["sub_items"][0]["Chapter"];
-    let content = |it: &Value| it["content"].as_str().expect("text").to_owned();
-    assert!(content(one).contains("<img src=\"everyhop-pictures/"));
-    assert!(content(two).contains("<img src=\"../everyhop-pictures/"));
+    let words = |it: &Value| it["content"].as_str().expect("text").to_owned();
+    assert!(words(one).contains("<img src=\"everyhop-pictures/"));
+    assert!(words(two).contains("<img src=\"../everyhop-pictures/"));
     assert_eq!(pictures(&dir.join("src")).len(), 2, "both chapters show the same");
     assert_eq!(everyhop(&["mdbook", "supports", "html"]).code, 0);
     assert_eq!(everyhop(&["mdbook", "supports", "markdown"]).code, 1);

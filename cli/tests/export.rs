@@ -104,11 +104,21 @@ fn a_ping_is_a_diagram_of_who_speaks_to_whom() {
 }
 
 #[test]
+fn a_transcript_has_a_heading_for_each_stop_and_says_how_it_ended() {
+    let path = file(&scratch("export-text"), "lab.yaml", LAB.as_bytes());
+    let told = everyhop(&["export", &path, "--as", "text"]).printed();
+    assert!(told.starts_with("# "), "{told}");
+    assert!(told.contains("\n## 1. "), "{told}");
+    let end = told.split("## How it ended\n").nth(1).expect("its end");
+    assert!(end.contains("delivered"), "{end}");
+}
+
+#[test]
 fn what_cannot_be_exported_is_said() {
     let dir = scratch("export-not");
     let path = file(&dir, "lab.yaml", LAB.as_bytes());
     let refused = |args: &[&str]| everyhop(&[&["export"], args].concat()).refused();
-    let forms = "build.sh, pcapng, svg or mermaid";
+    let forms = "build.sh, pcapng, svg, mermaid or text";
     assert_eq!(refused(&[&path]), format!("export needs --as with {forms}"));
     assert_eq!(refused(&[&path, "--as", "png"]), format!("--as: expected {forms}, found \"png\""));
     assert_eq!(
@@ -123,7 +133,7 @@ fn what_cannot_be_exported_is_said() {
     assert!(many.starts_with(&format!("{path}: --step 99: the lab has ")), "{many}");
     let objects = LAB.split("---\napiVersion: everyhop").next().expect("it has objects");
     let path = file(&dir, "objects.yaml", objects.as_bytes());
-    for form in ["pcapng", "svg", "mermaid"] {
+    for form in ["pcapng", "svg", "mermaid", "text"] {
         assert_eq!(
             refused(&[&path, "--as", form]),
             format!("{path}: the lab has no actions, so there is nothing to show")

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use everyhop_engine::lesson::narration::Look;
 use everyhop_engine::lesson::{Lab, Run};
 
 fn text(lesson: &str) -> String {
@@ -21,7 +22,8 @@ fn played(lesson: &str, variant: Option<&str>) -> (Lab, Run) {
 /// A lesson, its variant, and where the packet is at each of the article's steps.
 type Way<'a> = (&'a str, Option<&'a str>, &'a [(u8, &'a str)]);
 
-const WAYS: [Way<'_>; 11] = [
+const WAYS: [Way<'_>; 12] = [
+    ("model", None, &[]),
     ("container-to-container", None, &[]),
     (
         "pod-to-pod",
@@ -159,6 +161,69 @@ fn every_lesson_and_variant_keeps_what_it_says() {
         }
     }
     assert!(bets > 20);
+}
+
+/// The components that the lesson about the model tells of, in order, each with the namespace that it acts in.
+#[test]
+fn the_model_tells_who_learns_what_in_the_order_in_which_they_do() {
+    let (_, run) = played("model", None);
+    let told: Vec<_> = run
+        .stops
+        .iter()
+        .filter_map(|stop| run.story.steps[stop.at].note(&run.trace))
+        .map(|note| (note.by, note.netns.as_str()))
+        .collect();
+    let expected = [
+        ("kube-apiserver", ""),
+        ("kube-controller-manager", ""),
+        ("kube-scheduler", ""),
+        ("kubelet", "node-2"),
+        ("kubelet", "node-2"),
+        ("kube-apiserver", ""),
+        ("kube-controller-manager", ""),
+        ("kube-proxy", "node-1"),
+        ("kube-proxy", "node-3"),
+        ("CoreDNS", "kube-system_coredns-848b8b9fc4-lwgcq"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn the_model_shows_on_each_node_the_rules_that_its_kube_proxy_has_written_so_far() {
+    let (lab, run) = played("model", None);
+    let rules_of_web = |node: &str, step: usize| {
+        let command = "iptables-save -t nat | grep default/web".to_owned();
+        run.look(&lab, step, &Look { netns: node.into(), command }).expect("it is understood").len()
+    };
+    let writes = |node: &str| {
+        let steps = &run.story.steps;
+        let found = steps.iter().position(|step| {
+            step.note(&run.trace).is_some_and(|it| it.by == "kube-proxy" && it.netns == node)
+        });
+        found.expect("every node's kube-proxy writes")
+    };
+    let nodes = ["node-1", "node-2", "node-3"];
+    for (index, node) in nodes.into_iter().enumerate() {
+        let step = writes(node);
+        let told = run.story.steps[step].note(&run.trace).expect("a note");
+        for (other, name) in nodes.into_iter().enumerate() {
+            let expected = if other <= index { told.details.len() } else { 0 };
+            assert_eq!(rules_of_web(name, step), expected, "{name} when {node} has written");
+        }
+    }
+}
+
+#[test]
+fn the_model_ends_with_a_door_to_every_other_lesson() {
+    let (lab, _) = played("model", None);
+    let mut named: Vec<&str> =
+        lab.doors.iter().flat_map(|door| &door.lessons).map(String::as_str).collect();
+    let mut others: Vec<&str> =
+        WAYS.iter().map(|(lesson, ..)| *lesson).filter(|lesson| *lesson != "model").collect();
+    others.dedup();
+    named.sort_unstable();
+    others.sort_unstable();
+    assert_eq!(named, others);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The document of kind Lab: what Kubernetes has no word for.
 
 use super::expect::Expect;
-use super::{Act, Action, Protocol, Source, action, around, end, narration};
+use super::{Act, Action, Door, Protocol, Source, action, around, end, narration};
 use crate::base::Nanos;
 use crate::kube::control::{self, What};
 use crate::kube::{Cluster, Cni, Objects, Settings};
@@ -19,8 +19,11 @@ pub(super) struct Document {
     pub(super) title: String,
     pub(super) seed: u64,
     pub(super) settings: Settings,
+    /// Nothing that changes needs a way out.
+    pub(super) no_internet: bool,
     actions: Vec<Written>,
     pub(super) script: narration::Script,
+    pub(super) doors: Vec<Door>,
     pub(super) expect: Vec<Expect>,
 }
 
@@ -30,8 +33,10 @@ impl Default for Document {
             title: "Untitled lab".into(),
             seed: 1,
             settings: Settings::default(),
+            no_internet: false,
             actions: Vec::new(),
             script: narration::Script::default(),
+            doors: Vec::new(),
             expect: Vec::new(),
         }
     }
@@ -72,7 +77,7 @@ pub(super) fn is_lab(root: &At<'_>) -> bool {
 }
 
 /// The fields of `spec`.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "title",
     "seed",
     "cni",
@@ -84,6 +89,7 @@ const KNOWN: [&str; 11] = [
     "narration",
     "stops",
     "variants",
+    "doors",
 ];
 
 pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
@@ -115,9 +121,8 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
     if let Some(at) = spec.section("loadBalancers", report) {
         document.settings.balancing = around::balancing(&at, report);
     }
-    if let Some(at) = spec.section("internet", report) {
-        document.settings.internet.hosts = around::hosts(&at, report);
-        document.settings.needs_outside = true;
+    if let Some(at) = spec.field("internet") {
+        read_internet(&mut document, &at, &spec, report);
     }
     if let Some(at) = spec.section("controlPlane", report) {
         let mut named = document.settings.delays.named();
@@ -137,7 +142,32 @@ pub(super) fn read(root: &At<'_>, report: &mut Report) -> Document {
         document.expect.extend(Expect::read(&at, actions.len(), report));
     }
     document.script = narration::read(&spec, report);
+    if spec.field("doors").is_some() {
+        let doors = spec.list("doors", "a list of doors", report);
+        document.doors = doors.iter().filter_map(|at| read_door(at, report)).collect();
+    }
     document
+}
+
+/// `none`, or what is on it.
+fn read_internet(document: &mut Document, at: &At<'_>, spec: &At<'_>, report: &mut Report) {
+    if at.text("", &mut Report::default()) == Some("none") {
+        document.no_internet = true;
+    } else if let Some(at) = spec.section("internet", report) {
+        document.settings.internet.hosts = around::hosts(&at, report);
+        document.settings.needs_outside = true;
+    }
+}
+
+fn read_door(at: &At<'_>, report: &mut Report) -> Option<Door> {
+    if !at.is_map(report) {
+        return None;
+    }
+    at.only(&["say", "lessons"], report);
+    let say = at.required("say", "text", report)?.text("text", report)?.to_owned();
+    let lessons = at.list("lessons", "a list of lessons", report);
+    let lessons = lessons.iter().filter_map(|it| it.text("a lesson", report));
+    Some(Door { say, lessons: lessons.map(str::to_owned).collect() })
 }
 
 fn read_action(at: &At<'_>, report: &mut Report) -> Option<Written> {

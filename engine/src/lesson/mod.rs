@@ -6,12 +6,14 @@ mod around;
 mod document;
 mod end;
 mod expect;
+mod kubectl;
 mod names;
 pub mod narration;
 mod pattern;
 mod play;
 mod program;
 mod run;
+mod transcript;
 mod variant;
 
 use std::fmt;
@@ -19,6 +21,7 @@ use std::fmt;
 pub use end::{Destination, Named, Refused, Source};
 pub use expect::Claim;
 pub use run::{ActionResult, Run};
+pub use transcript::{Field, Told, Transcript};
 pub use variant::{Variant, Variants};
 
 use crate::base::Nanos;
@@ -46,6 +49,8 @@ pub struct Lab {
     pub settings: Settings,
     script: narration::Script,
     pub variants: Option<Variants>,
+    /// Where to go on from it.
+    pub doors: Vec<Door>,
     expect: Vec<Expect>,
     kept: kube::Kept,
 }
@@ -150,6 +155,14 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// A way on from a lesson, to others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Door {
+    pub say: String,
+    /// The names of the lessons' labs.
+    pub lessons: Vec<String>,
 }
 
 impl Lab {
@@ -308,13 +321,17 @@ fn read(
     document.complain_of_missing(report);
     let mut settings = document.settings.clone();
     let all = ends.iter().copied().chain(document.ends());
-    end::note_needs(all, &objects, &mut settings);
     let written = document.changes();
+    if written.is_empty() {
+        end::note_needs(all, &objects, &mut settings);
+    } else {
+        end::note_needs(all, &control::whole(&objects, &written), &mut settings);
+    }
     let (cluster, changing) = if written.is_empty() {
         (objects.cluster(&settings, &mut of_objects), None)
     } else {
         // What comes may need a way out, or be named.
-        settings.needs_outside = true;
+        settings.needs_outside |= !document.no_internet;
         match control::stages(objects, &written, &settings, &mut of_objects) {
             None => (None, None),
             Some((whole, start, changes)) => {
@@ -332,7 +349,7 @@ fn read(
             .map_err(|error| Problem::of_text(format!("kube-proxy's rules: {error}")))?;
     }
     build(document.seed, &cluster, &configured, &kept)?;
-    let Document { title, seed, script, expect, .. } = document;
+    let Document { title, seed, script, doors, expect, .. } = document;
     Ok(Some(Lab {
         title,
         seed,
@@ -343,6 +360,7 @@ fn read(
         settings,
         script,
         variants,
+        doors,
         expect,
         kept,
     }))

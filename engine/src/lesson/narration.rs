@@ -217,11 +217,11 @@ pub(super) struct Course<'a> {
 impl<'a> Course<'a> {
     fn view(&self, action: usize) -> View<'a> {
         let Self { cluster, world, trace, story, .. } = *self;
-        let of_action = |it| {
-            let result = self.results.get(action);
-            names::of_action(cluster, (it, result), (world, trace))
-        };
-        let names = self.actions.get(action).and_then(Act::send).map(of_action).unwrap_or_default();
+        // A change has no ends of its own: it is told in the names of what is sent next.
+        let next = self.actions.iter().zip(self.results).skip(action);
+        let mut sent = next.filter_map(|(act, result)| Some((act.send()?, Some(result))));
+        let of_action = |it| names::of_action(cluster, it, (world, trace));
+        let names = sent.next().map(of_action).unwrap_or_default();
         View { world, trace, story, names }
     }
 

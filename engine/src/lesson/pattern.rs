@@ -6,13 +6,14 @@
 //! | --- | --- |
 //! | `move` | `originate`, `wire`, `bridge-in`, `bridge-out`, `forward`, `encapsulate` or `decapsulate` |
 //! | `from`, `to` | the device that the leading frame leaves or reaches, as `node-1/veth0` |
-//! | `in` | the network namespace that it is in then |
+//! | `in` | the network namespace that it is in then, or that a component acts in |
+//! | `by` | the component that acts: `kube-proxy` |
 //! | `leg` | `arp-request`, `arp-reply`, `request`, `reply`, `error` or `control` |
 //! | `about` | the IPv4 address that is asked for, answered for or sent to on the link |
 //! | `sends` | what kind of message it is: see [`Sends`] |
 //! | `src`, `dst` | its IPv4 address, with or without `:PORT`; of a tunnel's datagram, that of the datagram |
 //! | `asks` | a domain name and a type that its DNS message is about: `web.default.svc.cluster.local A` |
-//! | `holds` | text that stands in it, such as `GET /cart` |
+//! | `holds` | text that stands in it, such as `GET /cart`, or in what a component does |
 //! | `rule` | text of a rule of iptables that matches there, as `iptables-save` prints it |
 //! | `says` | something that happens there: see [`Says`] |
 //!
@@ -25,7 +26,7 @@ use crate::base::{DevId, Side, Table};
 use crate::skb::CtInfo;
 use crate::story::words::{self, Message};
 use crate::story::{LegKind, Move, MoveKind, Outcome, Step, Story};
-use crate::trace::{Event, FdbAnswer, Heard, Learnt, Recorder, RuleRef, TcpState};
+use crate::trace::{Event, FdbAnswer, Heard, Learnt, Note, Recorder, RuleRef, TcpState};
 use crate::wire::arp::{Arp, Operation};
 use crate::wire::dns::{Name, Type};
 use crate::wire::icmp::Message as Icmp;
@@ -156,10 +157,11 @@ const DNS_PORT: u16 = 53;
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
 
 /// Conditions whose value is text with names in braces: what each is called, and an example.
-const TEXTS: [(&str, &str); 9] = [
+const TEXTS: [(&str, &str); 10] = [
     ("from", "a device such as {client}/eth0"),
     ("to", "a device such as {client}/eth0"),
     ("in", "a network namespace such as {client-node}"),
+    ("by", "a component such as kube-proxy"),
     ("about", "an address such as {server-ip}"),
     ("src", "an address such as {client-ip}"),
     ("dst", "an address such as {server-ip}:8080"),
@@ -254,6 +256,9 @@ impl View<'_> {
             }
             Condition::Text(key, text) => {
                 let text = names::fill(&self.names, text);
+                if let Some(note) = step.note(self.trace) {
+                    return noted(key, &text, note);
+                }
                 first.is_some_and(|it| self.is(key, &text, *it))
             }
         }
@@ -270,6 +275,7 @@ impl View<'_> {
             "in" => *self.world.netns[self.world.devices[it.to].ns].name == *text,
             "src" => self.ends(it).is_some_and(|(src, _)| is_end(src)),
             "dst" => self.ends(it).is_some_and(|(_, dst)| is_end(dst)),
+            "by" => false,
             "asks" => question(text).is_some_and(|question| self.has(it, &question)),
             _ => self.has(it, text.as_bytes()),
         }
@@ -403,6 +409,18 @@ impl View<'_> {
             Condition::Text(key, text) => format!("{key} {}", names::fill(&self.names, text)),
         };
         pattern.0.iter().map(condition).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Whether what a component did is what a condition of [`TEXTS`] says.
+fn noted(key: &str, text: &str, note: &Note) -> bool {
+    match key {
+        "by" => note.by == text,
+        "in" => note.netns == text,
+        "holds" => {
+            note.title.contains(text) || note.details.iter().any(|(it, _)| it.contains(text))
+        }
+        _ => false,
     }
 }
 

@@ -77,6 +77,11 @@ impl<'l> Play<'l> {
         Self { lab, world, trace: Recorder::default(), plane }
     }
 
+    /// The control plane, where one acts.
+    pub(super) fn plane(&self) -> Option<&Plane<'l>> {
+        self.plane.as_ref()
+    }
+
     fn next_at(&self) -> Option<Nanos> {
         self.plane.as_ref().and_then(Plane::next_at)
     }

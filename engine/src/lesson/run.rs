@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::narration::{self, Caption, Course, Look, Stop};
 use super::play::{Done, Errand, Play, Send, become_node, open, wake};
-use super::{Act, Action, Destination, Lab, Source, build, program};
+use super::{Act, Action, Destination, Lab, Source, build, kubectl, program};
 use crate::app::resolver::Resolution;
 use crate::base::{Mac, Nanos, NsId, Rng};
 use crate::kube;
@@ -306,6 +306,10 @@ impl Run {
             let pod = lab.cluster.pods.iter().find(|pod| pod.netns == look.netns)?;
             return Some(lab.cluster.resolv_conf(pod).text().lines().map(str::to_owned).collect());
         }
+        if look.command.starts_with("kubectl ") {
+            let play = self.replay_into(lab, self.story.steps.get(step)?.at, Recorder::default());
+            return kubectl::get(&play, &lab.cluster, &look.command);
+        }
         let world = self.world_at(lab, step);
         ask(&world, world.find_netns(&look.netns)?, &look.command)
     }
@@ -331,10 +335,10 @@ impl Run {
     /// The world when everything due up to and including `until` has happened. Recorded although nobody reads it: with
     /// tracing [`Off`](crate::trace::Off) the page would carry the whole engine twice.
     fn replay(&self, lab: &Lab, until: Nanos) -> World {
-        self.replay_into(lab, until, Recorder::default()).0
+        self.replay_into(lab, until, Recorder::default()).world
     }
 
-    fn replay_into(&self, lab: &Lab, until: Nanos, trace: Recorder) -> (World, Recorder) {
+    fn replay_into<'l>(&self, lab: &'l Lab, until: Nanos, trace: Recorder) -> Play<'l> {
         let (world, _) = lab.start(&self.actions);
         let mut play = Play::new(lab, world);
         play.trace = trace;
@@ -346,7 +350,7 @@ impl Run {
             play.begin(last);
         }
         play.run_until(until);
-        (play.world, play.trace)
+        play
     }
 
     /// Each step's events, with every rule that was asked and did not match between them. Found by running the lab again,
@@ -354,7 +358,7 @@ impl Run {
     pub fn rules_walked(&self, lab: &Lab) -> Vec<Vec<Entry>> {
         let mut trace = Recorder::default();
         trace.every_rule = true;
-        let (_, trace) = self.replay_into(lab, self.end.now(), trace);
+        let trace = self.replay_into(lab, self.end.now(), trace).trace;
         let steps = &self.story.steps;
         let mut step_of: Vec<Option<usize>> = vec![None; self.trace.entries.len()];
         for (step_idx, step) in steps.iter().enumerate() {

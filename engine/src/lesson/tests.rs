@@ -258,7 +258,7 @@ fn a_lab_document_with_mistakes_gives_all_of_them_with_their_places() {
   - {when: [a], title: t}
   - {when: {from: 5}, title: t, text: x, Text: y}
 ");
-    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, internet, actions, expect, narration, stops, variants; did you mean title?";
+    let field = "expected one of title, seed, cni, controlPlane, loadBalancers, internet, actions, expect, narration, stops, variants, doors; did you mean title?";
     let wait = "spec.actions[0].wait: expected a time of at most 600s, such as 500ms or 2s, found";
     assert_eq!(
         refused(&text),

@@ -23,6 +23,16 @@ pub struct Note {
     pub title: String,
     /// What happened, in one to three sentences.
     pub text: String,
+    /// Who does it: `kube-proxy`.
+    pub by: &'static str,
+    /// The network namespace that it is done in or for. Empty: in none.
+    pub netns: String,
+    /// What came of it, in a few words: `+6 rules`.
+    pub short: String,
+    /// Whether who does it tells the others by it, through the API server.
+    pub tells: bool,
+    /// A network namespace that is made by it.
+    pub makes: Option<String>,
     /// The function that does it in the program's sources.
     pub source: &'static str,
     /// What came of it, each with who caused it.

@@ -5,6 +5,8 @@
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClusterView {
     pub nodes: Vec<NodeView>,
+    /// Whether its control plane acts, and is drawn.
+    pub acts: bool,
     /// Machines on the network between the nodes that pass on to them: load balancers.
     pub beside: Vec<OutsideView>,
     /// The way out: the internet gateway, the internet, a client; each is cabled to the one before.

@@ -5,6 +5,7 @@ use everyhop_engine::base::{DevId, NsId, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
+use super::agents;
 use super::geometry::{Point, Rect, fit, simplify, text_width};
 use super::manifold::{Descent, descend, lanes, spread};
 use super::plan::{Group, HostPod, Leaf, bridge_index};
@@ -93,15 +94,16 @@ impl Bands {
 }
 
 /// Room that this group needs across, whatever is drawn wider.
-pub(super) fn min_inner(world: &World, group: &Group, columns: usize) -> i32 {
+pub(super) fn min_inner(world: &World, group: &Group, columns: usize, acts: bool) -> i32 {
     let grid = Grid::needs(group, columns);
     let tops = TopRow::width_needed(world, group);
     let bottom = Bottom::choose(world, group, 0).width;
     if let (Some(_), Some((title, address))) = (group.folded, &group.machine) {
         let named = text_width(title, 14) + text_width(address, TITLE_FONT) + 20;
-        return bottom.max(named);
+        return bottom.max(named).max(if acts { agents::NODE_W } else { 0 });
     }
-    grid.max(tops + 2 * HUB_PAD).max(bottom)
+    let agents_w = if acts { agents::beside_name(group.machine.as_ref()) } else { 0 };
+    agents_w.max(grid).max(tops + 2 * HUB_PAD).max(bottom)
 }
 
 /// Where everything of a group stands across, from its left inner edge.
@@ -115,6 +117,8 @@ pub(super) struct Arranged<'a> {
     bars: Vec<(i32, i32)>,
     bottom: Bottom,
     hosts: HostPods,
+    /// Whether programs of the control plane are drawn.
+    acts: bool,
 }
 
 /// The leaves' rows and columns.
@@ -459,6 +463,7 @@ pub(super) fn arrange<'a>(
     group: &'a Group,
     columns: usize,
     inner_w: i32,
+    acts: bool,
 ) -> Arranged<'a> {
     let grid = Grid::arrange(group, columns, inner_w);
     let tops = TopRow::arrange(world, group, &grid, inner_w);
@@ -469,7 +474,12 @@ pub(super) fn arrange<'a>(
     let (_, stack_h) = group.hub.shape.size();
     let content = stack_h.max(hosts.height);
     let bands = Bands {
-        title: if group.machine.is_some() { 40 } else { 0 },
+        title: match (&group.machine, group.folded) {
+            (Some(_), Some(_)) if acts => 40 + agents::FOLDED_H,
+            (Some(_), None) if acts => agents::TITLE_H,
+            (Some(_), _) => 40,
+            (None, _) => 0,
+        },
         pods: grid.height(rows),
         manifold: if group.leaves.is_empty() { 0 } else { GAP + int(tops.lanes) * LANE },
         top: tops.band(),
@@ -477,7 +487,7 @@ pub(super) fn arrange<'a>(
         middle: if content > 0 { GAP + content } else { 0 },
         bottom: bottom.band(),
     };
-    Arranged { world, group, inner_w, bands, grid, tops, bars, bottom, hosts }
+    Arranged { world, group, inner_w, bands, grid, tops, bars, bottom, hosts, acts }
 }
 
 /// What a machine's box adds around its content.
@@ -503,6 +513,9 @@ impl Arranged<'_> {
                 bands.height() + FRAME_PAD - y,
             );
             layout.machines.push(Machine { title: title.clone(), address: address.clone(), rect });
+            if self.acts {
+                self.draw_agents(rect, layout);
+            }
         }
         self.draw_hub_box(at, bands, layout);
         for (index, leaf) in self.group.leaves.iter().enumerate() {
@@ -518,12 +531,17 @@ impl Arranged<'_> {
     fn draw_folded(&self, n_pods: usize, at: Point, bands: Bands, layout: &mut Layout) {
         let hub = &self.group.hub;
         let bottom = at.y + bands.height();
-        let top = at.y + bands.hub_bottom() - CHIP_H - FOLDED_H;
-        let rect = Rect::new(at.x, top + 36, self.inner_w, bottom - top - 36);
+        let head = if self.acts { agents::FOLDED_H } else { 0 };
+        let top = at.y + bands.hub_bottom() - CHIP_H - FOLDED_H - head;
+        let inside = top + 36 + head;
+        let rect = Rect::new(at.x, inside, self.inner_w, bottom - inside);
         if let Some((title, address)) = &self.group.machine {
             let (x, w) = (at.x - FRAME_PAD, self.inner_w + 2 * FRAME_PAD);
             let rect = Rect::new(x, top, w, bottom + FRAME_PAD - top);
             layout.machines.push(Machine { title: title.clone(), address: address.clone(), rect });
+            if self.acts {
+                self.draw_agents(rect, layout);
+            }
         }
         let title = format!("{n_pods} pod{}", if n_pods == 1 { "" } else { "s" });
         layout.netns.push(NetnsBox {
@@ -536,6 +554,12 @@ impl Arranged<'_> {
             rect,
         });
         self.draw_uplinks(at, bands, layout);
+    }
+
+    #[inline(never)]
+    fn draw_agents(&self, machine: Rect, layout: &mut Layout) {
+        let netns = &self.world.netns[self.group.hub.ns].name;
+        agents::draw_of_node(layout, netns, machine, self.group.folded.is_some());
     }
 
     /// The middles of the uplinks' lower edges; their cables go on from here.

@@ -1,8 +1,15 @@
 //! A cluster's objects as the layout wants to see them; the only file here that knows Kubernetes types.
 
 use everyhop_engine::kube::{Cluster, Container, Node, Pod};
+use everyhop_engine::lesson::Lab;
 
 use super::{ClusterView, NodeView, OutsideView, PodView};
+
+impl From<&Lab> for ClusterView {
+    fn from(lab: &Lab) -> Self {
+        Self { acts: lab.changing.is_some(), ..Self::from(&lab.cluster) }
+    }
+}
 
 impl From<&Cluster> for ClusterView {
     fn from(cluster: &Cluster) -> Self {
@@ -19,6 +26,7 @@ impl From<&Cluster> for ClusterView {
         let balancers = outside.load_balancers.iter();
         Self {
             nodes,
+            acts: false,
             beside: balancers
                 .map(|it| machine(&it.netns, format!("load balancer {}", it.address)))
                 .collect(),

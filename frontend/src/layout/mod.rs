@@ -17,6 +17,7 @@
 //!      (════╧══ network ═══════╧════)
 //! ```
 
+mod agents;
 mod cluster;
 mod geometry;
 mod group;
@@ -31,6 +32,7 @@ mod stack;
 use everyhop_engine::base::{DevId, Hook, NsId, SortedMap};
 use everyhop_engine::world::World;
 
+pub use agents::{API_SERVER, AgentBox};
 pub use cluster::{ClusterView, NodeView, OutsideView, PodView};
 pub use geometry::{Point, Rect, fit, simplify, text_width, until_crossing, until_entry};
 pub use paths::Origin;
@@ -42,6 +44,9 @@ pub struct Layout {
     pub width: i32,
     pub height: i32,
     pub machines: Vec<Machine>,
+    /// The box around the control plane, and the programs in it and on the machines; the API server first.
+    pub plane: Option<Machine>,
+    pub agents: Vec<AgentBox>,
     pub netns: Vec<NetnsBox>,
     /// Pods in their node's own network namespace.
     pub host_pods: Vec<HostPodBox>,
@@ -205,6 +210,7 @@ impl Layout {
         }
         named.extend(self.routes.iter().flat_map(RouteBox::boxes));
         named.extend(self.routes.iter().flat_map(|it| &it.gates).map(|&(hook, r)| says(hook, r)));
+        named.extend(self.agents.iter().map(|it| it.rect));
         named.extend(self.containers.iter().map(|it| it.rect));
         named.extend(self.host_pods.iter().map(|it| it.rect));
         let titled = self.netns.iter().filter(|it| it.kind != NetnsKind::Network);

@@ -4,6 +4,7 @@ use everyhop_engine::base::{DevId, SortedMap, sort_by_number};
 use everyhop_engine::link::DeviceKind;
 use everyhop_engine::world::World;
 
+use super::agents;
 use super::geometry::{Point, Rect, text_width};
 use super::group::{self, Arranged, Bands, FRAME_PAD, int};
 use super::manifold::{descend, lanes, spread};
@@ -43,18 +44,19 @@ pub(super) fn place(
         .map(|row| {
             row.iter()
                 .map(|group| {
-                    let needs = group::min_inner(world, group, columns);
+                    let needs = group::min_inner(world, group, columns, plan.acts);
                     let inner = if group.folded.is_some() { 0 } else { inner };
-                    group::arrange(world, group, columns, needs.max(inner))
+                    group::arrange(world, group, columns, needs.max(inner), plan.acts)
                 })
                 .collect()
         })
         .collect();
     let mut layout = Layout::default();
     let phone = room.narrow.then(|| room.w - 2 * MARGIN - trunk_width(plan, per_row));
+    let gutter = gutter(plan, per_row);
     let outside = outside::arrange(world, &plan.outside, phone);
     let least = if outside.is_below() { outside.w } else { 0 };
-    let mut ends = draw_rows(&rows, (least, 0), &mut layout);
+    let mut ends = draw_rows(&rows, (least, 0), gutter, &mut layout);
     if outside.is_beside() {
         let floor = |layout: &Layout| {
             layout.machines.iter().map(|it| it.rect.bottom()).max().unwrap_or(layout.height)
@@ -63,7 +65,7 @@ pub(super) fn place(
         let missing = (outside.h + MARGIN - floor(&layout)).max(0);
         if missing > 0 {
             layout = Layout::default();
-            ends = draw_rows(&rows, (least, missing), &mut layout);
+            ends = draw_rows(&rows, (least, missing), gutter, &mut layout);
         }
         let at = Point::new(layout.width - MARGIN + GROUP_GAP, floor(&layout) - outside.h);
         outside.draw(at, &mut layout);
@@ -82,7 +84,8 @@ pub(super) fn place(
 fn min_inner(plan: &Plan, room: &Room, per_row: usize) -> i32 {
     let leaves = plan.groups.iter().map(|group| group.leaves.len()).max().unwrap_or(0);
     if room.narrow {
-        return room.w - 2 * MARGIN - 2 * FRAME_PAD - trunk_width(plan, per_row);
+        let gutter = gutter(plan, per_row).unwrap_or(0);
+        return room.w - 2 * MARGIN - 2 * FRAME_PAD - trunk_width(plan, per_row) - gutter;
     }
     let unfolded = plan.groups.iter().filter(|group| group.folded.is_none()).count();
     match (unfolded.min(per_row), leaves) {
@@ -105,10 +108,17 @@ fn trunk_width(plan: &Plan, per_row: usize) -> i32 {
     if passing == 0 { 0 } else { int(passing) * LANE + 4 }
 }
 
+/// Room at the left for wires of the control plane that pass rows of machines; None: it is not drawn.
+fn gutter(plan: &Plan, per_row: usize) -> Option<i32> {
+    let passes = plan.groups.len() > per_row;
+    plan.acts.then_some(if passes { agents::GUTTER } else { 0 })
+}
+
 /// Draws row under row from `top`, all at least so wide, and returns where the cables begin.
 fn draw_rows(
     rows: &[Vec<Arranged<'_>>],
     (least, top): (i32, i32),
+    gutter: Option<i32>,
     layout: &mut Layout,
 ) -> SortedMap<DevId, End> {
     let width_of = |row: &[Arranged<'_>]| {
@@ -117,9 +127,14 @@ fn draw_rows(
     let widest = rows.iter().map(|row| width_of(row)).max().unwrap_or(0).max(least);
     let mut ends = SortedMap::default();
     let mut y = MARGIN + top;
+    let indent = gutter.unwrap_or(0);
+    if gutter.is_some() {
+        y = agents::draw_plane(layout, Point::new(MARGIN, y), widest + indent);
+    }
     for (index, row) in rows.iter().enumerate() {
         let bands = row.iter().fold(Bands::default(), |bands, it| bands.max(it.bands));
-        let mut x = MARGIN + (widest - width_of(row)) / 2;
+        let first = layout.agents.len();
+        let mut x = MARGIN + indent + (widest - width_of(row)) / 2;
         let mut cables = 0;
         for arranged in row {
             let at = Point::new(x + FRAME_PAD, y);
@@ -130,9 +145,12 @@ fn draw_rows(
             }
             x += arranged.inner_w + 2 * FRAME_PAD + GROUP_GAP;
         }
+        if gutter.is_some() {
+            agents::wire(layout, first, y, (index > 0).then_some(MARGIN + indent / 2));
+        }
         y += bands.height() + FRAME_PAD + ROW_GAP + cables * LANE;
     }
-    layout.width = widest + 2 * MARGIN;
+    layout.width = widest + indent + 2 * MARGIN;
     layout.height = y;
     ends
 }

@@ -10,6 +10,8 @@ use super::stack::Shape;
 
 /// The whole stage.
 pub(super) struct Plan {
+    /// Whether the control plane is drawn.
+    pub acts: bool,
     pub groups: Vec<Group>,
     pub network: Option<Network>,
     /// Below the network, from left to right: machines that hang on it, then the way out from it.
@@ -187,7 +189,7 @@ impl<'a> Roles<'a> {
         }
         let groups = self.hubs.iter().map(|&hub| self.group(world, hub)).collect();
         let network = self.network.and_then(|ns| network(world, ns));
-        Plan { groups, network, outside: self.outside }
+        Plan { acts: cluster.acts, groups, network, outside: self.outside }
     }
 
     fn group(&self, world: &World, hub: NsId) -> Group {

@@ -330,3 +330,91 @@ fn a_folded_node_is_small_and_still_on_the_network() {
         assert_eq!((folded.kind, folded.title.as_str()), (NetnsKind::Folded, "3 pods"));
     }
 }
+
+/// The pieces of a line as boxes one unit thick.
+fn pieces(points: &[Point]) -> Vec<Rect> {
+    let piece = |pair: &[Point]| {
+        let (from, to) = (pair[0], pair[1]);
+        assert!(from.x == to.x || from.y == to.y, "{pair:?} is askew");
+        let (w, h) = ((from.x - to.x).abs().max(1), (from.y - to.y).abs().max(1));
+        Rect::new(from.x.min(to.x), from.y.min(to.y), w, h)
+    };
+    points.windows(2).map(piece).collect()
+}
+
+fn check_agents(layout: &Layout, n_nodes: usize, what: &str) {
+    let plane = layout.plane.as_ref().expect("a control plane").rect;
+    assert_eq!(layout.agents.len(), 3 + 2 * n_nodes, "{what}");
+    let home = |agent: &AgentBox| {
+        let mut machines = layout.machines.iter().map(|it| it.rect).chain([plane]);
+        let home = machines.find(|it| it.contains(agent.rect.centre()));
+        home.unwrap_or_else(|| panic!("{what}: {} {} is nowhere", agent.by, agent.netns))
+    };
+    for machine in &layout.machines {
+        assert!(machine.rect.y > plane.bottom(), "{what}: {} is not below", machine.title);
+    }
+    for (index, agent) in layout.agents.iter().enumerate() {
+        let home = home(agent);
+        assert!(home.x <= agent.rect.x && agent.rect.right() <= home.right(), "{what}: {agent:?}");
+        let others = layout.agents.iter().skip(index + 1).map(|it| it.rect);
+        let others = others
+            .chain(layout.netns.iter().map(|it| it.rect))
+            .chain(layout.devices.values().map(|it| it.rect));
+        for other in others {
+            assert!(!overlap(agent.rect, other), "{what}: {agent:?} and {other:?} overlap");
+        }
+        if agent.by == API_SERVER {
+            continue;
+        }
+        let (first, last) = (agent.wire[0], agent.wire[agent.wire.len() - 1]);
+        let api = layout.agents[0].rect;
+        assert!(api.contains(first) && home.contains(last), "{what}: {agent:?}");
+        for piece in pieces(&agent.wire) {
+            for other in layout.agents.iter().filter(|it| it.rect != agent.rect && it.rect != api) {
+                assert!(!overlap(piece, other.rect), "{what}: {agent:?} crosses {other:?}");
+            }
+            for machine in layout.machines.iter().map(|it| it.rect).filter(|it| *it != home) {
+                assert!(!overlap(piece, machine), "{what}: {agent:?} crosses {machine:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_control_plane_stands_above_all_machines_and_a_wire_leads_to_each_program() {
+    for nodes in 1..=5 {
+        for pods in 0..=3 {
+            for folded in [false, true] {
+                let (world, mut view) = cluster(&vec![pods; nodes], 0);
+                view.acts = true;
+                view.nodes[nodes - 1].folded = folded;
+                for narrow in [false, true] {
+                    let what = format!("{nodes} nodes, {pods} pods, {folded}, narrow={narrow}");
+                    let layout = lay_out(&world, &view, narrow);
+                    check_boxes(&layout, &what);
+                    check_agents(&layout, nodes, &what);
+                    // Each further node has a cable that passes those below.
+                    if narrow && nodes <= 3 {
+                        assert!(layout.width <= NARROW.w + 12, "{what}: {}", layout.width);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_leads_to_a_pod_from_the_control_plane_passes_between_the_programs_of_its_node() {
+    let (world, mut view) = cluster(&[2, 2], 0);
+    view.acts = true;
+    let layout = lay_out(&world, &view, false);
+    for pod in layout.netns.iter().filter(|it| it.kind == NetnsKind::Leaf) {
+        let way = layout.way_to_pod(pod.rect);
+        assert!(pod.rect.contains(way[way.len() - 1]), "{}", pod.name);
+        for piece in pieces(&way) {
+            for agent in layout.agents.iter().filter(|it| it.by != API_SERVER) {
+                assert!(!overlap(piece, agent.rect), "{} crosses {}", pod.name, agent.by);
+            }
+        }
+    }
+}

@@ -4,7 +4,8 @@
 use std::net::Ipv4Addr;
 
 use everyhop_engine::base::Side;
-use everyhop_engine::trace::Event;
+use everyhop_engine::lesson::Door;
+use everyhop_engine::trace::{Event, Note};
 use everyhop_engine::wire::dissect::Field;
 use yew::prelude::*;
 
@@ -12,6 +13,7 @@ use super::bet;
 use super::look::{self, LookBox};
 use crate::hooks::Dispatch;
 use crate::state::headers::{FieldAt, Headers};
+use crate::state::lessons::LessonId;
 use crate::state::run::Shown;
 use crate::state::{Level, Session};
 use everyhop_engine::base::Mac;
@@ -36,6 +38,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
             </aside>
         };
     };
+    let acting = hop.note(&run.trace);
     let place = hop.moves.first().map(|moved| {
         let world = &run.end;
         let device = &world.devices[moved.to];
@@ -48,7 +51,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
                 { format!("Step {number} of {count}. {}. {}", told.title, told.text).replace('`', "") }
             </p>
             <div class="where">
-                { format!("Step {number} of {count}") }{ place.unwrap_or_default() }
+                { format!("Step {number} of {count}") }{ place.or_else(|| acting.map(acts)).unwrap_or_default() }
                 if let Some(number) = told.article {
                     <span class="article">{ format!("article, step {number}") }</span>
                 }
@@ -59,9 +62,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
                 Some(bet::settled(stop.bet.as_ref()?, chosen))
             }) }
             <p class="text">{ words(&told.text) }</p>
-            { for told.aside.as_ref().map(|aside| html! {
-                <p class="aside"><b>{ "The article" }</b>{ words(aside) }</p>
-            }) }
+            { for told.aside.as_deref().map(aside) }
             { for session.bet_ahead().and_then(|at| {
                 let ahead = run.stops.get(at.2)?.bet.as_ref()?;
                 Some(bet::offered(ahead, session.bets.get(at).copied(), dispatch))
@@ -74,7 +75,7 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
             }
             if !hop.because.is_empty() {
                 <section class="why" aria-labelledby="why">
-                    <h2 id="why">{ "Why here?" }</h2>
+                    <h2 id="why">{ if acting.is_some() { "What is written" } else { "Why here?" } }</h2>
                     <ul>{ for hop.because.iter().take(REASONS).map(reason) }</ul>
                     if hop.because.len() > REASONS {
                         <details>
@@ -86,14 +87,47 @@ pub fn caption(session: &Session, shown: &Shown, dispatch: &Dispatch) -> Html {
             }
             if session.is_at_end() {
                 { results(shown) }
-                { for next(shown) }
             }
+            if !shown.lab.doors.is_empty() { { doors(shown, session.is_at_end()) } }
+            if session.is_at_end() { { for next(shown) } }
         </aside>
     }
 }
 
 /// Reasons that are shown without being asked for.
 const REASONS: usize = 6;
+
+/// Who acts, where no packet moves.
+#[inline(never)]
+fn acts(note: &Note) -> String {
+    let mut acts = format!(" · {}", note.by);
+    if !note.netns.is_empty() {
+        acts.push_str(" · ");
+        acts.push_str(&note.netns);
+    }
+    acts
+}
+
+/// The kinds of traffic, each with the lessons that tell of it; always at hand, and open where the lesson ends.
+fn doors(shown: &Shown, open: bool) -> Html {
+    let door = |door: &Door| {
+        let found = door.lessons.iter().filter_map(|name| LessonId::find(name));
+        html! {
+            <li>
+                { &door.say }
+                { for found.map(|id| html! {
+                    <a class="btn" href={format!("#/lesson/{}", id.as_str())}>{ id.lesson().short }</a>
+                }) }
+            </li>
+        }
+    };
+    html! {
+        <details class="doors" {open}>
+            <summary>{ "The kinds of traffic, lesson by lesson" }</summary>
+            <ul>{ for shown.lab.doors.iter().map(door) }</ul>
+        </details>
+    }
+}
 
 /// Where to go on.
 fn next(shown: &Shown) -> Option<Html> {
@@ -115,6 +149,11 @@ fn results(shown: &Shown) -> Html {
             </p>
         }) }
     }
+}
+
+/// Where the article makes it simpler than it is.
+pub fn aside(text: &str) -> Html {
+    html! { <p class="aside"><b>{ "The article" }</b>{ words(text) }</p> }
 }
 
 /// A sentence, in which what stands between backticks is what a machine says.

@@ -13,6 +13,7 @@ use super::lanes::{self, Timeline};
 use super::packet::{self, Packet};
 use super::rules::{self, Rules};
 use super::tables::{self, Tables};
+use super::transcript::{self, Transcript};
 
 fn tab_id(tab: Tab) -> String {
     let name = tab.name().split(' ').next().unwrap_or_default();
@@ -64,7 +65,7 @@ pub fn drawer(
     let (shown, step_idx, dispatch) = (shown.clone(), session.step_idx, dispatch.clone());
     html! {
         <section
-            class={classes!("drawer", (session.tab == Tab::Yaml).then_some("tall"))}
+            class={classes!("drawer", session.tab.is_tall().then_some("tall"))}
             aria-label="Details"
         >
             <div class="tabs" role="tablist" aria-label="Details" onkeydown={move_focus}>
@@ -87,7 +88,7 @@ pub fn drawer(
                         <Timeline ..lanes::Props { shown, step_idx, dispatch } />
                     },
                     Tab::Rules => html! {
-                        <Rules ..rules::Props { shown, step_idx, dispatch } />
+                        <Rules ..rules::Props { shown, step_idx, netns: session.netns, dispatch } />
                     },
                     Tab::Tables => html! {
                         <Tables ..tables::Props { shown, step_idx, netns: session.netns, dispatch } />
@@ -95,6 +96,7 @@ pub fn drawer(
                     Tab::Captures => html! {
                         <Captures ..captures::Props { shown, step_idx, device: session.device, dispatch } />
                     },
+                    Tab::Transcript => html! { <Transcript ..transcript::Props { shown } /> },
                     Tab::Yaml => html! {
                         <Editor
                             ..editor::Props {

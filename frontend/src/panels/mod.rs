@@ -6,6 +6,7 @@ pub mod captures;
 pub mod composer;
 pub mod drawer;
 pub mod editor;
+pub mod heard;
 pub mod lanes;
 pub mod lessons;
 pub mod look;
@@ -15,7 +16,9 @@ pub mod stage;
 pub mod tables;
 pub mod timeline;
 pub mod top;
+pub mod transcript;
 pub mod variants;
+pub mod written;
 
 pub use composer::Composer;
 pub use lessons::Lessons;

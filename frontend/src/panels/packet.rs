@@ -3,6 +3,7 @@
 use everyhop_engine::wire::dissect::Layer;
 use yew::prelude::*;
 
+use super::heard::heard;
 use crate::hooks::{Dispatch, click};
 use crate::platform;
 use crate::state::Action;
@@ -28,6 +29,11 @@ pub fn Packet(props: &Props) -> Html {
         |(shown, step_idx, move_idx)| Headers::at(shown, *step_idx, *move_idx),
     );
     let Some(headers) = (*headers).as_ref() else {
+        let story = &props.shown.run.story;
+        let noted = story.steps.get(props.step_idx);
+        if noted.is_some_and(|step| step.note(&props.shown.run.trace).is_some()) {
+            return heard(&props.shown, props.step_idx, &props.dispatch);
+        }
         return html! { <p class="hint">{ "No frame moves in this step." }</p> };
     };
     html! {

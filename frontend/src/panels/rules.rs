@@ -1,8 +1,10 @@
 //! The rules that the packet at the playhead was judged by.
 
+use everyhop_engine::base::NsId;
 use everyhop_engine::story::Walked;
 use yew::prelude::*;
 
+use super::written::{self, Written};
 use crate::hooks::{Dispatch, click};
 use crate::state::Action;
 use crate::state::run::Shown;
@@ -12,12 +14,20 @@ use crate::state::walk::{AtHook, Row, nearest, walk};
 pub struct Props {
     pub shown: Shown,
     pub step_idx: usize,
+    /// Whose rules are shown where no packet asks any; None: those of the component that acts.
+    pub netns: Option<NsId>,
     pub dispatch: Dispatch,
 }
 
 #[component]
 pub fn Rules(props: &Props) -> Html {
     let hooks = use_memo((props.shown.clone(), props.step_idx), |(shown, step)| walk(shown, *step));
+    if hooks.is_empty()
+        && let Some(netns) = props.netns.or_else(|| acts_in(&props.shown, props.step_idx))
+    {
+        let (shown, step_idx) = (props.shown.clone(), props.step_idx);
+        return html! { <Written ..written::Props { shown, step_idx, netns } /> };
+    }
     if hooks.is_empty() {
         let next = nearest(&props.shown, props.step_idx);
         return html! {
@@ -36,6 +46,14 @@ pub fn Rules(props: &Props) -> Html {
             { for hooks.iter().enumerate().map(|(n, it)| at_hook(props, n, it)) }
         </div>
     }
+}
+
+/// Where a component acts in a step without a packet, if there are rules.
+fn acts_in(shown: &Shown, step_idx: usize) -> Option<NsId> {
+    let run = &shown.run;
+    let note = run.story.steps.get(step_idx)?.note(&run.trace)?;
+    let ns = run.end.find_netns(&note.netns)?;
+    run.end.netns[ns].netfilter.is_some().then_some(ns)
 }
 
 fn at_hook(props: &Props, n: usize, it: &AtHook) -> Html {

@@ -103,7 +103,7 @@ pub fn StageFrame(props: &Props) -> Html {
         |(shown, narrow, unfolded)| {
             lay_out(
                 &shown.run.end,
-                &folded((&shown.lab.cluster).into(), (&shown.run).into(), unfolded),
+                &folded((&*shown.lab).into(), (&shown.run).into(), unfolded),
                 *narrow,
             )
         },
@@ -126,6 +126,7 @@ pub fn StageFrame(props: &Props) -> Html {
             dispatch.emit(match selection {
                 Selection::Device(device) => Action::SelectDevice(Some(device)),
                 Selection::Netns(netns) => Action::SelectNetns(Some(netns)),
+                Selection::Rules(netns) => Action::SelectRules(netns),
                 Selection::Packet => Action::SelectMove(0),
             });
         });

@@ -13,7 +13,7 @@ use yew::prelude::*;
 
 use crate::layout::{Layout, lay_out, text_width};
 use crate::scene::{Told, WHOLE, folded, scene};
-use crate::svg::{moving, places, still, summary};
+use crate::svg::{PLANE, moving, places, still, summary};
 use text::{escaped, write};
 
 /// How long a played picture stays at each stop, and how long a packet glides into it.
@@ -41,7 +41,7 @@ pub struct NoStep {
 impl<'a> Picture<'a> {
     /// `narrow`: for a screen of 360 to 400 CSS pixels.
     pub fn new(lab: &'a Lab, run: &'a Run, narrow: bool) -> Self {
-        let layout = lay_out(&run.end, &folded((&lab.cluster).into(), run.into(), &[]), narrow);
+        let layout = lay_out(&run.end, &folded(lab.into(), run.into(), &[]), narrow);
         Self { lab, run, layout }
     }
 
@@ -125,7 +125,8 @@ impl<'a> Picture<'a> {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"stage-svg\" role=\"img\" width=\"{all_w}\" height=\"{all_h}\" \
              viewBox=\"-{MARGIN} -{MARGIN} {all_w} {all_h}\" aria-label=\"{title}\"><title>{title}</title><style>"
         );
-        for sheet in [PALETTE, DRAWING, ALONE, mode, &places] {
+        let plane = if self.layout.plane.is_some() { PLANE } else { "" };
+        for sheet in [PALETTE, DRAWING, plane, ALONE, mode, &places] {
             out.push_str(&escaped(sheet));
         }
         // Writing to a string cannot fail.

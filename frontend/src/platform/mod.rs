@@ -2,6 +2,7 @@
 
 mod crash;
 pub mod embedded;
+mod paper;
 pub mod second;
 pub mod sight;
 
@@ -18,6 +19,7 @@ use crate::state::lessons::{self, LessonId};
 use crate::state::{Texts, Theme};
 
 pub use crash::{crashed_before, install as install_crash_notice};
+pub use paper::{copy, data_address, print};
 
 /// Something that ends when it is dropped: a listener or a timer.
 pub struct Guard {

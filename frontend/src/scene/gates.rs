@@ -22,6 +22,8 @@ pub struct Gate {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Act {
     Passed,
+    /// No packet: a component has written rules that are asked from there.
+    Written,
     /// Rewritten as its connection says; no rule is asked again.
     Remembered(Side),
     /// Rewritten by a rule: the connection's first packet.
@@ -35,6 +37,7 @@ impl Gate {
     /// At most some twelve characters; empty if there is nothing to say.
     pub fn says(&self) -> String {
         match (self.act, self.n_rules) {
+            (Act::Written, _) => "new rules".into(),
             (Act::Passed, 0) => String::new(),
             (Act::Passed, 1) => "1 rule".into(),
             (Act::Passed, n) => format!("{n} rules"),

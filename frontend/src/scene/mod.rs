@@ -1,6 +1,7 @@
 //! What is to be seen at one step: where the packet rests, the way it came, what it says, which hooks it passed. Pure;
 //! knows the run and the layout, no browser and no time.
 
+mod agents;
 mod gates;
 mod tag;
 
@@ -15,6 +16,7 @@ use crate::layout::{
     ClusterView, Layout, Origin, Point, Rect, fit, simplify, until_crossing, until_entry,
 };
 
+pub use agents::Agent;
 pub use gates::{Act, Gate, Rewrite};
 pub use tag::LINE;
 
@@ -44,6 +46,12 @@ pub struct Scene {
     pub lit: Vec<(DevId, LegKind)>,
     /// Hooks that the leading packet passes in this step.
     pub gates: Vec<Gate>,
+    /// The programs of the control plane.
+    pub agents: Vec<Agent>,
+    /// A pod whose program acts in this step.
+    pub acting: Option<Rect>,
+    /// What is not there yet, with the wires to it.
+    pub absent: Vec<(Rect, Vec<Vec<Point>>)>,
 }
 
 /// A packet. All boxes are relative to its resting place.
@@ -191,6 +199,9 @@ pub fn scene(told: Told<'_>, layout: &Layout, step: usize) -> Scene {
         }
     }
     scene.packets.extend(parked(story, layout, step));
+    if !layout.agents.is_empty() {
+        agents::add(&mut scene, told, layout, step);
+    }
     scene
 }
 

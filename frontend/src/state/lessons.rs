@@ -19,6 +19,12 @@ pub struct Lesson {
 /// All lessons that follow the article, in its order.
 pub const ARTICLE: &[Lesson] = &[
     Lesson {
+        id: LessonId("model"),
+        short: "The model",
+        title: "The model: who learns what",
+        text: include_str!("../../../public/labs/model.yaml"),
+    },
+    Lesson {
         id: LessonId("container-to-container"),
         short: "Container to container",
         title: "Container to container, one pod",

@@ -138,12 +138,25 @@ pub enum Tab {
     Rules,
     Tables,
     Captures,
+    Transcript,
     Yaml,
 }
 
 impl Tab {
-    pub const ALL: [Self; 6] =
-        [Self::Packet, Self::Timeline, Self::Rules, Self::Tables, Self::Captures, Self::Yaml];
+    pub const ALL: [Self; 7] = [
+        Self::Packet,
+        Self::Timeline,
+        Self::Rules,
+        Self::Tables,
+        Self::Captures,
+        Self::Transcript,
+        Self::Yaml,
+    ];
+
+    /// Whether it is for reading or writing at length.
+    pub const fn is_tall(self) -> bool {
+        matches!(self, Self::Transcript | Self::Yaml)
+    }
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -152,6 +165,7 @@ impl Tab {
             Self::Rules => "Rules walked",
             Self::Tables => "Tables",
             Self::Captures => "Captures",
+            Self::Transcript => "Transcript",
             Self::Yaml => "YAML",
         }
     }
@@ -185,6 +199,8 @@ pub enum Action {
     /// Choosing what is chosen already lets go of it; the same for the next.
     SelectDevice(Option<DevId>),
     SelectNetns(Option<NsId>),
+    /// The rules of a namespace.
+    SelectRules(NsId),
     SelectField(Option<FieldAt>),
     /// The editor's text changed.
     Edit(Rc<str>),
@@ -525,6 +541,9 @@ impl Session {
                 self.netns = netns.filter(|_| self.netns != netns);
                 self.device = None;
                 self.tab = Tab::Tables;
+            }
+            Action::SelectRules(netns) => {
+                (self.netns, self.device, self.tab) = (Some(netns), None, Tab::Rules);
             }
             Action::SelectField(field) => self.field = field,
             Action::Edit(text) => {

@@ -33,7 +33,10 @@ impl Action {
             | Self::Send(_)
             | Self::SelectVariant(_)
             | Self::SelectDevice(Some(_))
-            | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures) => Need::Now,
+            | Self::SelectRules(_)
+            | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures | Tab::Transcript) => {
+                Need::Now
+            }
             Self::Edit(_) | Self::SelectTab(Tab::Yaml) => Need::Soon,
             _ => Need::Nothing,
         }

@@ -39,7 +39,7 @@ pub(super) fn ground(
     }
 }
 
-fn machine(it: &Machine) -> Html {
+pub(super) fn machine(it: &Machine) -> Html {
     let r = it.rect;
     let address_x = r.x + 26 + text_width(&it.title, 14);
     html! {

@@ -35,7 +35,7 @@ pub(super) fn gates(layout: &Layout, scene: &Scene, step_idx: usize) -> Html {
         let (hook, r) = (it.hook, layout.gate(it.ns, it.hook)?);
         let class = match it.act {
             Act::Passed => "gate lit",
-            Act::Remembered(_) | Act::Bound(_) => "gate lit acts",
+            Act::Written | Act::Remembered(_) | Act::Bound(_) => "gate lit acts",
             Act::Dropped | Act::Rejected => "gate lit drops",
         };
         let place = says(hook, r);

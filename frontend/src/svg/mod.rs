@@ -1,6 +1,7 @@
 //! The stage as SVG. What stands (ground, cables, devices) is two components and renders once a layout; what moves
 //! (trail, packets) once a step. Colours come from stage.css; nothing here knows a world, a story or time.
 
+mod agents;
 mod cables;
 mod devices;
 mod ground;
@@ -16,6 +17,7 @@ use crate::layout::{Layout, NetnsKind};
 use crate::scene::{Scene, WHOLE};
 use crate::state::Shared;
 
+pub use agents::STYLE as PLANE;
 use devices::Devices;
 use ground::Ground;
 use lights::{gates, rings, trail};
@@ -27,6 +29,8 @@ pub use packets::places;
 pub enum Selection {
     Device(DevId),
     Netns(NsId),
+    /// A namespace's rules.
+    Rules(NsId),
     /// The packet of the current step.
     Packet,
 }
@@ -44,24 +48,30 @@ pub struct Stage<'a> {
 
 impl Stage<'_> {
     pub fn view(&self) -> Html {
-        let &Self { layout, scene, step_idx, selected, on_select, .. } = self;
+        let &Self { layout, scene, step_idx, selected, on_select } = self;
         let device = match selected {
             Some(Selection::Device(dev)) => Some(dev),
-            Some(Selection::Netns(_) | Selection::Packet) | None => None,
+            Some(Selection::Netns(_) | Selection::Rules(_) | Selection::Packet) | None => None,
         };
         let netns = match selected {
             Some(Selection::Netns(ns)) => Some(ns),
-            Some(Selection::Device(_) | Selection::Packet) | None => None,
+            Some(Selection::Device(_) | Selection::Rules(_) | Selection::Packet) | None => None,
         };
         let (w, h) = (layout.width, layout.height);
         let (below, above) = (layout.clone(), layout.clone());
+        let [below_trail, above_trail] = match &layout.plane {
+            Some(_) => agents::drawn(layout, scene, step_idx, on_select),
+            None => [Html::default(), Html::default()],
+        };
         html! {
             <svg class="stage-svg" viewBox={format!("0 0 {w} {h}")} role="group" aria-label={summary(layout)}>
                 <Ground ..ground::Props { layout: below, selected: netns, on_select: on_select.clone() } />
+                { below_trail }
                 { trail(scene, step_idx) }
                 <Devices ..devices::Props { layout: above, selected: device, on_select: on_select.clone() } />
                 { gates(layout, scene, step_idx) }
                 { rings(layout, scene) }
+                { above_trail }
                 { packets(scene, step_idx, on_select) }
             </svg>
         }
@@ -81,9 +91,11 @@ pub struct Rules<'a> {
 impl Rules<'_> {
     /// The rules for the drawing's size, its time, and where its packets are.
     pub fn text(self) -> String {
-        let Self { layout: Layout { width: w, height: h, .. }, scene, step_idx, glide_ms } = self;
+        let Self { layout, scene, step_idx, glide_ms } = self;
+        let (w, h) = (layout.width, layout.height);
         let places = places(&scene.packets, step_idx, (0, WHOLE));
-        format!(".stage-svg{{--w:{w};--h:{h};--glide:{glide_ms}ms}}{places}")
+        let plane = if layout.plane.is_some() { PLANE } else { "" };
+        format!("{plane}.stage-svg{{--w:{w};--h:{h};--glide:{glide_ms}ms}}{places}")
     }
 }
 
@@ -96,14 +108,20 @@ pub fn still(layout: &Layout) -> [Html; 2] {
 /// What one step of such a picture shows: its trail, and what moves.
 pub fn moving(layout: &Layout, scene: &Scene, step_idx: usize) -> [Html; 2] {
     let nobody = Callback::noop();
+    let [below_trail, above_trail] = match &layout.plane {
+        Some(_) => agents::drawn(layout, scene, step_idx, &nobody),
+        None => [Html::default(), Html::default()],
+    };
+    let below = html! { <>{ below_trail }{ trail(scene, step_idx) }</> };
     let above = html! {
         <>
             { gates(layout, scene, step_idx) }
             { rings(layout, scene) }
+            { above_trail }
             { packets(scene, step_idx, &nobody) }
         </>
     };
-    [trail(scene, step_idx), above]
+    [below, above]
 }
 
 /// The time to glide into this step, fixed when the step begins: none unless the playhead came from the step before, so

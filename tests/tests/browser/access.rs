@@ -29,7 +29,9 @@ fn violations(page: &Page) -> Vec<String> {
     found.map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-const VIEWS: [(&str, &str); 7] = [
+const VIEWS: [(&str, &str); 9] = [
+    ("#/lesson/model?step=8", "Rules walked"),
+    ("#/lesson/model?step=13", "Transcript"),
     ("#/lesson/pod-to-pod?step=1", "Packet"),
     ("#/lesson/pod-to-pod?step=9", "Tables"),
     ("#/lesson/node-to-node?step=5", "Captures"),
@@ -76,7 +78,7 @@ fn axe_finds_nothing_serious_in_the_dark_theme() {
 #[test]
 fn what_is_written_on_the_stage_is_in_its_name() {
     on_page(|page| {
-        for lesson in ["pod-to-pod", "node-to-node"] {
+        for lesson in ["pod-to-pod", "node-to-node", "model"] {
             page.open(&format!("#/lesson/{lesson}?step=1"));
             let unnamed = page.browser.ask(
                 "const name = it => it.getAttribute('aria-label') ?? '';

@@ -7,8 +7,10 @@ use everyhop_engine::yaml::Problem;
 pub(crate) const POD_TO_POD: &str = include_str!("../../../public/labs/pod-to-pod.yaml");
 pub(crate) const NODE_TO_NODE: &str = include_str!("../../../public/labs/node-to-node.yaml");
 pub(crate) const EGRESS: &str = include_str!("../../../public/labs/egress.yaml");
+pub(crate) const MODEL: &str = include_str!("../../../public/labs/model.yaml");
 /// Every lesson with its variants; the first is the lab as it stands.
-pub(crate) const LESSONS: [(&str, &str, &[&str]); 7] = [
+pub(crate) const LESSONS: [(&str, &str, &[&str]); 8] = [
+    ("model", MODEL, &[]),
     (
         "container-to-container",
         include_str!("../../../public/labs/container-to-container.yaml"),

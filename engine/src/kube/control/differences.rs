@@ -56,6 +56,17 @@ impl Differences {
         }
     }
 
+    /// `+4 −2 rules`.
+    pub(super) fn short(&self) -> String {
+        let rules = if self.len() == 1 { "rule" } else { "rules" };
+        match (self.new.len(), self.gone.len()) {
+            (0, 0) => "the same rules".into(),
+            (new, 0) => format!("+{new} {rules}"),
+            (0, gone) => format!("−{gone} {rules}"),
+            (new, gone) => format!("+{new} −{gone} {rules}"),
+        }
+    }
+
     /// For a note.
     pub(super) fn listed(self) -> Vec<(String, Option<String>)> {
         let n_all = self.len();

@@ -36,11 +36,19 @@ pub(super) fn notes(cluster: &Cluster, old: &[EndpointSlice], new: &[EndpointSli
         notes.push(Note {
             title: format!("the endpoints of {} are updated", service.origin()),
             text: format!("The EndpointSlice controller hears of the change. {text}"),
+            by: super::plane::CONTROLLERS,
+            short: format!("{}: {}", service.name, counted(after.len())),
+            tells: true,
             source: "reconcile",
             details,
+            ..Note::default()
         });
     }
     notes
+}
+
+fn counted(n: usize) -> String {
+    format!("{n} endpoint{}", if n == 1 { "" } else { "s" })
 }
 
 /// `10.244.1.2 port 8080/TCP: ready`.

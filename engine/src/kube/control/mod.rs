@@ -20,8 +20,8 @@ mod stages;
 use crate::base::Nanos;
 use crate::kube::{Cluster, Pod};
 
-pub use plane::{Done, Plane};
-pub use stages::{Change, Changed, What, Written, stages};
+pub use plane::{Done, Listed, Plane};
+pub use stages::{Change, Changed, What, Written, stages, whole};
 
 /// How long each component takes to hear of something and to have acted on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

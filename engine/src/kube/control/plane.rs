@@ -1,8 +1,12 @@
 //! The clock of the control plane: what each component does when, and how it tells of it.
 
 mod cloud;
+mod listed;
+mod stored;
 
 use self::cloud::health;
+pub use self::listed::Listed;
+use self::stored::stored;
 use super::endpoints;
 use super::proxy::{self, Written};
 use super::stages::{Change, Changed};
@@ -10,7 +14,7 @@ use super::{Delays, Key, find, key};
 use crate::base::Nanos;
 use crate::kube::compile::{Programs, machines};
 use crate::kube::controllers::endpoint_slices;
-use crate::kube::service::ClusterIp;
+use crate::kube::endpoint_slice::EndpointSlice;
 use crate::kube::{Cluster, Pod, Settings, addons, cni};
 use crate::tool::{Configured, Op};
 use crate::trace::Note;
@@ -20,6 +24,13 @@ use crate::world::World;
 const STAGGER: Nanos = Nanos::from_micros(10);
 /// Nothing is heard of at the moment when it happens.
 const SOONEST: Nanos = Nanos::from_micros(1);
+
+/// Who acts, by the names of the programs.
+pub(super) const API_SERVER: &str = "kube-apiserver";
+pub(super) const CONTROLLERS: &str = "kube-controller-manager";
+pub(super) const SCHEDULER: &str = "kube-scheduler";
+pub(super) const KUBELET: &str = "kubelet";
+pub(super) const KUBE_PROXY: &str = "kube-proxy";
 
 /// A check is over by then.
 const AFTER_CHECK: Nanos = Nanos::from_millis(5);
@@ -66,6 +77,8 @@ pub struct Plane<'l> {
     wanted: &'l Cluster,
     /// Wanted, and not running yet.
     pending: Vec<Key>,
+    /// When an object was stored that was not there from the start.
+    made: Vec<(String, Nanos)>,
     nodes: Vec<Written>,
     /// What stands around the nodes, as it was made.
     machines: Vec<Configured>,
@@ -86,6 +99,7 @@ impl<'l> Plane<'l> {
             now: start.clone(),
             wanted: start,
             pending: Vec::new(),
+            made: Vec::new(),
             nodes: nodes.collect(),
             machines: machines(start),
             due: first_check.into_iter().collect(),
@@ -175,6 +189,9 @@ impl<'l> Plane<'l> {
         let (old, new) = (self.wanted, &change.after);
         self.wanted = new;
         done.notes.push(stored(change, &self.now));
+        if change.what == Changed::Applied {
+            self.made.extend(change.objects.iter().map(|it| (it.clone(), now)));
+        }
         let given = |it: &Cluster| it.endpoint_slices.clone();
         let services = self.now.services != new.services;
         let policies = self.now.policies != new.policies;
@@ -207,7 +224,7 @@ impl<'l> Plane<'l> {
         if policies {
             self.tell_policies(now);
         }
-        self.pods(now, change);
+        self.change_pods(now, change);
     }
 
     /// Load balancers of Services name them by number.
@@ -224,7 +241,7 @@ impl<'l> Plane<'l> {
     }
 
     /// What a change means for pods.
-    fn pods(&mut self, now: Nanos, change: &Change) {
+    fn change_pods(&mut self, now: Nanos, change: &Change) {
         let wanted = self.wanted;
         let mut made = Vec::new();
         for pod in &wanted.pods {
@@ -279,13 +296,18 @@ impl<'l> Plane<'l> {
         if pods.is_empty() {
             return;
         }
+        self.made.extend(pods.iter().map(|it| (it.origin(), now)));
         let n_pods =
             if pods.len() == 1 { "a pod".to_owned() } else { format!("{} pods", pods.len()) };
         done.notes.push(Note {
             title: format!("the controllers make {n_pods}"),
             text: "They compare how many replicas are asked for with how many pods there are, and have the API server store what is missing.".into(),
+            by: CONTROLLERS,
+            short: n_pods,
+            tells: true,
             source: "manageReplicas",
             details: pods.iter().map(|it| (it.origin(), None)).collect(),
+            ..Note::default()
         });
         for pod in pods {
             self.after(now, self.delays.scheduler, Task::Schedule(key(pod)));
@@ -300,8 +322,11 @@ impl<'l> Plane<'l> {
         done.notes.push(Note {
             title: format!("{} is scheduled to {node}", pod.origin()),
             text: format!("kube-scheduler sees a pod without a node, and has the API server store that it is {node}'s. The kubelet there hears of it."),
+            by: SCHEDULER,
+            short: format!("{} → {node}", pod.name),
+            tells: true,
             source: "bindingCycle",
-            details: Vec::new(),
+            ..Note::default()
         });
         self.after(now, self.delays.pod_start, Task::Start(known.clone()));
     }
@@ -326,8 +351,12 @@ impl<'l> Plane<'l> {
                 "{link}, with the address {}; then its containers start. It is not ready yet.",
                 pod.ip
             ),
+            by: KUBELET,
+            netns: self.now.nodes[node].netns.clone(),
+            short: "starts pod".into(),
+            makes: (!pod.host_network).then(|| pod.netns.clone()),
             source: "syncPod",
-            details: Vec::new(),
+            ..Note::default()
         });
         self.now.pods.push(pod.clone());
         if !pod.host_network {
@@ -366,8 +395,12 @@ impl<'l> Plane<'l> {
             text: format!(
                 "{text}: the kubelet on {node} writes the condition Ready into its status."
             ),
+            by: KUBELET,
+            netns: self.now.nodes[pod.node].netns.clone(),
+            short: format!("pod {is}"),
+            tells: true,
             source: "syncBatch",
-            details: Vec::new(),
+            ..Note::default()
         });
         self.once(now, self.delays.endpoints, Task::Endpoints);
     }
@@ -379,8 +412,12 @@ impl<'l> Plane<'l> {
         done.notes.push(Note {
             title: format!("{} has ended", pod.origin()),
             text: format!("Its containers on {node} had the signal to terminate, and have. The CNI plugin takes its device away, and {} is nobody's.", pod.ip),
+            by: KUBELET,
+            netns: self.now.nodes[pod.node].netns.clone(),
+            short: "ended a pod".into(),
+            tells: true,
             source: "syncTerminatedPod",
-            details: Vec::new(),
+            ..Note::default()
         });
         done.operations.push(Configured {
             op: Op::DelNetns { netns: pod.netns.clone() },
@@ -403,6 +440,9 @@ impl<'l> Plane<'l> {
         if old == self.now.endpoint_slices {
             return;
         }
+        let is_new = |it: &&EndpointSlice| !old.iter().any(|old| old.origin() == it.origin());
+        let new = self.now.endpoint_slices.iter().filter(is_new);
+        self.made.extend(new.map(|it| (it.origin(), now)));
         done.notes.extend(endpoints::notes(&self.now, &old, &self.now.endpoint_slices));
         self.tell_proxies(now);
         self.once(now, self.delays.watchers, Task::Watchers);
@@ -443,8 +483,12 @@ impl<'l> Plane<'l> {
         done.notes.push(Note {
             title,
             text,
+            by: KUBE_PROXY,
+            netns: cluster.nodes[node].netns.clone(),
+            short: differences.short(),
             source: "syncProxyRules",
             details: differences.listed(),
+            ..Note::default()
         });
     }
 
@@ -468,8 +512,16 @@ impl<'l> Plane<'l> {
                 ),
             )
         };
-        let details = differences.listed();
-        done.notes.push(Note { title, text, source: "fullPolicySync", details });
+        done.notes.push(Note {
+            title,
+            text,
+            by: "policy engine",
+            netns: self.now.nodes[node].netns.clone(),
+            short: differences.short(),
+            source: "fullPolicySync",
+            details: differences.listed(),
+            ..Note::default()
+        });
     }
 
     /// CoreDNS and ingress controllers answer by what they know now.
@@ -492,52 +544,12 @@ impl<'l> Plane<'l> {
             done.notes.push(Note {
                 title: format!("{who} answers by what it knows now"),
                 text: format!("{} watches Services and their endpoints.", pod.origin()),
+                by: who,
+                netns: pod.netns.clone(),
+                short: "knows of it".into(),
                 source,
-                details: Vec::new(),
+                ..Note::default()
             });
         }
     }
-}
-
-fn stored(change: &Change, before: &Cluster) -> Note {
-    let objects = change.objects.join(", ");
-    let mut details = Vec::new();
-    for service in &change.after.services {
-        let origin = service.origin();
-        if before.services.contains(service) || !change.objects.contains(&origin) {
-            continue;
-        }
-        if let ClusterIp::Address(ip) = service.cluster_ip {
-            details.push((format!("clusterIP {ip}"), Some(origin.clone())));
-        }
-        for port in &service.ports {
-            if let Some(own) = port.node_port {
-                let text = format!("node port {own} for {}/{}", port.number, port.protocol);
-                details.push((text, Some(origin.clone())));
-            }
-        }
-    }
-    let (title, text, source) = match change.what {
-        Changed::Applied => (
-            format!("kube-apiserver stores {objects}"),
-            "It checks what kubectl sends, fills in what is missing, and keeps it in etcd. Who watches such objects hears of it.",
-            "Store.Update",
-        ),
-        Changed::Deleted => (
-            format!("kube-apiserver deletes {objects}"),
-            "A pod stays for its grace period: it is marked as terminating. Who watches hears of it.",
-            "Store.Delete",
-        ),
-        Changed::Ready => (
-            format!("the probe of {objects} succeeds"),
-            "From now on the kubelet finds it ready.",
-            "doProbe",
-        ),
-        Changed::Unready => (
-            format!("the probe of {objects} fails"),
-            "When it has failed often enough in a row, the kubelet finds the pod not ready.",
-            "doProbe",
-        ),
-    };
-    Note { title, text: text.into(), source, details }
 }

@@ -60,6 +60,17 @@ pub enum Changed {
     Unready,
 }
 
+/// All objects that are ever there.
+pub fn whole(start: &Objects, written: &[Written]) -> Objects {
+    let mut whole = start.clone();
+    for it in written {
+        if let What::Apply(objects) = &it.what {
+            whole.put(objects);
+        }
+    }
+    whole
+}
+
 /// A lab's cluster with all that is ever in it, the one at the beginning, and what each change makes of that. None: the
 /// report says why not.
 pub fn stages(
@@ -68,12 +79,7 @@ pub fn stages(
     settings: &Settings,
     report: &mut Report,
 ) -> Option<(Cluster, Cluster, Vec<Change>)> {
-    let mut whole = start.clone();
-    for it in written {
-        if let What::Apply(objects) = &it.what {
-            whole.put(objects);
-        }
-    }
+    let mut whole = whole(&start, written);
     let needs_controller = !whole.ingresses.is_empty();
     for objects in [&mut start, &mut whole] {
         objects.install_addons(settings, needs_controller);

@@ -273,3 +273,75 @@ fn who_is_gone_sends_nothing_and_who_is_not_there_yet_neither() {
         run.world_at(&lab, step);
     }
 }
+
+/// What `kubectl get` prints at the step with this title.
+fn kubectl(lab: &Lab, run: &Run, title: &str, command: &str) -> Vec<String> {
+    let step = run.story.steps.iter().position(|it| it.title.contains(title)).expect("a step");
+    let look = narration::Look { netns: "n1".into(), command: command.into() };
+    run.look(lab, step, &look).expect("it is understood")
+}
+
+#[test]
+fn kubectl_shows_a_pod_on_its_way_from_the_object_to_the_running_containers() {
+    let spec =
+        "  controlPlane: {controllers: 2s, scheduler: 1s}\n  actions:\n  - apply: Deployment/web";
+    let deployment = "---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: a}, {name: b}]}}
+";
+    let (lab, run) = run(spec, deployment);
+    let web = |title: &str| {
+        let lines = kubectl(&lab, &run, title, "kubectl get pods -o wide");
+        lines.into_iter().filter(|it| it.starts_with("web-")).collect::<Vec<_>>()
+    };
+    assert_eq!(web("stores"), [""; 0]);
+    let name = "web-55fbd86cd6-cpgfz";
+    let none = "<none>           <none>";
+    assert_eq!(
+        web("make"),
+        [format!("{name}   0/2     Pending   0          0s    <none>       <none>   {none}")]
+    );
+    assert_eq!(
+        web("is scheduled"),
+        [format!(
+            "{name}   0/2     ContainerCreating   0          1s    <none>       n1     {none}"
+        )]
+    );
+    assert_eq!(
+        web("starts"),
+        [format!("{name}   0/2     Running   0          2s    10.244.1.3   n1     {none}")]
+    );
+    assert_eq!(
+        web("is ready"),
+        [format!("{name}   2/2     Running   0          2s    10.244.1.3   n1     {none}")]
+    );
+}
+
+#[test]
+fn kubectl_shows_a_service_from_its_storing_and_its_endpoints_when_they_are_written() {
+    let spec = "  actions:\n  - apply: Service/web";
+    let (lab, run) = run(spec, &(web("web-1", "n1") + &web("web-2", "n2") + SERVICE));
+    let service = kubectl(&lab, &run, "stores", "kubectl get service web");
+    assert_eq!(
+        service,
+        [
+            "NAME   TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)         AGE",
+            "web    ClusterIP   10.96.1.1    <none>        80/TCP,53/UDP   0s",
+        ]
+    );
+    let slices = "kubectl get endpointslices -l kubernetes.io/service-name=web";
+    assert_eq!(kubectl(&lab, &run, "stores", slices), ["No resources found in default namespace."]);
+    assert_eq!(
+        kubectl(&lab, &run, "endpoints", slices),
+        [
+            "NAME    ADDRESSTYPE   PORTS   ENDPOINTS               AGE",
+            "web-1   IPv4          80,53   10.244.1.3,10.244.2.2   0s",
+        ]
+    );
+    let other = kubectl(&lab, &run, "stores", "kubectl get service other");
+    assert_eq!(other, ["Error from server (NotFound): services \"other\" not found"]);
+}

@@ -11,6 +11,8 @@ use crate::tool::{Configured, Op};
 use crate::trace::Note;
 use crate::world::World;
 
+const CLOUD: &str = "cloud-controller-manager";
+
 impl Plane<'_> {
     /// The cloud makes load balancers, and has them pass on to the nodes that are well.
     pub(super) fn balance(&mut self, done: &mut Done) {
@@ -43,16 +45,20 @@ impl Plane<'_> {
             done.notes.push(Note {
                 title: format!("{origin} gets a load balancer"),
                 text: format!("The cloud's controller hears of a Service of the type LoadBalancer and makes one, with the address {address}, which passes on to the nodes' node ports."),
+                by: CLOUD,
+                short: format!("load balancer {address}"),
+                tells: true,
                 source: "EnsureLoadBalancer",
-                details: Vec::new(),
+                ..Note::default()
             });
         }
         if new.is_empty() {
             done.notes.push(Note {
                 title: "load balancers pass on to other nodes".into(),
                 text: "Their health checks say which nodes have an endpoint.".into(),
+                by: CLOUD,
                 source: "UpdateLoadBalancer",
-                details: Vec::new(),
+                ..Note::default()
             });
         }
     }
@@ -93,8 +99,10 @@ impl Plane<'_> {
                     done.notes.push(Note {
                         title: format!("{name} {title} {nodes}"),
                         text: format!("So many health checks in a row said so. {asked}"),
+                        by: "load balancer",
+                        netns: name.clone(),
                         source: "/healthz",
-                        details: Vec::new(),
+                        ..Note::default()
                     });
                 }
             }
