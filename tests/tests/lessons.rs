@@ -214,6 +214,20 @@ fn the_model_shows_on_each_node_the_rules_that_its_kube_proxy_has_written_so_far
 }
 
 #[test]
+fn the_model_has_a_pods_namespace_from_the_step_on_in_which_its_kubelet_starts_it() {
+    let (lab, run) = played("model", None);
+    let steps = run.story.steps.iter().enumerate();
+    let starts: Vec<(usize, String)> = steps
+        .filter_map(|(index, step)| Some((index, step.note(&run.trace)?.makes.clone()?)))
+        .collect();
+    assert_eq!(starts.len(), 2);
+    for (index, name) in &starts {
+        let is_there = |step: usize| run.world_at(&lab, step).find_netns(name).is_some();
+        assert!(!is_there(index - 1) && is_there(*index), "{name}");
+    }
+}
+
+#[test]
 fn the_model_ends_with_a_door_to_every_other_lesson() {
     let (lab, _) = played("model", None);
     let mut named: Vec<&str> =

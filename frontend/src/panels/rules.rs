@@ -49,7 +49,7 @@ pub fn Rules(props: &Props) -> Html {
 }
 
 /// Where a component acts in a step without a packet, if there are rules.
-fn acts_in(shown: &Shown, step_idx: usize) -> Option<NsId> {
+pub(super) fn acts_in(shown: &Shown, step_idx: usize) -> Option<NsId> {
     let run = &shown.run;
     let note = run.story.steps.get(step_idx)?.note(&run.trace)?;
     let ns = run.end.find_netns(&note.netns)?;

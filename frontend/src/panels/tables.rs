@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::rules::acts_in;
 use crate::hooks::Dispatch;
 use crate::platform;
 use crate::state::Action;
@@ -25,7 +26,10 @@ pub fn Tables(props: &Props) -> Html {
     let here = run.story.steps.get(props.step_idx).and_then(|step| step.moves.first());
     let here = here.map(|moved| world.devices[moved.to].ns);
     let first = world.netns.iter().next().map(|(id, _)| id);
-    let Some(ns) = props.netns.or(here).or(first) else { return Html::default() };
+    let Some(ns) = props.netns.or(here).or_else(|| acts_in(&props.shown, props.step_idx)).or(first)
+    else {
+        return Html::default();
+    };
     let listed = use_memo((props.shown.clone(), props.step_idx, ns), |(shown, step_idx, ns)| {
         let before = step_idx.checked_sub(1).map(|step_idx| shown.world_at(step_idx));
         let now = shown.world_at(*step_idx);

@@ -20,7 +20,7 @@ use crate::tool::{Configured, Op};
 use crate::trace::Note;
 use crate::world::World;
 
-/// Nodes hear of a change one after the other.
+/// Nodes hear of a change one after the other, and so are pods bound.
 const STAGGER: Nanos = Nanos::from_micros(10);
 /// Nothing is heard of at the moment when it happens.
 const SOONEST: Nanos = Nanos::from_micros(1);
@@ -267,9 +267,7 @@ impl<'l> Plane<'l> {
             .filter(|(known, name)| change.objects.contains(&format!("Pod {}/{name}", known.0)))
             .map(|(known, _)| known.clone())
             .collect();
-        for known in &written {
-            self.after(now, self.delays.scheduler, Task::Schedule(known.clone()));
-        }
+        self.bind(now, &written);
         let made: Vec<Key> =
             made.into_iter().map(|(known, _)| known).filter(|it| !written.contains(it)).collect();
         if !made.is_empty() {
@@ -309,8 +307,15 @@ impl<'l> Plane<'l> {
             details: pods.iter().map(|it| (it.origin(), None)).collect(),
             ..Note::default()
         });
-        for pod in pods {
-            self.after(now, self.delays.scheduler, Task::Schedule(key(pod)));
+        let made: Vec<Key> = pods.into_iter().map(key).collect();
+        self.bind(now, &made);
+    }
+
+    /// kube-scheduler takes one pod after the other from its queue.
+    fn bind(&mut self, now: Nanos, pods: &[Key]) {
+        for (number, pod) in pods.iter().enumerate() {
+            let stagger = Nanos(STAGGER.0 * number as u64);
+            self.after(now, self.delays.scheduler + stagger, Task::Schedule(pod.clone()));
         }
     }
 
