@@ -49,7 +49,7 @@ pub fn hash() -> String {
 
 /// Milliseconds that the playhead rests before the address says where: changing it costs a browser as much as drawing a
 /// step does.
-const SETTLED_MS: u32 = 100;
+const SETTLED_MS: u32 = 40;
 
 thread_local! {
     /// The change of the address that is due.
