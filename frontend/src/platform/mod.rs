@@ -53,22 +53,24 @@ pub fn hash() -> String {
 
 /// Milliseconds that the playhead rests before the address says where: changing it costs a browser as much as drawing a
 /// step does.
-const SETTLED_MS: u32 = 100;
+const SETTLED_MS: u32 = 40;
 
 thread_local! {
     /// The change of the address that is due.
     static LATER: RefCell<Option<Guard>> = const { RefCell::new(None) };
 }
 
-/// Changes the address before long, without a new entry in the history. None: it stays as it is.
-pub fn replace_hash(hash: Option<String>) {
-    let change = |hash: String| {
-        if let Some(history) = window().and_then(|w| w.history().ok()) {
+/// Changes the address before long, without a new entry in the history, unless somebody else changes it before. None: it
+/// stays as it is.
+pub fn replace_hash(to: Option<String>) {
+    let was = hash();
+    let change = move |to: String| {
+        if let Some(history) = window().and_then(|w| w.history().ok()).filter(|_| hash() == was) {
             // A browser that refuses (too many changes in a second) shows an older step in its address bar, and that is all.
-            let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&hash));
+            let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&to));
         }
     };
-    LATER.set(hash.map(|hash| after(SETTLED_MS, move || change(hash))));
+    LATER.set(to.map(|to| after(SETTLED_MS, move || change(to))));
 }
 
 /// Calls back when a link or the learner changes the address.

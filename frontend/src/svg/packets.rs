@@ -31,6 +31,9 @@ fn rest(glyph: &Glyph) -> Html {
     for (_, place) in glyph.note.iter().chain(&glyph.envelope) {
         all = all.with(*place);
     }
+    for (_, place) in &glyph.rewrites {
+        all = all.with(*place);
+    }
     let d = format!("M{} {}h{}v{}", at.x + all.x, at.y + all.y, all.w, all.h);
     html! { <path class="rest" {d} /> }
 }

@@ -166,6 +166,11 @@ fn a_lesson_goes_hop_by_hop_where_that_is_asked_for() {
         page.press("Next step");
         page.is_at(at + 2);
         assert_eq!(page.seen().at, native::at(&run, at + 1));
+        page.gives(
+            "the address has it",
+            "return location.hash",
+            &json!(format!("#/lesson/egress?step={}&hops=all", at + 2)),
+        );
         page.reload();
         page.is_at(at + 2);
         page.press("Step by step");
