@@ -4,6 +4,8 @@
 use everyhop_engine::lesson::narration::Look;
 use yew::prelude::*;
 
+use crate::platform::second;
+use crate::state::need::MISSING;
 use crate::state::run::Shown;
 
 #[derive(PartialEq, Properties)]
@@ -16,9 +18,20 @@ pub struct Props {
 #[component]
 pub fn LookBox(props: &Props) -> Html {
     let open = use_state_eq(|| false);
+    let is_missing = use_state_eq(|| false);
     let toggle = {
-        let open = open.clone();
-        Callback::from(move |_| open.set(!*open))
+        let (open, is_missing) = (open.clone(), is_missing.setter());
+        Callback::from(move |_| {
+            let (open, is_missing) = (open.clone(), is_missing.clone());
+            // The code that answers is in the second file.
+            second::when_here(
+                || {},
+                move |here| {
+                    is_missing.set(!here);
+                    open.set(here && !*open);
+                },
+            );
+        })
     };
     let asked = (props.shown.clone(), props.stop_idx, *open);
     let look = props.look.clone();
@@ -32,6 +45,9 @@ pub fn LookBox(props: &Props) -> Html {
                 <span>{ "On a real machine" }</span>
                 <code>{ format!("{} # {}", props.look.netns, props.look.command) }</code>
             </button>
+            if *is_missing {
+                <p role="status">{ MISSING }</p>
+            }
             if let Some(output) = &*output {
                 <pre tabindex="0">{ output.clone() }</pre>
             }

@@ -13,7 +13,7 @@ use yew::prelude::*;
 
 use crate::layout::{Layout, lay_out, text_width};
 use crate::scene::{Told, WHOLE, folded, scene};
-use crate::svg::{PLANE, moving, places, still, summary};
+use crate::svg::{moving, places, plane_rules, still, summary};
 use text::{escaped, write};
 
 /// How long a played picture stays at each stop, and how long a packet glides into it.
@@ -125,7 +125,7 @@ impl<'a> Picture<'a> {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"stage-svg\" role=\"img\" width=\"{all_w}\" height=\"{all_h}\" \
              viewBox=\"-{MARGIN} -{MARGIN} {all_w} {all_h}\" aria-label=\"{title}\"><title>{title}</title><style>"
         );
-        let plane = if self.layout.plane.is_some() { PLANE } else { "" };
+        let plane = if self.layout.plane.is_some() { plane_rules() } else { "" };
         for sheet in [PALETTE, DRAWING, plane, ALONE, mode, &places] {
             out.push_str(&escaped(sheet));
         }

@@ -32,6 +32,7 @@ impl Action {
             | Self::RestoreText
             | Self::Send(_)
             | Self::SelectVariant(_)
+            | Self::Bet(_)
             | Self::SelectDevice(Some(_))
             | Self::SelectRules(_)
             | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures | Tab::Transcript) => {

@@ -11,7 +11,13 @@ use crate::scene::{Agent, Scene};
 
 const FONT: i32 = 11;
 /// Not with the page's own style, since a first visit has no control plane.
-pub const STYLE: &str = include_str!("../../plane.css");
+const STYLE: &str = include_str!("../../plane.css");
+
+/// The rules for it. Not inlined, so that they go with the second file.
+#[inline(never)]
+pub fn rules() -> &'static str {
+    STYLE
+}
 
 /// What is drawn below the trail, the box around the control plane with the wires from it, and what is drawn above it, the
 /// programs. Not inlined, so that it can go with the second file.

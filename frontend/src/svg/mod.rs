@@ -17,7 +17,7 @@ use crate::layout::{Layout, NetnsKind};
 use crate::scene::{Scene, WHOLE};
 use crate::state::Shared;
 
-pub use agents::STYLE as PLANE;
+pub use agents::rules as plane_rules;
 use devices::Devices;
 use ground::Ground;
 use lights::{gates, rings, trail};
@@ -94,7 +94,7 @@ impl Rules<'_> {
         let Self { layout, scene, step_idx, glide_ms } = self;
         let (w, h) = (layout.width, layout.height);
         let places = places(&scene.packets, step_idx, (0, WHOLE));
-        let plane = if layout.plane.is_some() { PLANE } else { "" };
+        let plane = if layout.plane.is_some() { plane_rules() } else { "" };
         format!("{plane}.stage-svg{{--w:{w};--h:{h};--glide:{glide_ms}ms}}{places}")
     }
 }
