@@ -5,13 +5,24 @@
 globalThis.everyhopParts = (() => {
   let first, second, coming;
   const sheets = new WeakMap();
+  // What comes with it has rules of its own, in the page; an element has them all.
+  const dress = () => {
+    if (!parts.later) return;
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = parts.later;
+    document.head.append(link);
+    parts.later = "";
+  };
   const parts = {
     second: "",
+    later: "",
     begin(exports) {
       first = exports;
     },
     secondHere: () => !!second,
     secondSoon() {
+      dress();
       coming ??= fetch(parts.second)
         .then((response) => (response.ok ? response.arrayBuffer() : Promise.reject(response.status)))
         .then((bytes) => second || WebAssembly.instantiate(bytes, { e: first }).then((it) => it.instance))
@@ -21,6 +32,7 @@ globalThis.everyhopParts = (() => {
       return coming;
     },
     secondNow() {
+      dress();
       try {
         const request = new XMLHttpRequest();
         request.open("GET", parts.second, false);

@@ -22,7 +22,7 @@ function failed() {
 addEventListener("error", failed, true);
 addEventListener("unhandledrejection", failed);
 
-everyhopParts.second = document.querySelector("meta[name=everyhop-second]").content;
+[everyhopParts.second, everyhopParts.later] = document.querySelector("meta[name=everyhop-second]").content.split(" ");
 
 everyhopParts.lost = () => {
   const crash = document.getElementById("crash");

@@ -142,6 +142,11 @@ pub fn StageFrame(props: &Props) -> Html {
     let glide_ms = use_glide(props.step_idx, glide_ms);
     let lens = use_state_eq(|| Lens::Everything);
     let zoom = use_state_eq(|| ZOOMS[0]);
+    // Before the packet is looked for: they say where it is.
+    let section = use_node_ref();
+    let rules = Rules { layout: &layout, scene: &scene, step_idx: props.step_idx, glide_ms }.text();
+    let zoomed_to = format!(".view{{--zoom:{}}}", f64::from(*zoom) / 100.0);
+    use_rules(&section, "stage", rules + &zoomed_to);
     // Playing keeps the packet in sight; else it stays there until the reader looks elsewhere.
     use_effect_with((props.step_idx, *zoom, props.narrow, props.playing), |it| {
         if it.3 { sight::reveal_packet() } else { sight::follow_packet() }
@@ -155,10 +160,6 @@ pub fn StageFrame(props: &Props) -> Html {
         selected,
         on_select: &on_select,
     };
-    let section = use_node_ref();
-    let rules = Rules { layout: &layout, scene: &scene, step_idx: props.step_idx, glide_ms }.text();
-    let zoomed_to = format!(".view{{--zoom:{}}}", f64::from(*zoom) / 100.0);
-    use_rules(&section, "stage", rules + &zoomed_to);
     let set_zoom = |to: u32| {
         let zoom = zoom.setter();
         Callback::from(move |_: MouseEvent| zoom_to(&zoom, to))

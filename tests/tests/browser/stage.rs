@@ -43,7 +43,7 @@ fn the_mouse_drags_the_stage_and_chooses_nothing_by_it() {
         page.open("#/lesson/node-to-node?step=5");
         for zoom in ["1.25", "1.5", "2"] {
             page.press("Larger (+)");
-            let zoomed = "return document.querySelector('.view').style.getPropertyValue('--zoom')";
+            let zoomed = "return getComputedStyle(document.querySelector('.view')).getPropertyValue('--zoom')";
             page.gives("it comes nearer", zoomed, &json!(zoom));
         }
         // What is pressed has the focus, and comes into sight whole.
@@ -69,7 +69,8 @@ fn shift_and_arrows_move_the_stage_and_not_the_playhead() {
         page.browser.keys("++++");
         page.holds(
             "there is something to scroll",
-            "const it = document.querySelector('.view'); return it.scrollWidth > it.clientWidth + 200",
+            "const it = document.querySelector('.view'), zoom = getComputedStyle(it).getPropertyValue('--zoom');
+             return zoom === '2.5' && it.scrollWidth > it.clientWidth + 200",
         );
         page.browser.ask("document.querySelector('.view').scrollTo(0, 0)", &[]);
         page.browser.chord(Key::Shift, Key::Right.into());

@@ -69,6 +69,8 @@ fn split_in(dir: &Path) -> Result {
     remove(&script)?;
     let glue = page.rename(&name_of(&script)?, "page", "js", renamed.as_bytes())?;
     let second = page.rename(SECOND, "second", "wasm", &parts.second)?;
+    let later = text(&root().join("frontend/later.css"))?;
+    page.rename("later.css", "later", "css", later.as_bytes())?;
     let common = public("parts.js")?;
     let start = without_comments(&format!("{common}{}", text(&dir.join("start.js"))?));
     remove(&dir.join("start.js"))?;
@@ -78,7 +80,7 @@ fn split_in(dir: &Path) -> Result {
 }
 
 /// The style sheets of a lab in another's page, in their order.
-const SHEETS: &[&str] = &["palette", "style", "stage", "panels", "embed"];
+const SHEETS: &[&str] = &["palette", "style", "stage", "panels", "later", "embed"];
 
 /// What other pages load: under names that stay, with the names of this build in them.
 fn embedding(dir: &Path, common: &str, names: [(&str, &str); 3]) -> Result {
