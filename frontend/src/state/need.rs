@@ -35,10 +35,10 @@ impl Action {
             | Self::Bet(_)
             | Self::SelectDevice(Some(_))
             | Self::SelectRules(_)
-            | Self::SelectTab(Tab::Rules | Tab::Timeline | Tab::Captures | Tab::Transcript) => {
-                Need::Now
-            }
-            Self::Edit(_) | Self::SelectTab(Tab::Yaml) => Need::Soon,
+            | Self::SelectTab(
+                Tab::Rules | Tab::Timeline | Tab::Captures | Tab::Transcript | Tab::Yaml,
+            ) => Need::Now,
+            Self::Edit(_) => Need::Soon,
             _ => Need::Nothing,
         }
     }
