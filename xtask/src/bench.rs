@@ -4,25 +4,19 @@
 use crate::process::{self, Result, timed};
 use crate::{page, test, wasm};
 
+/// What is measured, how long that takes, and the benchmark.
+const NATIVE: [(&str, &str, &str); 4] = [
+    ("The engine, native", "3 minutes, most of it building", "datagrams"),
+    ("Services and connections, native", "1 minute, most of it building", "services"),
+    ("The engine's memory", "1 minute, most of it building", "memory"),
+    ("A large cluster", "1 minute, most of it building", "cluster"),
+];
+
 pub(crate) fn bench() -> Result {
-    timed("The engine, native", "3 minutes, most of it building", || {
-        process::run_program(
-            "cargo",
-            &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "datagrams"],
-        )
-    })?;
-    timed("The engine's memory", "1 minute, most of it building", || {
-        process::run_program(
-            "cargo",
-            &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "memory"],
-        )
-    })?;
-    timed("A large cluster", "1 minute, most of it building", || {
-        process::run_program(
-            "cargo",
-            &["bench", "--quiet", "--package", "everyhop-tests", "--bench", "cluster"],
-        )
-    })?;
+    for (what, usually, bench) in NATIVE {
+        let args = ["bench", "--quiet", "--package", "everyhop-tests", "--bench", bench];
+        timed(what, usually, || process::run_program("cargo", &args))?;
+    }
     timed("The engine, wasm in Chromium", "3 minutes, most of it building", || {
         let selection = ["--package", "everyhop-tests", "--test", "wasm_bench", "--release"];
         wasm::test(&selection, &["--nocapture"])
