@@ -1,3 +1,5 @@
+//! Claims about pictures that stand alone.
+
 use everyhop_engine::lesson::{Lab, Run};
 
 use super::{NoStep, Picture};
