@@ -285,7 +285,8 @@ fn mix(a: u64, b: u64) -> u32 {
 fn hash_of(tuple: &Tuple, zone_id: u16) -> u32 {
     let addrs = u64::from(u32::from(tuple.src)) << 32 | u64::from(u32::from(tuple.dst));
     let ports = u64::from(tuple.src_port) << 16 | u64::from(tuple.dst_port);
-    mix(addrs, ports << 24 | u64::from(tuple.protocol) << 16 | u64::from(zone_id))
+    // Ports last: a product carries upward only, and bits from 32 on must tell flows apart that differ in a port.
+    mix(addrs, u64::from(zone_id) << 40 | u64::from(tuple.protocol) << 32 | ports)
 }
 
 fn hash_at(slots: &[Slot], value: u32) -> u32 {
